@@ -1,22 +1,30 @@
-//===- Span.h - A range of source text --------------------------------------===//
+// A range of source text.
 #pragma once
-
 #include <cstdint>
+#include <string_view>
 
 namespace heddle::frontend {
 
-/// The bytes [begin, end) of the source file with the given number. Every token, node and value carries one.
+class Source;
+
+/// The bytes [begin, end) of a source. Every token, node and value carries one; a default span points nowhere
+/// (built-in things).
 struct Span {
-  uint32_t file = 0;
+  const Source *source = nullptr;
   uint32_t begin = 0;
   uint32_t end = 0;
 
   bool operator==(const Span &other) const = default;
+  bool valid() const { return source != nullptr; }
+  /// The text itself; it lives as long as the source.
+  std::string_view text() const;
 };
 
-/// The smallest span that covers both; they must be of one file.
+/// The smallest span that covers both; they must lie in one source.
 inline Span cover(Span a, Span b) {
-  return {a.file, a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
+  if (!a.valid() || !b.valid())
+    return a.valid() ? a : b;
+  return {a.source, a.begin < b.begin ? a.begin : b.begin, a.end > b.end ? a.end : b.end};
 }
 
 } // namespace heddle::frontend
