@@ -88,23 +88,15 @@ private:
   };
   struct Term {
     int64_t coefficient = 0;
-    std::vector<Factor> factors; // in the order of writing
-    std::string key() const;     // the same for the same product in any order
+    std::vector<Factor> factors; // in the order of writing, with distinct keys
   };
-  /// Terms in the order of writing, with distinct keys and coefficients other than 0.
+  /// Terms in the order of writing, with distinct products and coefficients other than 0.
   using Polynomial = std::vector<Term>;
+  struct Algebra; // the operations on polynomials, in Dim.cpp
 
-  static void addTerm(Polynomial &terms, const Term &term);
-  static Polynomial add(const Polynomial &a, const Polynomial &b, int64_t scale);
-  static Polynomial multiply(const Polynomial &a, const Polynomial &b);
-  static std::optional<Term> divideTerm(const Term &a, const Term &b);
-  static std::optional<Polynomial> divideExactly(Polynomial a, const Polynomial &b);
-  static void cancelCommonFactors(Polynomial &a, Polynomial &b);
-  static bool isOne(const Polynomial &terms);
-  static Dim quotient(Polynomial numerator, Polynomial denominator);
-  static std::string print(const Polynomial &terms);
-  static std::optional<Dim> substitute(const Polynomial &terms, const DimMap &values);
-  static void collect(const Polynomial &terms, std::vector<std::string> &names);
+  Dim(Polynomial numerator, Polynomial denominator);
+  bool isPolynomial() const { return denominator.empty(); }
+  std::string canonical() const;
 
   Polynomial numerator;
   Polynomial denominator; // empty stands for 1
