@@ -6,27 +6,26 @@
 
 namespace heddle::frontend {
 
+/// Coefficients stay in [-limit, limit], so that negation never overflows.
+static constexpr int64_t limit = std::numeric_limits<int64_t>::max();
+
 static int64_t saturatingAdd(int64_t a, int64_t b) {
   int64_t result;
   if (!__builtin_add_overflow(a, b, &result))
-    return result;
-  return a < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+    return std::max(result, -limit);
+  return a < 0 ? -limit : limit;
 }
 
 static int64_t saturatingMul(int64_t a, int64_t b) {
   int64_t result;
   if (!__builtin_mul_overflow(a, b, &result))
-    return result;
-  return (a < 0) != (b < 0) ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+    return std::max(result, -limit);
+  return (a < 0) != (b < 0) ? -limit : limit;
 }
 
-/// Quotient and remainder rounded towards minus infinity; b is neither 0 nor, for the smallest a, -1.
+/// Quotient and remainder rounded towards minus infinity; b is not 0.
 static int64_t floorDiv(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
 static int64_t floorMod(int64_t a, int64_t b) { return a - floorDiv(a, b) * b; }
-
-static bool canDivide(int64_t a, int64_t b) {
-  return b != 0 && !(b == -1 && a == std::numeric_limits<int64_t>::min());
-}
 
 //===----------------------------------------------------------------------===//
 // Polynomials
@@ -107,7 +106,7 @@ struct Dim::Algebra {
   }
 
   static std::optional<Term> divide(const Term &a, const Term &b) {
-    if (!canDivide(a.coefficient, b.coefficient) || a.coefficient % b.coefficient != 0)
+    if (b.coefficient == 0 || a.coefficient % b.coefficient != 0)
       return std::nullopt;
     Term quotient = a;
     quotient.coefficient = a.coefficient / b.coefficient;
@@ -147,8 +146,7 @@ struct Dim::Algebra {
     int64_t content = 0;
     for (const Polynomial *terms : {&a, &b})
       for (const Term &term : *terms)
-        content =
-            std::gcd(content, term.coefficient == std::numeric_limits<int64_t>::min() ? 1 : term.coefficient);
+        content = std::gcd(content, term.coefficient);
     Term common{content == 0 ? 1 : content, b.front().factors};
     for (const Polynomial *terms : {&a, &b})
       for (const Term &term : *terms) {
@@ -220,7 +218,7 @@ struct Dim::Algebra {
 
 Dim::Dim(int64_t value) {
   if (value != 0)
-    numerator.push_back({value, {}});
+    numerator.push_back({std::max(value, -limit), {}});
 }
 
 Dim::Dim(Polynomial a, Polynomial b) : numerator(std::move(a)) {
@@ -244,7 +242,7 @@ Dim Dim::variable(std::string_view name) {
 Dim Dim::apply(DimFunction function, const Dim &lhs, const Dim &rhs) {
   bool divides =
       function == DimFunction::CeilDiv || function == DimFunction::FloorDiv || function == DimFunction::Mod;
-  if (lhs.isConstant() && rhs.isConstant() && (!divides || canDivide(lhs.value(), rhs.value()))) {
+  if (lhs.isConstant() && rhs.isConstant() && (!divides || rhs.value() != 0)) {
     int64_t a = lhs.value(), b = rhs.value();
     switch (function) {
     case DimFunction::CeilDiv:

@@ -106,7 +106,8 @@ Value Value::field(size_t index, Span span) const {
       type = Type::stack(type, ownType.stackLength());
     }
   }
-  return ofLeaves(type, ownLeaves.empty() ? llvm::ArrayRef<mlir::Value>() : leaves().slice(first, count), span);
+  return ofLeaves(type, ownLeaves.empty() ? llvm::ArrayRef<mlir::Value>() : leaves().slice(first, count),
+                  span);
 }
 
 } // namespace heddle::frontend
