@@ -9,6 +9,8 @@ set(MLIR_LINK_MLIR_DYLIB ON)
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
+# mlir_tablegen looks for included .td files in the directory property.
+include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 separate_arguments(HEDDLE_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 
 # heddle_mlir_settings(TARGET): include paths and definitions, for our targets that include MLIR headers.

@@ -1,0 +1,118 @@
+//===- SparseKOps.cpp - Shapes and rules of the operations ----------------===//
+
+#include "dialects/sparsek/IR/SparseK.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace heddle::sparsek;
+
+#define GET_OP_CLASSES
+#include "dialects/sparsek/IR/SparseKOps.cpp.inc"
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+static bool agree(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+  return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto pair) {
+           auto [x, y] = pair;
+           return x == y || ShapedType::isDynamic(x) || ShapedType::isDynamic(y);
+         });
+}
+
+static LogicalResult checkBudget(std::optional<Location> loc, int64_t topk, int64_t window) {
+  if (topk < 0 || window < 0)
+    return emitOptionalError(loc, "topk ", topk, " and window ", window, " must not be negative");
+  if (topk == 0 && window == 0)
+    return emitOptionalError(loc, "topk and window are both 0, so no query attends to anything");
+  return success();
+}
+
+static LogicalResult checkShape(std::optional<Location> loc, StringRef name, RankedTensorType type, ArrayRef<int64_t> shape,
+                                Type element) {
+  if (agree(type.getShape(), shape) && type.getElementType() == element)
+    return success();
+  return emitOptionalError(loc, name, " has type ", type, ", not ", RankedTensorType::get(shape, element));
+}
+
+LogicalResult ProjectOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                          SmallVectorImpl<Type> &results) {
+  if (typeOf(adaptor.getZ()).getRank() == 0)
+    return emitOptionalError(loc, "scores have no axis to project along");
+  results.push_back(adaptor.getZ().getType());
+  return success();
+}
+
+LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  auto u = typeOf(adaptor.getU());
+  if (u.getRank() != 3)
+    return emitOptionalError(loc, "scores have type ", u, ", not rank 3: batch, head, position");
+  if (failed(checkBudget(loc, adaptor.getTopk(), adaptor.getWindow())))
+    return failure();
+  auto counts = RankedTensorType::get(u.getShape(), IntegerType::get(context, 32));
+  results.append({u, u, counts, counts});
+  return success();
+}
+
+LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                                    SmallVectorImpl<Type> &results) {
+  auto u = typeOf(adaptor.getU());
+  if (u.getRank() != 3)
+    return emitOptionalError(loc, "scores have type ", u, ", not rank 3: batch, head, position");
+  if (failed(checkShape(loc, "hi", typeOf(adaptor.getHi()), u.getShape(), u.getElementType())) ||
+      failed(checkShape(loc, "lo", typeOf(adaptor.getLo()), u.getShape(), u.getElementType())) ||
+      failed(checkShape(loc, "dtau", typeOf(adaptor.getDtau()), u.getShape(), u.getElementType())) ||
+      failed(checkShape(loc, "count", typeOf(adaptor.getCount()), u.getShape(), IntegerType::get(context, 32))))
+    return failure();
+  results.push_back(u);
+  return success();
+}
+
+/// What attention and its backward pass share. On success the results of attention.
+template <typename Adaptor>
+static LogicalResult checkAttention(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                    RankedTensorType &o, RankedTensorType &lse) {
+  auto q = typeOf(adaptor.getQ()), k = typeOf(adaptor.getK()), v = typeOf(adaptor.getV()), u = typeOf(adaptor.getU());
+  for (auto [name, type] : {std::pair{"q", q}, std::pair{"k", k}, std::pair{"v", v}})
+    if (type.getRank() != 4)
+      return emitOptionalError(loc, name, " has type ", type, ", not rank 4: batch, head, position, width");
+  int64_t b = q.getDimSize(0), hq = q.getDimSize(1), n = q.getDimSize(2), e = q.getDimSize(3), h = k.getDimSize(1);
+  Type element = q.getElementType(), score = u.getElementType();
+  if (score.isF64() != element.isF64())
+    return emitOptionalError(loc, "scores of type ", score, " do not go with q of type ", element);
+  if (!ShapedType::isDynamic(h) && !ShapedType::isDynamic(hq) && (h == 0 || hq % h))
+    return emitOptionalError(loc, hq, " query heads are not a multiple of ", h, " key-value heads");
+  if (failed(checkBudget(loc, adaptor.getTopk(), adaptor.getWindow())) ||
+      failed(checkShape(loc, "k", k, {b, h, n, e}, element)) ||
+      failed(checkShape(loc, "v", v, {b, h, n, v.getDimSize(3)}, element)) ||
+      failed(checkShape(loc, "u", u, {b, h, n}, score)) ||
+      failed(checkShape(loc, "hi", typeOf(adaptor.getHi()), {b, h, n}, score)) ||
+      failed(checkShape(loc, "lo", typeOf(adaptor.getLo()), {b, h, n}, score)) ||
+      failed(checkShape(loc, "end", typeOf(adaptor.getEnd()), {b, h, n}, IntegerType::get(context, 32))))
+    return failure();
+  o = RankedTensorType::get({b, hq, n, v.getDimSize(3)}, element);
+  lse = RankedTensorType::get({b, hq, n}, score);
+  return success();
+}
+
+LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  RankedTensorType o, lse;
+  if (failed(checkAttention(context, loc, adaptor, o, lse)))
+    return failure();
+  results.append({o, lse});
+  return success();
+}
+
+LogicalResult AttentionBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                                    SmallVectorImpl<Type> &results) {
+  RankedTensorType o, lse;
+  if (failed(checkAttention(context, loc, adaptor, o, lse)) ||
+      failed(checkShape(loc, "o", typeOf(adaptor.getO()), o.getShape(), o.getElementType())) ||
+      failed(checkShape(loc, "dout", typeOf(adaptor.getDout()), o.getShape(), o.getElementType())) ||
+      failed(checkShape(loc, "lse", typeOf(adaptor.getLse()), lse.getShape(), lse.getElementType())))
+    return failure();
+  results.append({adaptor.getQ().getType(), adaptor.getK().getType(), adaptor.getV().getType(), adaptor.getU().getType(),
+                  adaptor.getU().getType()});
+  return success();
+}

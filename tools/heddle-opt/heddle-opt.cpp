@@ -1,0 +1,18 @@
+//===- heddle-opt.cpp - Runs passes over IR files -------------------------===//
+
+#include "dialects/heddle/IR/Heddle.h"
+#include "dialects/sparsek/IR/SparseK.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  mlir::registerAllPasses();
+  registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect>();
+  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));
+}
