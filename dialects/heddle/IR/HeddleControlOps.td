@@ -18,7 +18,7 @@ def Heddle_YieldOp : Heddle_PureOp<"yield", [Terminator, ReturnLike, ParentOneOf
   }];
   let arguments = (ins Variadic<Heddle_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
 
 def Heddle_ForOp : Heddle_Op<"for", [SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects,
