@@ -1,12 +1,12 @@
-// Splits source text into tokens. Newlines count as tokens only where they end a statement.
+// Splits source text into tokens. A newline is a token only where it may end a statement.
 #pragma once
 #include "compiler/frontend/Diagnostics.h"
 
 namespace heddle::frontend {
 
 enum class Tok {
-  Eof, Newline, Identifier, Integer, Float, String, DocComment, Invalid,
-  // Keywords.
+  Eof, Newline, Identifier, Integer, Float, String,
+  // Keywords, in the order of keywordList().
   Fn, Struct, Const, Import, Let, If, Else, For, In, Carry, Collect, And, Or, Not, Assert, True, False, Inf, Nan,
   // Punctuation.
   LParen, RParen, LBracket, RBracket, LBrace, RBrace, Comma, Colon, Semicolon, Dot, Ellipsis, Arrow, Equal, At,
@@ -19,14 +19,13 @@ const char *describe(Tok kind);
 struct Token {
   Tok kind = Tok::Eof;
   Span span;
-  std::string text;       // identifiers, decoded strings, the text of a doc comment
+  std::string text; // of identifiers, and strings with their escapes resolved
   int64_t integer = 0;
   double real = 0;
-  /// Blank or comment lines stood before this token; the formatter uses it.
-  bool firstOnLine = false;
+  std::string doc; // the `##` lines directly above
 };
 
-/// A `#` comment that is no doc comment, kept for the formatter.
+/// A `#` or `##` comment, kept for the formatter.
 struct Comment {
   Span span;
   bool ownLine = false;
@@ -35,9 +34,10 @@ struct Comment {
 struct LexResult {
   std::vector<Token> tokens; // the last one is Eof
   std::vector<Comment> comments;
+  std::string moduleDoc; // the `##` lines at the top that a blank line separates from the first item
 };
 
-/// Never fails: what cannot be read is reported and left out.
+/// Never fails: what cannot be read is reported and left out, and brackets always balance in the result.
 LexResult lex(const Source &source, Diagnostics &diagnostics);
 
 /// All keywords, for completion and highlighting.

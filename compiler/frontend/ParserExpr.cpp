@@ -1,0 +1,581 @@
+// Expressions and types. Precedence as in Python.
+#include "compiler/frontend/ParserImpl.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+
+namespace heddle::frontend {
+using namespace ast;
+
+void Parser::tooDeep(Span span) {
+  fail(span.source ? Span{span.source, span.begin, span.begin + 1} : here(),
+       "this is nested too deeply; the limit is " + std::to_string(maximumNesting) + " brackets and " +
+           std::to_string(maximumHeight) + " operators",
+       "name a part of it with `let`");
+}
+
+Parser::Nested::Nested(Parser &parser) : parser(parser) {
+  if (parser.nesting >= maximumNesting)
+    parser.tooDeep(parser.here());
+  ++parser.nesting;
+}
+
+ExprPtr Parser::unary(UnaryOp op, Span opSpan, ExprPtr operand) {
+  auto node = std::make_unique<UnaryExpr>(cover(opSpan, operand->span));
+  node->op = op;
+  node->opSpan = opSpan;
+  unsigned height = operand->height;
+  node->operand = std::move(operand);
+  return finish(std::move(node), height);
+}
+
+ExprPtr Parser::binary(BinaryOp op, Span opSpan, ExprPtr lhs, ExprPtr rhs) {
+  auto node = std::make_unique<BinaryExpr>(cover(lhs->span, rhs->span));
+  node->op = op;
+  node->opSpan = opSpan;
+  unsigned height = std::max(lhs->height, rhs->height);
+  node->lhs = std::move(lhs);
+  node->rhs = std::move(rhs);
+  return finish(std::move(node), height);
+}
+
+ExprPtr Parser::disjunction() {
+  ExprPtr lhs = conjunction();
+  while (at(Tok::Or)) {
+    Span op = advance().span;
+    skipNewlines();
+    lhs = binary(BinaryOp::Or, op, std::move(lhs), conjunction());
+  }
+  return lhs;
+}
+
+ExprPtr Parser::conjunction() {
+  ExprPtr lhs = negation();
+  while (at(Tok::And)) {
+    Span op = advance().span;
+    skipNewlines();
+    lhs = binary(BinaryOp::And, op, std::move(lhs), negation());
+  }
+  return lhs;
+}
+
+ExprPtr Parser::negation() {
+  if (!at(Tok::Not))
+    return comparison();
+  Nested nested(*this);
+  Span op = advance().span;
+  skipNewlines();
+  return unary(UnaryOp::Not, op, negation());
+}
+
+static std::optional<BinaryOp> comparisonOperator(Tok kind) {
+  switch (kind) {
+  case Tok::EqualEqual: return BinaryOp::Eq;
+  case Tok::NotEqual: return BinaryOp::Ne;
+  case Tok::Less: return BinaryOp::Lt;
+  case Tok::LessEqual: return BinaryOp::Le;
+  case Tok::Greater: return BinaryOp::Gt;
+  case Tok::GreaterEqual: return BinaryOp::Ge;
+  default: return std::nullopt;
+  }
+}
+
+ExprPtr Parser::comparison() {
+  ExprPtr lhs = sum();
+  std::optional<BinaryOp> op = comparisonOperator(token().kind);
+  if (!op)
+    return lhs;
+  Span opSpan = advance().span;
+  skipNewlines();
+  ExprPtr rhs = sum();
+  std::string middle = print(*rhs);
+  std::string first = print(*lhs) + " " + spelling(*op) + " " + middle;
+  ExprPtr result = binary(*op, opSpan, std::move(lhs), std::move(rhs));
+  if (std::optional<BinaryOp> second = comparisonOperator(token().kind)) {
+    Span secondSpan = advance().span;
+    skipNewlines();
+    ExprPtr last = sum();
+    diagnostics.error(secondSpan, "comparisons cannot be chained")
+        .hint("write `" + first + " and " + middle + " " + spelling(*second) + " " + print(*last) + "`");
+    while (comparisonOperator(token().kind)) {
+      advance();
+      skipNewlines();
+      sum();
+    }
+  }
+  return result;
+}
+
+ExprPtr Parser::sum() {
+  ExprPtr lhs = term();
+  while (at(Tok::Plus) || at(Tok::Minus)) {
+    BinaryOp op = at(Tok::Plus) ? BinaryOp::Add : BinaryOp::Sub;
+    Span opSpan = advance().span;
+    skipNewlines();
+    lhs = binary(op, opSpan, std::move(lhs), term());
+  }
+  return lhs;
+}
+
+ExprPtr Parser::term() {
+  ExprPtr lhs = factor();
+  while (at(Tok::Star) || at(Tok::Slash) || at(Tok::Percent) || at(Tok::At)) {
+    BinaryOp op = at(Tok::Star)      ? BinaryOp::Mul
+                  : at(Tok::Slash)   ? BinaryOp::Div
+                  : at(Tok::Percent) ? BinaryOp::Mod
+                                     : BinaryOp::MatMul;
+    Span opSpan = advance().span;
+    if (op == BinaryOp::Div && at(Tok::Slash))
+      fail(cover(opSpan, here()), "there is no operator `//`",
+           "write `/`: on integers it rounds toward zero, on dimensions it must be exact");
+    skipNewlines();
+    lhs = binary(op, opSpan, std::move(lhs), factor());
+  }
+  return lhs;
+}
+
+ExprPtr Parser::factor() {
+  if (at(Tok::Plus))
+    fail(here(), "there is no unary `+`", "leave it out");
+  if (!at(Tok::Minus))
+    return power();
+  Nested nested(*this);
+  Span op = advance().span;
+  skipNewlines();
+  return unary(UnaryOp::Negate, op, factor());
+}
+
+ExprPtr Parser::power() {
+  ExprPtr base = postfix(primary(), /*isType=*/false);
+  if (!at(Tok::StarStar))
+    return base;
+  Nested nested(*this);
+  Span op = advance().span;
+  skipNewlines();
+  // Right-associative, and the exponent may carry a minus: `2 ** -x`.
+  return binary(BinaryOp::Pow, op, std::move(base), factor());
+}
+
+static bool startsUpper(const std::string &name) {
+  return !name.empty() && std::isupper(static_cast<unsigned char>(name[0]));
+}
+
+/// Whether `{` after this expression can begin the fields of a struct.
+static bool namesStruct(const Expr &expr) {
+  if (auto *name = expr.as<NameExpr>())
+    return startsUpper(name->name);
+  if (auto *apply = expr.as<TypeApplyExpr>())
+    return namesStruct(*apply->base);
+  if (auto *index = expr.as<IndexExpr>())
+    return namesStruct(*index->base);
+  return false;
+}
+
+ExprPtr Parser::postfix(ExprPtr base, bool isType) {
+  while (true) {
+    Span begin = base->span;
+    unsigned height = base->height;
+    if (at(Tok::LBracket)) {
+      auto node = std::make_unique<IndexExpr>(begin);
+      node->base = std::move(base);
+      node->items = indexItems();
+      node->span = since(begin);
+      for (const IndexItem &item : node->items)
+        height = std::max({height, heightOf(item.value), heightOf(item.start), heightOf(item.stop),
+                           heightOf(item.step)});
+      base = finish(std::move(node), height);
+    } else if (at(Tok::LParen) && !isType) {
+      auto node = std::make_unique<CallExpr>(begin);
+      node->callee = std::move(base);
+      node->arguments = arguments();
+      node->span = since(begin);
+      for (const Argument &argument : node->arguments)
+        height = std::max(height, heightOf(argument.value));
+      base = finish(std::move(node), height);
+    } else if (at(Tok::Dot)) {
+      auto node = std::make_unique<FieldExpr>(begin);
+      advance();
+      if (at(Tok::Integer) || at(Tok::Float))
+        fail(here(), "expected a field name after `.`, found " + found(), "an element of a tuple is `t[0]`");
+      node->name = name("a field name after `.`");
+      node->base = std::move(base);
+      node->span = since(begin);
+      base = finish(std::move(node), height);
+    } else if (at(Tok::Less) && base->kind == ExprKind::Name &&
+               startsUpper(static_cast<NameExpr &>(*base).name)) {
+      if (isType) {
+        base = typeArguments(std::move(base));
+        continue;
+      }
+      size_t before = position;
+      base = tryTypeArguments(std::move(base));
+      if (position == before)
+        return base;
+    } else if (at(Tok::LBrace) && !header && !isType && namesStruct(*base)) {
+      base = structLiteral(std::move(base));
+    } else {
+      return base;
+    }
+  }
+}
+
+std::vector<Argument> Parser::arguments() {
+  Nested nested(*this);
+  Saved saved(header, false);
+  expect(Tok::LParen, "before the arguments");
+  std::vector<Argument> result;
+  while (!at(Tok::RParen)) {
+    Argument argument;
+    Span begin = here();
+    if (at(Tok::Identifier) && peek().kind == Tok::Equal) {
+      argument.name = name("an argument");
+      advance();
+    }
+    argument.value = expression();
+    argument.span = since(begin);
+    result.push_back(std::move(argument));
+    if (!accept(Tok::Comma))
+      break;
+  }
+  expect(Tok::RParen, "after the arguments");
+  return result;
+}
+
+std::vector<IndexItem> Parser::indexItems() {
+  Nested nested(*this);
+  Saved saved(header, false);
+  expect(Tok::LBracket, "before the index");
+  std::vector<IndexItem> result;
+  while (!at(Tok::RBracket)) {
+    IndexItem item;
+    Span begin = here();
+    if (accept(Tok::Ellipsis)) {
+      item.kind = IndexItem::Ellipsis;
+    } else {
+      if (at(Tok::Identifier) && peek().kind == Tok::Equal) {
+        item.name = name("a dimension");
+        advance();
+      }
+      ExprPtr first = at(Tok::Colon) ? nullptr : expression();
+      if (item.name.empty() && accept(Tok::Colon)) {
+        auto ends = [&] { return at(Tok::Colon) || at(Tok::Comma) || at(Tok::RBracket); };
+        item.kind = IndexItem::Slice;
+        item.start = std::move(first);
+        item.stop = ends() ? nullptr : expression();
+        if (accept(Tok::Colon))
+          item.step = ends() ? nullptr : expression();
+      } else {
+        item.value = std::move(first);
+      }
+    }
+    item.span = since(begin);
+    result.push_back(std::move(item));
+    if (!accept(Tok::Comma))
+      break;
+  }
+  if (at(Tok::Semicolon))
+    fail(here(), "expected `]`, found `;`", "a stack type is `[T; L]`, with nothing before its bracket");
+  expect(Tok::RBracket, "after the index");
+  return result;
+}
+
+ExprPtr Parser::primary() {
+  Span begin = here();
+  switch (token().kind) {
+  case Tok::Integer: {
+    auto node = std::make_unique<IntegerExpr>(begin);
+    node->value = advance().integer;
+    return node;
+  }
+  case Tok::Float: {
+    auto node = std::make_unique<FloatExpr>(begin);
+    node->value = advance().real;
+    return node;
+  }
+  case Tok::Inf:
+  case Tok::Nan: {
+    auto node = std::make_unique<FloatExpr>(begin);
+    node->value = at(Tok::Inf) ? std::numeric_limits<double>::infinity()
+                               : std::numeric_limits<double>::quiet_NaN();
+    advance();
+    return node;
+  }
+  case Tok::True:
+  case Tok::False: {
+    auto node = std::make_unique<BoolExpr>(begin);
+    node->value = advance().kind == Tok::True;
+    return node;
+  }
+  case Tok::String: {
+    auto node = std::make_unique<StringExpr>(begin);
+    node->value = advance().text;
+    return node;
+  }
+  case Tok::Identifier: {
+    if (atName("return"))
+      fail(begin, "there is no `return`", "the value of a block is its last expression");
+    if (atName("lambda"))
+      fail(begin, "there is no `lambda`", "write `fn (x) { … }`");
+    auto node = std::make_unique<NameExpr>(begin);
+    node->name = advance().text;
+    return node;
+  }
+  case Tok::LParen: return parenthesised();
+  case Tok::LBracket: return bracketed();
+  case Tok::Fn: return lambda();
+  case Tok::If: return ifExpression();
+  case Tok::For: return forExpression();
+  case Tok::LBrace: {
+    if (header)
+      break;
+    return block("a block");
+  }
+  default: break;
+  }
+  fail(begin, "expected an expression, found " + found());
+}
+
+ExprPtr Parser::parenthesised() {
+  Nested nested(*this);
+  Saved saved(header, false);
+  Span begin = advance().span;
+  auto tuple = std::make_unique<TupleExpr>(begin);
+  bool comma = false;
+  unsigned height = 0;
+  while (!at(Tok::RParen)) {
+    tuple->items.push_back(expression());
+    height = std::max(height, tuple->items.back()->height);
+    if (!accept(Tok::Comma)) {
+      if (atName("for") || at(Tok::For))
+        fail(here(), "expected `)`, found `for`", "there are no comprehensions; write `for x in xs collect { … }`");
+      break;
+    }
+    comma = true;
+  }
+  expect(Tok::RParen, "after the expression");
+  tuple->span = since(begin);
+  if (tuple->items.size() == 1 && !comma)
+    return std::move(tuple->items[0]);
+  return finish(std::move(tuple), height);
+}
+
+ExprPtr Parser::bracketed() {
+  Nested nested(*this);
+  Saved saved(header, false);
+  Span begin = advance().span;
+  auto tuple = std::make_unique<TupleExpr>(begin);
+  unsigned height = 0;
+  while (!at(Tok::RBracket)) {
+    tuple->items.push_back(expression());
+    height = std::max(height, tuple->items.back()->height);
+    if (tuple->items.size() == 1 && accept(Tok::Semicolon)) {
+      auto stack = std::make_unique<StackTypeExpr>(begin);
+      stack->element = std::move(tuple->items[0]);
+      stack->count = expression();
+      height = std::max(height, stack->count->height);
+      expect(Tok::RBracket, "after the length of the stack");
+      stack->span = since(begin);
+      return finish(std::move(stack), height);
+    }
+    if (!accept(Tok::Comma))
+      break;
+  }
+  expect(Tok::RBracket, "after the list");
+  tuple->span = since(begin);
+  return finish(std::move(tuple), height);
+}
+
+ExprPtr Parser::lambda() {
+  Nested nested(*this);
+  Span begin = advance().span;
+  auto node = std::make_unique<LambdaExpr>(begin);
+  if (at(Tok::Identifier))
+    fail(here(), "a function with a name cannot stand inside another",
+         "move it to the top of the file, or write `fn (x) { … }` without a name");
+  {
+    Saved saved(header, false);
+    node->parameters = parameters(/*typesRequired=*/false);
+    node->body = block("the body of the lambda");
+  }
+  node->span = since(begin);
+  unsigned height = node->body->height;
+  return finish(std::move(node), height);
+}
+
+ExprPtr Parser::ifExpression() {
+  Nested nested(*this);
+  Span begin = advance().span;
+  auto node = std::make_unique<IfExpr>(begin);
+  {
+    Saved saved(header, true);
+    node->condition = expression();
+  }
+  node->then = block("the block of `if`");
+  if (acceptOnNextLine(Tok::Else))
+    node->otherwise = at(Tok::If) ? ifExpression() : block("the block of `else`");
+  else
+    diagnostics.error(begin, "this `if` has no `else`")
+        .hint("`if` is an expression, so both cases need a value: add `else { … }`");
+  node->span = since(begin);
+  unsigned height = std::max({heightOf(node->condition), node->then->height, heightOf(node->otherwise)});
+  return finish(std::move(node), height);
+}
+
+ExprPtr Parser::forExpression() {
+  Nested nested(*this);
+  Span begin = advance().span;
+  auto node = std::make_unique<ForExpr>(begin);
+  {
+    Saved saved(header, true);
+    node->pattern = pattern();
+    if (at(Tok::Comma))
+      fail(here(), "expected `in`, found `,`", "put several names in parentheses: `for (x, y) in (xs, ys)`");
+    expect(Tok::In, "after the loop's pattern");
+    skipNewlines();
+    node->iterable = expression();
+    if (acceptOnNextLine(Tok::Carry)) {
+      node->hasCarry = true;
+      node->carry = pattern();
+      if (accept(Tok::Equal)) {
+        skipNewlines();
+        node->init = expression();
+      }
+      if (at(Tok::Comma))
+        fail(here(), "expected `{`, found `,`", "carry several values as a tuple: `carry (a, b) = (x, y)`");
+    }
+    if (acceptOnNextLine(Tok::Collect)) {
+      node->collect = true;
+      node->collectSpan = previous().span;
+    }
+  }
+  node->body = block("the body of the loop");
+  node->span = since(begin);
+  if (!node->hasCarry && !node->collect)
+    diagnostics.error(begin, "this loop has no value")
+        .hint("add `carry s = …` for a fold, or `collect` to stack the results");
+  unsigned height = std::max({heightOf(node->iterable), heightOf(node->init), node->body->height});
+  return finish(std::move(node), height);
+}
+
+ExprPtr Parser::structLiteral(ExprPtr type) {
+  Nested nested(*this);
+  Saved saved(header, false);
+  Span begin = type->span;
+  unsigned height = type->height;
+  auto node = std::make_unique<StructLiteralExpr>(begin);
+  node->type = std::move(type);
+  advance();
+  skipNewlines();
+  while (!at(Tok::RBrace)) {
+    FieldInit field;
+    field.name = name("a field name");
+    if (at(Tok::Equal))
+      fail(here(), "expected `:` after the field name, found `=`", "fields are written `name: value`");
+    if (accept(Tok::Colon)) {
+      skipNewlines();
+      field.value = expression();
+      height = std::max(height, field.value->height);
+    }
+    node->fields.push_back(std::move(field));
+    if (!at(Tok::Comma) && !at(Tok::Newline) && !at(Tok::RBrace))
+      fail(here(), "expected `,` or a new line after the field, found " + found());
+    while (at(Tok::Comma) || at(Tok::Newline))
+      advance();
+  }
+  expect(Tok::RBrace, "after the fields");
+  node->span = since(begin);
+  return finish(std::move(node), height);
+}
+
+//===--- Types --------------------------------------------------------------------------------------===//
+
+ExprPtr Parser::type() {
+  Nested nested(*this);
+  Span begin = here();
+  if (at(Tok::LParen)) {
+    advance();
+    auto tuple = std::make_unique<TupleExpr>(begin);
+    unsigned height = 0;
+    while (!at(Tok::RParen)) {
+      tuple->items.push_back(type());
+      height = std::max(height, tuple->items.back()->height);
+      if (!accept(Tok::Comma))
+        break;
+    }
+    expect(Tok::RParen, "after the tuple type");
+    tuple->span = since(begin);
+    return finish(std::move(tuple), height);
+  }
+  if (at(Tok::LBracket)) {
+    advance();
+    auto stack = std::make_unique<StackTypeExpr>(begin);
+    stack->element = type();
+    if (!at(Tok::Semicolon))
+      fail(here(), "expected `;` and the length of the stack, found " + found(), "a stack type is `[T; L]`");
+    advance();
+    stack->count = expression();
+    expect(Tok::RBracket, "after the length of the stack");
+    stack->span = since(begin);
+    unsigned height = std::max(stack->element->height, stack->count->height);
+    return finish(std::move(stack), height);
+  }
+  if (!at(Tok::Identifier))
+    fail(begin, "expected a type, found " + found());
+  auto node = std::make_unique<NameExpr>(begin);
+  node->name = advance().text;
+  return postfix(std::move(node), /*isType=*/true);
+}
+
+std::unique_ptr<TypeApplyExpr> Parser::typeArguments(ExprPtr base) {
+  Nested nested(*this);
+  Span begin = base->span;
+  auto node = std::make_unique<TypeApplyExpr>(begin);
+  unsigned height = base->height;
+  node->base = std::move(base);
+  expect(Tok::Less, "before the type arguments");
+  while (!at(Tok::Greater)) {
+    node->arguments.push_back(type());
+    height = std::max(height, node->arguments.back()->height);
+    skipNewlines();
+    if (!accept(Tok::Comma))
+      break;
+    skipNewlines();
+  }
+  expect(Tok::Greater, "after the type arguments");
+  node->span = since(begin);
+  node->height = height + 1;
+  if (node->height > maximumHeight)
+    tooDeep(node->span);
+  return node;
+}
+
+/// `Name < …` in an expression: type arguments if they read as such, otherwise a comparison.
+ExprPtr Parser::tryTypeArguments(ExprPtr base) {
+  size_t start = position;
+  if (noTypeArguments.count(start))
+    return base;
+  bool wasSilent = diagnostics.isSilent();
+  unsigned savedNesting = nesting;
+  bool savedHeader = header;
+  auto name = std::make_unique<NameExpr>(base->span);
+  name->name = static_cast<NameExpr &>(*base).name;
+  diagnostics.setSilent(true);
+  size_t errors = diagnostics.silencedErrors;
+  ExprPtr result;
+  try {
+    result = typeArguments(std::move(name));
+  } catch (const Abandon &) {
+  }
+  bool clean = result && diagnostics.silencedErrors == errors;
+  diagnostics.setSilent(wasSilent);
+  nesting = savedNesting;
+  header = savedHeader;
+  if (clean)
+    return result;
+  noTypeArguments.insert(start);
+  position = start;
+  return base;
+}
+
+} // namespace heddle::frontend
