@@ -1,0 +1,113 @@
+// The host interface: load a program, pick a function, call it with tensors. Needs libheddle (the compiler) and
+// libheddle_runtime; no header of LLVM.
+//
+//   heddle::Program program = heddle::Program::load("char_lm.heddle");
+//   heddle::Function step = program.function("train_step", {.dims = {{"K", 32}, {"W", 32}}});
+//   std::vector<heddle::Struct> results = step({parameters, state, batch, 1e-3f});
+//
+// Everything that can go wrong throws heddle::Error; a wrong program's message holds all its diagnostics, as
+// `file:line:col: error: …` with the source lines.
+#ifndef HEDDLE_HEDDLE_HPP
+#define HEDDLE_HEDDLE_HPP
+
+#include <heddle/error.hpp>
+#include <heddle/tensor.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace heddle {
+
+/// An argument of a call: a tensor, a number, or the leaves of a struct in declaration order.
+class Argument {
+public:
+  Argument(Tensor tensor);
+  Argument(Struct leaves);
+  Argument(float number);
+  Argument(double number);
+  Argument(int32_t number);
+  Argument(int64_t number);
+
+  /// Leaf names are empty for a tensor or number. Numbers are converted to the parameter's element type.
+  const Struct &leaves() const { return value; }
+  bool isNumber() const { return number; }
+
+private:
+  Struct value;
+  bool number = false;
+};
+
+/// What runs a function.
+enum class Backend {
+  Cpu,         ///< native code, compiled just in time
+  Interpreter, ///< the reference evaluator: slow and plain
+};
+
+struct FunctionOptions {
+  /// Values of dimensions that the arguments do not bind, such as K and W of `fn f[K, W](…)`.
+  std::map<std::string, int64_t> dims = {};
+  Backend backend = Backend::Cpu;
+  /// The interpreter evaluates every float type in f64.
+  bool doublePrecision = false;
+  /// Replaces fused SPARSEK operations by dense ones, O(N²) in memory: for comparisons.
+  bool decompose = false;
+};
+
+/// What one specialisation of a function to shapes has cost.
+struct FunctionStats {
+  int64_t specialisations = 0; ///< how many sets of shapes were compiled
+  double compileSeconds = 0;   ///< spent compiling, in total
+  int64_t arenaBytes = 0;      ///< working memory of the latest specialisation
+};
+
+/// A function of a program, compiled for each new set of argument shapes at the first call with them.
+/// Copies share what is compiled. Calls from several threads run one after the other.
+class Function {
+public:
+  /// Calls the function. The outer results are the elements of a returned tuple, or the one result; the leaves of
+  /// each carry the names of its fields, "" for a tensor.
+  std::vector<Struct> operator()(const std::vector<Argument> &arguments);
+
+  /// Compiles for the shapes of these arguments without running.
+  void specialise(const std::vector<Argument> &arguments);
+
+  FunctionStats stats() const;
+  const std::string &name() const;
+
+  struct State;
+  explicit Function(std::shared_ptr<State> state) : state(std::move(state)) {}
+
+private:
+  std::shared_ptr<State> state;
+};
+
+/// A parsed and checked `.heddle` file with all it imports.
+class Program {
+public:
+  /// Reads and checks a file.
+  static Program load(const std::string &path);
+  /// The same for a text; `name` stands for the file in messages.
+  static Program parse(const std::string &text, const std::string &name = "program");
+
+  /// A function by name. Throws if there is none, with the nearest name as a hint.
+  Function function(const std::string &name, FunctionOptions options = {}) const;
+  /// The functions that the file itself defines, in order.
+  std::vector<std::string> functions() const;
+
+  struct State;
+
+private:
+  explicit Program(std::shared_ptr<State> state) : state(std::move(state)) {}
+  std::shared_ptr<State> state;
+};
+
+/// The version of the compiler, "0.1.0".
+std::string version();
+
+} // namespace heddle
+
+#endif // HEDDLE_HEDDLE_HPP
