@@ -4,9 +4,9 @@
  * tensors to it. The library links neither LLVM nor CUDA.
  *
  * Conventions
- *  - A function that can fail returns a heddle_status_t; HEDDLE_OK is zero. The reason is in
- * heddle_last_error(), a text of the calling thread, valid until that thread's next failing call. It starts
- * in lower case, has no final period, and may have a second line "hint: ...".
+ *  - A function that can fail returns a heddle_status_t; HEDDLE_OK is zero. heddle_last_error() has the
+ *    reason, a text of the calling thread, valid until that thread's next failing call. It starts in lower
+ *    case, has no final period, and may have a second line "hint: ...".
  *  - Results come through pointers that are written on success only.
  *  - No function throws, aborts or exits, whatever the user's data.
  *  - Sizes, extents and counts are int64_t. Extents and strides count elements; sizes say "bytes".
@@ -37,8 +37,7 @@ extern "C" {
 #define HEDDLE_STATIC_ASSERT _Static_assert
 #endif
 
-/* ---- Version
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Version ---- */
 
 /* The HEDDLE_RUNTIME_API_VERSION that the loaded library was built with. Compare before the first call. */
 HEDDLE_EXPORT uint32_t heddle_runtime_version(void);
@@ -46,8 +45,7 @@ HEDDLE_EXPORT uint32_t heddle_runtime_version(void);
 /* The product's version as text, "0.1.0". */
 HEDDLE_EXPORT const char *heddle_runtime_version_string(void);
 
-/* ---- Status
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Status ---- */
 
 typedef enum heddle_status {
   HEDDLE_OK = 0,
@@ -73,8 +71,7 @@ HEDDLE_EXPORT const char *heddle_last_error(void);
 /* Sets this thread's message, for libraries built on the runtime; returns `status`. Null means "". */
 HEDDLE_EXPORT heddle_status_t heddle_set_last_error(heddle_status_t status, const char *message);
 
-/* ---- One call of a compiled entry
- * ------------------------------------------------------------------------------ */
+/* ---- One call of a compiled entry ---- */
 
 #define HEDDLE_CALL_MESSAGE_SIZE 496
 
@@ -106,8 +103,7 @@ HEDDLE_EXPORT void heddle_fail_values(heddle_call_t *call, int32_t code, const c
 /* Turns what a call reported into a status with its message in heddle_last_error(). */
 HEDDLE_EXPORT heddle_status_t heddle_call_result(const heddle_call_t *call);
 
-/* ---- Threads
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Threads ---- */
 
 /* Calls body(args, begin, end) for the chunks [0, grain), [grain, 2 grain), … of [0, count), the last one
  * shorter. The chunks depend on count and grain alone, so a body whose chunks write separate results gives
@@ -125,8 +121,7 @@ HEDDLE_EXPORT int32_t heddle_num_threads(void);
 #define HEDDLE_MAX_THREADS 4096
 HEDDLE_EXPORT heddle_status_t heddle_set_num_threads(int32_t threads);
 
-/* ---- Memory
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Memory ---- */
 
 #define HEDDLE_ALIGNMENT 64
 
@@ -155,8 +150,7 @@ HEDDLE_EXPORT void heddle_memory_reset_peak(void);
  * limit. */
 HEDDLE_EXPORT heddle_status_t heddle_memory_set_limit(int64_t bytes);
 
-/* ---- Element types
- * -------------------------------------------------------------------------------------------- */
+/* ---- Element types ---- */
 
 /* The element types of the language. bool takes one byte, 0 or 1. */
 typedef enum heddle_dtype {
@@ -186,8 +180,7 @@ HEDDLE_EXPORT heddle_status_t heddle_dtype_from_name(const char *name, heddle_dt
 HEDDLE_EXPORT DLDataType heddle_dtype_to_dlpack(heddle_dtype_t dtype);
 HEDDLE_EXPORT heddle_status_t heddle_dtype_from_dlpack(DLDataType type, heddle_dtype_t *out);
 
-/* ---- Tensors: DLPack views and owners
- * -------------------------------------------------------------------------- */
+/* ---- Tensors: DLPack views and owners ---- */
 
 #define HEDDLE_MAX_RANK 32
 
@@ -217,8 +210,7 @@ HEDDLE_EXPORT heddle_status_t heddle_tensor_cast(const DLTensor *tensor, heddle_
 /* Copies elements between two views of the same type and shape, any strides. They must not overlap. */
 HEDDLE_EXPORT heddle_status_t heddle_tensor_copy(const DLTensor *from, const DLTensor *to);
 
-/* ---- Files
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 /* Reads a NumPy .npy file, version 1 to 3. Big-endian and column-major files are converted. */
 HEDDLE_EXPORT heddle_status_t heddle_npy_load(const char *path, DLManagedTensor **out);
