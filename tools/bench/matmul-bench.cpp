@@ -122,15 +122,13 @@ double seconds() {
 }
 
 // Worker threads of both libraries spin for a while after a parallel region: let them fall asleep.
-void settle(int threads) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(threads > 1 ? 260 : 2));
-}
+void settle(int threads) { std::this_thread::sleep_for(std::chrono::milliseconds(threads > 1 ? 260 : 2)); }
 
 struct Peer {
   using Sgemm = void (*)(int, int, int, int, int, int, float, const float *, int, const float *, int, float,
                          float *, int);
-  using Dgemm = void (*)(int, int, int, int, int, int, double, const double *, int, const double *, int, double,
-                         double *, int);
+  using Dgemm = void (*)(int, int, int, int, int, int, double, const double *, int, const double *, int,
+                         double, double *, int);
   Sgemm sgemm = nullptr;
   Dgemm dgemm = nullptr;
   void (*setThreads)(int) = nullptr;
@@ -172,10 +170,12 @@ struct Sample {
 template <typename T>
 class Measurement {
 public:
-  Measurement(const Options &options, std::array<int64_t, 4> shape, const MatmulTarget &target, const Peer &peer)
+  Measurement(const Options &options, std::array<int64_t, 4> shape, const MatmulTarget &target,
+              const Peer &peer)
       : options(options), batch(shape[0]), m(shape[1]), n(shape[2]), k(shape[3]), peer(peer),
         spec(MatmulSpec::contiguous(batch, m, n, k, options.element, options.transposeA, options.transposeB)),
-        product(compile(target)), a(batch * m * k), b(batch * k * n), c(batch * m * n), expected(batch * m * n) {
+        product(compile(target)), a(batch * m * k), b(batch * k * n), c(batch * m * n),
+        expected(batch * m * n) {
     std::mt19937 random(1);
     std::uniform_real_distribution<double> uniform(-1, 1);
     for (T &x : a)
@@ -304,24 +304,27 @@ private:
     return largest;
   }
 
-  void report(int threads, const Sample &ours, const Sample &theirs, const Sample &ratio, const Sample &limit) {
+  void report(int threads, const Sample &ours, const Sample &theirs, const Sample &ratio,
+              const Sample &limit) {
     char shape[96];
     std::snprintf(shape, sizeof shape, batch == 1 ? "%s%ldx%ldx%ld" : "%s%ldx%ldx%ldx%ld", "",
                   long(batch == 1 ? m : batch), long(batch == 1 ? n : m), long(batch == 1 ? k : n), long(k));
     const MatmulPlan &plan = product.plan();
     double peak = limit.best();
     if (options.json) {
-      std::printf("{\"shape\": \"%s\", \"element\": \"%s\", \"transpose_a\": %s, \"transpose_b\": %s, "
-                  "\"threads\": %d, \"gflops_median\": %.2f, \"gflops_best\": %.2f, \"peer\": \"OpenBLAS %s\", "
-                  "\"peer_median\": %.2f, \"peer_best\": %.2f, \"ratio_median\": %.3f, \"ratio_best\": %.3f, "
-                  "\"peak\": %.2f, \"share_of_peak\": %.3f, \"emit_ms\": %.1f, \"compile_ms\": %.1f}\n",
-                  shape, sizeof(T) == 4 ? "f32" : "f64", options.transposeA ? "true" : "false",
-                  options.transposeB ? "true" : "false", threads, ours.median(), ours.best(), peer.core.c_str(),
-                  theirs.median(), theirs.best(), ratio.median(), peer ? ours.best() / theirs.best() : 0, peak,
-                  ours.best() / peak, product.emitMilliseconds(), product.compileMilliseconds());
+      std::printf(
+          "{\"shape\": \"%s\", \"element\": \"%s\", \"transpose_a\": %s, \"transpose_b\": %s, "
+          "\"threads\": %d, \"gflops_median\": %.2f, \"gflops_best\": %.2f, \"peer\": \"OpenBLAS %s\", "
+          "\"peer_median\": %.2f, \"peer_best\": %.2f, \"ratio_median\": %.3f, \"ratio_best\": %.3f, "
+          "\"peak\": %.2f, \"share_of_peak\": %.3f, \"emit_ms\": %.1f, \"compile_ms\": %.1f}\n",
+          shape, sizeof(T) == 4 ? "f32" : "f64", options.transposeA ? "true" : "false",
+          options.transposeB ? "true" : "false", threads, ours.median(), ours.best(), peer.core.c_str(),
+          theirs.median(), theirs.best(), ratio.median(), peer ? ours.best() / theirs.best() : 0, peak,
+          ours.best() / peak, product.emitMilliseconds(), product.compileMilliseconds());
       return;
     }
-    std::printf("%-20s %3d  %7.1f %7.1f  %7.1f %7.1f  %6.2f %6.2f  %7.1f %5.0f%%  %2ldx%-2ld kc %-5ld %3ld tasks  %4.0f ms\n",
+    std::printf("%-20s %3d  %7.1f %7.1f  %7.1f %7.1f  %6.2f %6.2f  %7.1f %5.0f%%  %2ldx%-2ld kc %-5ld %3ld "
+                "tasks  %4.0f ms\n",
                 shape, threads, ours.median(), ours.best(), theirs.median(), theirs.best(), ratio.median(),
                 peer ? ours.best() / theirs.best() : 0, peak, 100 * ours.best() / peak, long(plan.tileRows),
                 long(plan.tileVectors * plan.lanes), long(plan.kBlock), long(plan.phases.back().count),
@@ -348,8 +351,8 @@ int main(int argc, char **argv) {
     if (!options.json) {
       std::printf("peer: OpenBLAS for %s; GFLOP/s as median and best of %d rounds; ratio ours / peer\n",
                   peer.core.c_str(), options.rounds);
-      std::printf("%-20s %3s  %7s %7s  %7s %7s  %6s %6s  %7s %6s  plan\n", "[batch x] m x n x k", "thr", "ours",
-                  "best", "peer", "best", "ratio", "best", "peak", "share");
+      std::printf("%-20s %3s  %7s %7s  %7s %7s  %6s %6s  %7s %6s  plan\n", "[batch x] m x n x k", "thr",
+                  "ours", "best", "peer", "best", "ratio", "best", "peak", "share");
     }
     for (const auto &shape : options.shapes)
       for (int threads : options.threads) {

@@ -172,8 +172,8 @@ struct Task {
     case 2:
       return reinterpret_cast<void (*)(int64_t, int64_t, void *, void *)>(kernel)(begin, end, p[0], p[1]);
     case 3:
-      return reinterpret_cast<void (*)(int64_t, int64_t, void *, void *, void *)>(kernel)(begin, end, p[0], p[1],
-                                                                                         p[2]);
+      return reinterpret_cast<void (*)(int64_t, int64_t, void *, void *, void *)>(kernel)(begin, end, p[0],
+                                                                                          p[1], p[2]);
     default:
       return reinterpret_cast<void (*)(int64_t, int64_t, void *, void *, void *, void *)>(kernel)(
           begin, end, p[0], p[1], p[2], p[3]);
@@ -220,8 +220,8 @@ struct CompiledMatmul::Implementation {
   }
 };
 
-CompiledMatmul::CompiledMatmul(const cpu::MatmulSpec &spec, const cpu::MatmulTarget &target, int64_t threadsHint,
-                               const CompileOptions &options)
+CompiledMatmul::CompiledMatmul(const cpu::MatmulSpec &spec, const cpu::MatmulTarget &target,
+                               int64_t threadsHint, const CompileOptions &options)
     : CompiledMatmul(cpu::planMatmul(spec, target, threadsHint), options) {}
 
 CompiledMatmul::CompiledMatmul(const cpu::MatmulPlan &plan, const CompileOptions &options)
@@ -253,8 +253,9 @@ CompiledMatmul::CompiledMatmul(CompiledMatmul &&) noexcept = default;
 void CompiledMatmul::run(const void *a, const void *b, void *c) const {
   for (const Phase &phase : impl->phases) {
     Task task = impl->task(phase, a, b, c);
-    heddle_parallel_for([](void *args, int64_t begin, int64_t end) { (*static_cast<Task *>(args))(begin, end); },
-                        &task, phase.call.count, 1);
+    heddle_parallel_for(
+        [](void *args, int64_t begin, int64_t end) { (*static_cast<Task *>(args))(begin, end); }, &task,
+        phase.call.count, 1);
   }
 }
 
@@ -286,7 +287,8 @@ std::function<double()> compilePeak(const cpu::MatmulTarget &target, cpu::Matmul
   b.setInsertionPointToStart(function.addEntryBlock());
   auto index = [&](int64_t v) -> Value { return arith::ConstantIndexOp::create(b, v); };
   auto constant = [&](double v) -> Value {
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(vectorType, b.getFloatAttr(type, v).getValue()));
+    return arith::ConstantOp::create(b,
+                                     DenseElementsAttr::get(vectorType, b.getFloatAttr(type, v).getValue()));
   };
   Value x = constant(0.999), y = constant(1e-3);
   SmallVector<Value> init;

@@ -53,9 +53,8 @@ void emitDotKernel(VectorCode &v, const MatmulPlan &plan, ValueRange arguments) 
     Value first = v.mul(v.rem(task, plan.rowTasks), plan.rowPanelsPerTask);
     Value last = v.min(v.add(first, plan.rowPanelsPerTask), v.index(plan.rowPanels));
     if (spec.n >= group)
-      v.loop(first, v.min(last, v.index(spec.n / group)), 1, [&](Value panel) {
-        emitGroup(v, plan, a, b, c, batch, v.mul(panel, group), group);
-      });
+      v.loop(first, v.min(last, v.index(spec.n / group)), 1,
+             [&](Value panel) { emitGroup(v, plan, a, b, c, batch, v.mul(panel, group), group); });
     if (rest > 0)
       v.when(v.equal(last, plan.rowPanels),
              [&] { emitGroup(v, plan, a, b, c, batch, v.index(spec.n - rest), rest); });

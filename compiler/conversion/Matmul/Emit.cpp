@@ -45,8 +45,8 @@ Type matmulArgumentType(OpBuilder &builder, const MatmulPlan &plan, MatmulArgume
   return {};
 }
 
-llvm::SmallVector<KernelCall, 2> emitMatmulKernels(OpBuilder &builder, ModuleOp module, const MatmulPlan &plan,
-                                                   StringRef namePrefix) {
+llvm::SmallVector<KernelCall, 2> emitMatmulKernels(OpBuilder &builder, ModuleOp module,
+                                                   const MatmulPlan &plan, StringRef namePrefix) {
   OpBuilder::InsertionGuard guard(builder);
   ImplicitLocOpBuilder b(builder.getUnknownLoc(), builder);
   matmul::VectorCode v(b, plan.target, plan.accumulator, plan.lanes);

@@ -45,8 +45,8 @@ struct MatmulOperand {
 };
 
 /// One product with static shapes: A is m x k, B is k x n, C is m x n, each repeated `batch` times. A batch
-/// stride of 0 in A or B shares the matrix between batches. Sizes may be 0. A and B both have f64 elements, or
-/// neither has; then C is f64 too, or not.
+/// stride of 0 in A or B shares the matrix between batches. Sizes may be 0. A and B both have f64 elements,
+/// or neither has; then C is f64 too, or not.
 struct MatmulSpec {
   int64_t batch = 1;
   int64_t m = 0;
@@ -66,12 +66,12 @@ struct MatmulSpec {
 
 /// What the generated code may use. The fields describe one core.
 struct MatmulTarget {
-  int64_t vectorBits = 256;      ///< 128, 256 or 512
-  int64_t vectorRegisters = 16;  ///< architectural registers of that width
+  int64_t vectorBits = 256;     ///< 128, 256 or 512
+  int64_t vectorRegisters = 16; ///< architectural registers of that width
   int64_t l1Bytes = 32 << 10;
   int64_t l2Bytes = 512 << 10;
-  bool fusedMultiplyAdd = true;  ///< FMA3 or AVX-512
-  bool halfConversions = true;   ///< F16C; otherwise f16 is converted by integer arithmetic
+  bool fusedMultiplyAdd = true; ///< FMA3 or AVX-512
+  bool halfConversions = true;  ///< F16C; otherwise f16 is converted by integer arithmetic
 
   /// The psABI levels: 2 = SSE4.2, 3 = AVX2 with FMA, 4 = AVX-512.
   static MatmulTarget x86Level(int level);
@@ -112,8 +112,8 @@ struct MatmulPlan {
   MatmulElement accumulator = MatmulElement::F32;
   int64_t lanes = 8; ///< accumulator elements of one vector
 
-  // Register tiles: `rowPanels` panels, of which the first `tallPanels` have `tileRows` rows and the others one
-  // row less; columns in panels of `tileVectors` vectors, the last one possibly partial.
+  // Register tiles: `rowPanels` panels, of which the first `tallPanels` have `tileRows` rows and the others
+  // one row less; columns in panels of `tileVectors` vectors, the last one possibly partial.
   int64_t tileRows = 0;
   int64_t tileVectors = 0;
   int64_t rowPanels = 0;
@@ -130,10 +130,10 @@ struct MatmulPlan {
   int64_t rowTasks = 0;
   int64_t columnTasks = 0;
 
-  int64_t packSteps = 0;     ///< k steps of one task of the pack phase
-  bool swapped = false;      ///< A and B were exchanged: C is computed as its transpose
-  bool wideC = false;        ///< partial sums over k blocks are kept in the workspace, since C is narrower
-  int64_t wideCOffset = 0;   ///< where, in accumulator elements
+  int64_t packSteps = 0;   ///< k steps of one task of the pack phase
+  bool swapped = false;    ///< A and B were exchanged: C is computed as its transpose
+  bool wideC = false;      ///< partial sums over k blocks are kept in the workspace, since C is narrower
+  int64_t wideCOffset = 0; ///< where, in accumulator elements
 
   /// Bytes of the workspace, to be aligned to 64; its memref holds accumulator elements. 0: no workspace.
   int64_t workspaceBytes = 0;
@@ -158,9 +158,9 @@ struct KernelCall {
 /// The type of the flat memref that kernels take for an argument: memref<extent x element>.
 mlir::Type matmulArgumentType(mlir::OpBuilder &builder, const MatmulPlan &plan, MatmulArgument argument);
 
-/// Emits the kernels of the plan at the end of the module, named `namePrefix` + "_" + suffix, and returns them
-/// in the order in which they must run. The IR uses func, scf, memref, vector and arith; every memref argument
-/// carries llvm.noalias, so lower the functions with the bare pointer convention.
+/// Emits the kernels of the plan at the end of the module, named `namePrefix` + "_" + suffix, and returns
+/// them in the order in which they must run. The IR uses func, scf, memref, vector and arith; every memref
+/// argument carries llvm.noalias, so lower the functions with the bare pointer convention.
 llvm::SmallVector<KernelCall, 2> emitMatmulKernels(mlir::OpBuilder &builder, mlir::ModuleOp module,
                                                    const MatmulPlan &plan, llvm::StringRef namePrefix);
 

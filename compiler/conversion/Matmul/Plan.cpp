@@ -87,7 +87,8 @@ void chooseTile(MatmulPlan &plan) {
 
 int64_t accumulatorBytes(const MatmulPlan &plan) { return matmulElementBytes(plan.accumulator); }
 
-// k blocks: a panel of B and one of A stay close to the first level cache while a column of tiles is computed.
+// k blocks: a panel of B and one of A stay close to the first level cache while a column of tiles is
+// computed.
 void chooseBlocks(MatmulPlan &plan) {
   int64_t k = plan.spec.k;
   int64_t perStep = (plan.tileRows + plan.tileVectors * plan.lanes) * accumulatorBytes(plan);
@@ -130,8 +131,8 @@ void chooseTasks(MatmulPlan &plan, int64_t threadsHint) {
   int64_t maxPanels = std::max<int64_t>(blockBytes / panelBytes, 1);
   if (plan.sourceA == MatmulSource::Direct)
     maxPanels = plan.rowPanels;
-  int64_t rowTasks = std::max(ceilDiv(plan.rowPanels, maxPanels),
-                              std::min(wanted, ceilDiv(plan.rowPanels, 4)));
+  int64_t rowTasks =
+      std::max(ceilDiv(plan.rowPanels, maxPanels), std::min(wanted, ceilDiv(plan.rowPanels, 4)));
   plan.rowPanelsPerTask = ceilDiv(plan.rowPanels, rowTasks);
   plan.rowTasks = ceilDiv(plan.rowPanels, plan.rowPanelsPerTask);
   int64_t columnTasks = std::min(ceilDiv(wanted, plan.rowTasks), plan.columnPanels);
@@ -188,7 +189,8 @@ void planDot(MatmulPlan &plan) {
   plan.tileRows = 4;
   plan.rowPanels = ceilDiv(plan.spec.n, plan.tileRows);
   int64_t costOfPanel = plan.tileRows * plan.spec.k * matmulElementBytes(plan.spec.b.element) * flopsPerByte;
-  plan.rowPanelsPerTask = std::clamp<int64_t>(flopsPerTask / 4 / std::max<int64_t>(costOfPanel, 1), 1, plan.rowPanels);
+  plan.rowPanelsPerTask =
+      std::clamp<int64_t>(flopsPerTask / 4 / std::max<int64_t>(costOfPanel, 1), 1, plan.rowPanels);
   plan.rowTasks = ceilDiv(plan.rowPanels, plan.rowPanelsPerTask);
   plan.phases.push_back({"product",
                          plan.spec.batch * plan.rowTasks,

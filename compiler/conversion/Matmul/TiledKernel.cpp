@@ -63,8 +63,8 @@ private:
 
   Buffer scratch(int64_t elements) {
     auto type = mlir::MemRefType::get(elements, v.accumulatorType());
-    Value memref = mlir::memref::AllocaOp::create(v.b, type, ValueRange(), ValueRange(),
-                                                  v.b.getI64IntegerAttr(64));
+    Value memref =
+        mlir::memref::AllocaOp::create(v.b, type, ValueRange(), ValueRange(), v.b.getI64IntegerAttr(64));
     return {memref, plan.accumulator};
   }
 
@@ -96,15 +96,13 @@ private:
     bool partial = last != width;
     int64_t whole = plan.columnPanels - (partial ? 1 : 0);
     if (whole > 0)
-      v.loop(firstColumnPanel, v.min(lastColumnPanel, v.index(whole)), 1, [&](Value panel) {
-        emitColumn(panel, plan.tileVectors, plan.lanes);
-      });
+      v.loop(firstColumnPanel, v.min(lastColumnPanel, v.index(whole)), 1,
+             [&](Value panel) { emitColumn(panel, plan.tileVectors, plan.lanes); });
     if (!partial)
       return;
     int64_t vectors = (last + plan.lanes - 1) / plan.lanes;
-    v.when(v.equal(lastColumnPanel, plan.columnPanels), [&] {
-      emitColumn(v.index(plan.columnPanels - 1), vectors, last - (vectors - 1) * plan.lanes);
-    });
+    v.when(v.equal(lastColumnPanel, plan.columnPanels),
+           [&] { emitColumn(v.index(plan.columnPanels - 1), vectors, last - (vectors - 1) * plan.lanes); });
   }
 
   void packA() {
@@ -134,7 +132,8 @@ private:
       v.loop(firstColumnPanel, v.min(lastColumnPanel, v.index(whole)), 1,
              [&](Value panel) { pack(panel, width); });
     if (last != width)
-      v.when(v.equal(lastColumnPanel, plan.columnPanels), [&] { pack(v.index(plan.columnPanels - 1), last); });
+      v.when(v.equal(lastColumnPanel, plan.columnPanels),
+             [&] { pack(v.index(plan.columnPanels - 1), last); });
   }
 
   Value atA(Value row) {
@@ -192,8 +191,8 @@ private:
       at = v.add(at, plan.wideCOffset);
     for (int64_t i = 0; i < shape.rows; ++i)
       for (int64_t j = 0; j < shape.vectors; ++j)
-        body(partialSums ? workspace : c, v.add(at, i * rowStride + j * plan.lanes * columnStride), columnStride,
-             j + 1 == shape.vectors ? shape.lastLanes : plan.lanes);
+        body(partialSums ? workspace : c, v.add(at, i * rowStride + j * plan.lanes * columnStride),
+             columnStride, j + 1 == shape.vectors ? shape.lastLanes : plan.lanes);
   }
 
   Values readTile(const TileShape &shape, Value row, Value column, bool partialSums) {

@@ -252,17 +252,19 @@ Value VectorCode::narrow(Value value, MatmulElement to) {
       return arith::TruncFOp::create(b, withElement(shape, b.getF16Type()), value);
     return narrowHalf(value);
   }
-  // bf16: add just under half a unit of the last kept bit, plus that bit for ties to even. NaN would be carried
-  // into infinity: it becomes a quiet NaN of the same sign.
+  // bf16: add just under half a unit of the last kept bit, plus that bit for ties to even. NaN would be
+  // carried into infinity: it becomes a quiet NaN of the same sign.
   Value bits = arith::BitcastOp::create(b, i32, value);
   Value high = arith::ShRUIOp::create(b, bits, intConstant(shape, 32, 16));
   Value odd = arith::AndIOp::create(b, high, intConstant(shape, 32, 1));
-  Value rounded = arith::AddIOp::create(b, arith::AddIOp::create(b, bits, odd), intConstant(shape, 32, 0x7fff));
+  Value rounded =
+      arith::AddIOp::create(b, arith::AddIOp::create(b, bits, odd), intConstant(shape, 32, 0x7fff));
   rounded = arith::ShRUIOp::create(b, rounded, intConstant(shape, 32, 16));
   Value quiet = arith::OrIOp::create(b, high, intConstant(shape, 32, 0x40));
   Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
   Value result = arith::SelectOp::create(b, isNan, quiet, rounded);
-  return arith::BitcastOp::create(b, withElement(shape, b.getBF16Type()), arith::TruncIOp::create(b, i16, result));
+  return arith::BitcastOp::create(b, withElement(shape, b.getBF16Type()),
+                                  arith::TruncIOp::create(b, i16, result));
 }
 
 Value VectorCode::widenHalf(Value value) {
