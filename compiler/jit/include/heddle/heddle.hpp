@@ -11,7 +11,7 @@
 #define HEDDLE_HEDDLE_HPP
 
 #include <heddle/error.hpp>
-#include <heddle/tensor.hpp>
+#include <heddle/struct.hpp>
 
 #include <cstdint>
 #include <initializer_list>
