@@ -1,0 +1,42 @@
+// RUN: heddle-opt --verify-diagnostics --split-input-file %s
+
+func.func @gather(%t: tensor<4x8xf32>, %i: tensor<3xi32>) {
+  // expected-error @below {{axis 2 is out of range for 'tensor<4x8xf32>'}}
+  // expected-error @below {{'heddle.gather' op failed to infer returned types}}
+  %y = heddle.gather %t[%i] axis 2 : tensor<4x8xf32>, tensor<3xi32> -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @scatter(%t: tensor<4x8xf32>, %i: tensor<3xi32>, %u: tensor<2x8xf32>) {
+  // expected-error @below {{updates have type 'tensor<2x8xf32>', not 'tensor<3x8xf32>'}}
+  %y = heddle.scatter_add %t[%i], %u axis 0 : tensor<4x8xf32>, tensor<3xi32>, tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @take_along(%x: tensor<4x8xf32>, %i: tensor<3x2xi32>) {
+  // expected-error @below {{ids 'tensor<3x2xi32>' do not fit 'tensor<4x8xf32>' along axis 1}}
+  // expected-error @below {{'heddle.take_along' op failed to infer returned types}}
+  %y = heddle.take_along %x[%i] axis 1 : tensor<4x8xf32>, tensor<3x2xi32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @put_along(%x: tensor<4x8xf32>, %i: tensor<4x2xi32>, %u: tensor<4x3xf32>) {
+  // expected-error @below {{updates have type 'tensor<4x3xf32>', not 'tensor<4x2xf32>'}}
+  %y = heddle.put_along %x[%i], %u axis 1 : tensor<4x8xf32>, tensor<4x2xi32>, tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @argsort(%x: tensor<4xf32>) {
+  // expected-error @below {{axis 1 is out of range for 'tensor<4xf32>'}}
+  // expected-error @below {{'heddle.argsort' op failed to infer returned types}}
+  %i = heddle.argsort %x axis 1 : tensor<4xf32> -> tensor<4xi32>
+  return
+}

@@ -1,0 +1,71 @@
+// RUN: heddle-opt --verify-diagnostics --split-input-file %s
+
+func.func @scalar(%z: tensor<f32>, %k: tensor<f32>) {
+  // expected-error @below {{scores have no axis to project along}}
+  // expected-error @below {{'sparsek.project' op failed to infer returned types}}
+  %p = sparsek.project %z, %k : tensor<f32>, tensor<f32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @rank(%u: tensor<2x96xf32>) {
+  // expected-error @below {{scores have type 'tensor<2x96xf32>', not rank 3: batch, head, position}}
+  // expected-error @below {{'sparsek.threshold' op failed to infer returned types}}
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 32 window 16
+      : tensor<2x96xf32> -> tensor<2x96xf32>, tensor<2x96xf32>, tensor<2x96xi32>, tensor<2x96xi32>
+  return
+}
+
+// -----
+
+func.func @nothing(%u: tensor<1x2x96xf32>) {
+  // expected-error @below {{topk and window are both 0, so no query attends to anything}}
+  // expected-error @below {{'sparsek.threshold' op failed to infer returned types}}
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 0 window 0
+      : tensor<1x2x96xf32> -> tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96xi32>
+  return
+}
+
+// -----
+
+func.func @negative(%u: tensor<1x2x96xf32>) {
+  // expected-error @below {{topk -1 and window 4 must not be negative}}
+  // expected-error @below {{'sparsek.threshold' op failed to infer returned types}}
+  %hi, %lo, %count, %end = sparsek.threshold %u topk -1 window 4
+      : tensor<1x2x96xf32> -> tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96xi32>
+  return
+}
+
+// -----
+
+func.func @group(%q: tensor<1x3x96x16xf32>, %k: tensor<1x2x96x16xf32>, %u: tensor<1x2x96xf32>, %e: tensor<1x2x96xi32>) {
+  // expected-error @below {{3 query heads are not a multiple of 2 key-value heads}}
+  // expected-error @below {{'sparsek.attention' op failed to infer returned types}}
+  %o, %lse = sparsek.attention %q, %k, %k, %u, %u, %u, %e topk 8 window 8 scale 0.25 gate both estimator soft
+      : (tensor<1x3x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
+         tensor<1x2x96xf32>, tensor<1x2x96xi32>) -> (tensor<1x3x96x16xf32>, tensor<1x3x96xf32>)
+  return
+}
+
+// -----
+
+func.func @width(%q: tensor<1x4x96x16xf32>, %k: tensor<1x2x96x8xf32>, %u: tensor<1x2x96xf32>, %e: tensor<1x2x96xi32>) {
+  // expected-error @below {{k has type 'tensor<1x2x96x8xf32>', not 'tensor<1x2x96x16xf32>'}}
+  // expected-error @below {{'sparsek.attention' op failed to infer returned types}}
+  %o, %lse = sparsek.attention %q, %k, %k, %u, %u, %u, %e topk 8 window 8 scale 0.25 gate both estimator soft
+      : (tensor<1x4x96x16xf32>, tensor<1x2x96x8xf32>, tensor<1x2x96x8xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
+         tensor<1x2x96xf32>, tensor<1x2x96xi32>) -> (tensor<1x4x96x8xf32>, tensor<1x4x96xf32>)
+  return
+}
+
+// -----
+
+func.func @precision(%q: tensor<1x2x96x16xf64>, %u: tensor<1x2x96xf32>, %e: tensor<1x2x96xi32>) {
+  // expected-error @below {{scores of type 'f32' do not go with q of type 'f64'}}
+  // expected-error @below {{'sparsek.attention' op failed to infer returned types}}
+  %o, %lse = sparsek.attention %q, %q, %q, %u, %u, %u, %e topk 8 window 8 scale 0.25 gate both estimator soft
+      : (tensor<1x2x96x16xf64>, tensor<1x2x96x16xf64>, tensor<1x2x96x16xf64>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
+         tensor<1x2x96xf32>, tensor<1x2x96xi32>) -> (tensor<1x2x96x16xf64>, tensor<1x2x96xf32>)
+  return
+}
