@@ -1,0 +1,36 @@
+# Checks what libheddle_runtime.so needs and shows: no LLVM, no MLIR, no CUDA, and nothing but heddle_* exported.
+# Run as cmake -DLIBRARY=... -DREADELF=... -DNM=... -P CheckLinks.cmake
+execute_process(COMMAND "${READELF}" -d "${LIBRARY}" OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*\\[[^\n]*\\]" lines "${dynamic}")
+if(NOT lines)
+  message(FATAL_ERROR "no needed library was found in the output of readelf:\n${dynamic}")
+endif()
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE ".*\\[(.*)\\]" "\\1" name "${line}")
+  if(NOT name MATCHES "^(libomp\\.so|libstdc\\+\\+\\.so|libgcc_s\\.so|libm\\.so|libc\\.so|ld-linux-x86-64\\.so|libpthread\\.so)")
+    message(FATAL_ERROR "libheddle_runtime.so links ${name}")
+  endif()
+  message(STATUS "needs ${name}")
+endforeach()
+if(NOT dynamic MATCHES "SONAME[^\n]*\\[libheddle_runtime\\.so\\.[0-9]+\\]")
+  message(FATAL_ERROR "libheddle_runtime.so has no versioned soname")
+endif()
+
+# With everything that those libraries load in turn.
+execute_process(COMMAND ldd "${LIBRARY}" OUTPUT_VARIABLE loaded COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX REPLACE "libomp\\.so[^\n]*" "" loaded "${loaded}") # its folder may be LLVM's
+string(TOLOWER "${loaded}" loaded)
+if(loaded MATCHES "llvm|mlir|clang|cuda|cublas|nvrtc|python")
+  message(FATAL_ERROR "libheddle_runtime.so loads ${CMAKE_MATCH_0}:\n${loaded}")
+endif()
+
+execute_process(COMMAND "${NM}" -D --defined-only "${LIBRARY}" OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+if(NOT symbols MATCHES " T heddle_parallel_for")
+  message(FATAL_ERROR "heddle_parallel_for is not exported:\n${symbols}")
+endif()
+string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
+foreach(line IN LISTS lines)
+  if(NOT line MATCHES " (heddle_[a-z0-9_]+|HEDDLE_RUNTIME_[0-9]+)(@@.*)?$")
+    message(FATAL_ERROR "libheddle_runtime.so exports a foreign symbol: ${line}")
+  endif()
+endforeach()
