@@ -1,0 +1,181 @@
+// Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+// Thresholds of causal SPARSEK and their adjoint. The support of a query is never listed: key j is in S_i for one run
+// of queries, found by binary search in tau, so sizes of supports and the adjoint are both differences of prefix sums
+// over runs. Both passes take the runs from the same function, hence every query divides by exactly the number of
+// keys that receive its share.
+
+#include <heddle/cpu_sparsek.h>
+
+#include "cpu/sparsek_rows.h"
+#include "cpu/sparsek_sweep.h"
+
+using namespace heddle::runtime;
+using namespace heddle::runtime::sparsek;
+
+namespace {
+
+/// The first NaN of a row, n if there is none.
+template <typename T>
+int64_t firstNan(const T *u, int64_t n) {
+  for (int64_t j = 0; j < n; ++j)
+    if (u[j] != u[j])
+      return j;
+  return n;
+}
+
+struct Run {
+  int64_t begin, end;
+};
+
+/// The queries i in [first, last) with 0 < (u - hi_i) - lo_i < 1; u is a key that joins at `first`.
+template <typename T>
+HEDDLE_INLINE Run supportRun(T score, const T *hi, const T *lo, int64_t first, int64_t last) {
+  const T u = clampScore(score);
+  auto above = [&](int64_t i) { return (u - hi[i]) - lo[i] > 0; };
+  auto unsaturated = [&](int64_t i) { return (u - hi[i]) - lo[i] < 1; };
+  if (!above(first))
+    return {first, first}; // most keys: dead when they join
+  int64_t begin = first, end = last;
+  if (!unsaturated(first)) {
+    int64_t high = last;
+    for (++begin; begin < high;) {
+      int64_t middle = begin + (high - begin) / 2;
+      if (unsaturated(middle))
+        high = middle;
+      else
+        begin = middle + 1;
+    }
+  }
+  if (begin < last && !above(last - 1)) {
+    int64_t low = begin;
+    for (end = last - 1; low < end;) {
+      int64_t middle = low + (end - low) / 2;
+      if (above(middle))
+        low = middle + 1;
+      else
+        end = middle;
+    }
+  }
+  return {begin, std::max(begin, end)};
+}
+
+/// How many keys there are for one task that looks for runs.
+constexpr int64_t keysPerTask = 4096;
+
+template <typename T>
+void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t window, T *hi, T *lo, int32_t *count,
+                int32_t *end) {
+  requireSize(n, "the number of scores");
+  requireSize(topk, "topk");
+  if (window < 0)
+    throw Failure(HEDDLE_INVALID_ARGUMENT, "the window is " + std::to_string(window) + ", expected 0 or more");
+  if (rows < 0)
+    throw Failure(HEDDLE_INVALID_ARGUMENT, "the number of rows is " + std::to_string(rows) + ", expected 0 or more");
+  if (rows == 0 || n == 0)
+    return;
+  window = std::min(window, n);
+  if (topk == 0) {
+    std::fill_n(hi, rows * n, -std::numeric_limits<T>::infinity());
+    std::fill_n(lo, rows * n, T(0));
+    std::fill_n(count, rows * n, 0);
+    for (int64_t at = 0; at < rows * n; ++at)
+      end[at] = static_cast<int32_t>(std::min(at % n + window, n));
+    return;
+  }
+
+  std::vector<int64_t> nanAt(static_cast<size_t>(rows));
+  parallelChunks(rows, 1, [&](int64_t begin, int64_t endRow) {
+    ThresholdSweep<T> sweep;
+    for (int64_t row = begin; row < endRow; ++row) {
+      sweep.run(u + row * n, n, topk, window, {hi + row * n, lo + row * n, end + row * n});
+      nanAt[static_cast<size_t>(row)] = firstNan(u + row * n, n);
+    }
+  });
+
+  // Sizes of the supports: +1 where a run begins, -1 where it ends, summed. Keys in parallel, since there may be one
+  // row only.
+  const int64_t candidates = n - window;
+  const int64_t tasks = (candidates + keysPerTask - 1) / keysPerTask;
+  std::vector<Run> runs(static_cast<size_t>(std::min(tasks, int64_t(1) << 20) * keysPerTask));
+  for (int64_t row = 0; row < rows; ++row) {
+    T *hiRow = hi + row * n, *loRow = lo + row * n;
+    int32_t *countRow = count + row * n;
+    // From query `valid` on the row is NaN; it has no supports.
+    const int64_t valid = std::min(n, nanAt[static_cast<size_t>(row)] + window);
+    const int64_t joining = std::max<int64_t>(0, valid - window);
+    parallelChunks((joining + keysPerTask - 1) / keysPerTask, 1, [&](int64_t begin, int64_t endTask) {
+      for (int64_t j = begin * keysPerTask; j < std::min(endTask * keysPerTask, joining); ++j)
+        runs[static_cast<size_t>(j)] = supportRun(u[row * n + j], hiRow, loRow, j + window, valid);
+    });
+    std::fill_n(countRow, n, 0);
+    for (int64_t j = 0; j < joining; ++j) {
+      const Run run = runs[static_cast<size_t>(j)];
+      if (run.begin < run.end) {
+        ++countRow[run.begin];
+        if (run.end < n)
+          --countRow[run.end];
+      }
+    }
+    int32_t size = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      size += countRow[i];
+      countRow[i] = i < valid ? size : 0;
+    }
+    std::fill(hiRow + valid, hiRow + n, std::numeric_limits<T>::quiet_NaN());
+    std::fill(loRow + valid, loRow + n, T(0));
+  }
+}
+
+template <typename T>
+void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *count, const T *dtau, int64_t rows,
+                        int64_t n, int64_t window, T *du) {
+  requireSize(n, "the number of scores");
+  if (window < 0)
+    throw Failure(HEDDLE_INVALID_ARGUMENT, "the window is " + std::to_string(window) + ", expected 0 or more");
+  if (rows <= 0 || n == 0)
+    return;
+  window = std::min(window, n);
+  std::vector<double> prefix(static_cast<size_t>(n) + 1);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t at = row * n;
+    int64_t valid = n; // NaN thresholds are a row's last ones
+    while (valid > 0 && hi[at + valid - 1] != hi[at + valid - 1])
+      --valid;
+    for (int64_t i = 0; i < n; ++i)
+      prefix[i + 1] = prefix[i] + (count[at + i] > 0 ? static_cast<double>(dtau[at + i]) / count[at + i] : 0.0);
+    parallelChunks((n + keysPerTask - 1) / keysPerTask, 1, [&](int64_t begin, int64_t endTask) {
+      for (int64_t j = begin * keysPerTask; j < std::min(endTask * keysPerTask, n); ++j) {
+        Run run{0, 0};
+        if (j + window < valid)
+          run = supportRun(u[at + j], hi + at, lo + at, j + window, valid);
+        du[at + j] = run.begin < run.end ? static_cast<T>(prefix[run.end] - prefix[run.begin]) : T(0);
+      }
+    });
+  }
+}
+
+} // namespace
+
+heddle_status_t heddle_cpu_sparsek_threshold_f32(const float *u, int64_t rows, int64_t n, int64_t topk,
+                                                 int64_t window, float *hi, float *lo, int32_t *count, int32_t *end) {
+  return guard([&] { thresholds(u, rows, n, topk, window, hi, lo, count, end); });
+}
+
+heddle_status_t heddle_cpu_sparsek_threshold_f64(const double *u, int64_t rows, int64_t n, int64_t topk,
+                                                 int64_t window, double *hi, double *lo, int32_t *count,
+                                                 int32_t *end) {
+  return guard([&] { thresholds(u, rows, n, topk, window, hi, lo, count, end); });
+}
+
+heddle_status_t heddle_cpu_sparsek_threshold_backward_f32(const float *u, const float *hi, const float *lo,
+                                                          const int32_t *count, const float *dtau, int64_t rows,
+                                                          int64_t n, int64_t window, float *du) {
+  return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, du); });
+}
+
+heddle_status_t heddle_cpu_sparsek_threshold_backward_f64(const double *u, const double *hi, const double *lo,
+                                                          const int32_t *count, const double *dtau, int64_t rows,
+                                                          int64_t n, int64_t window, double *du) {
+  return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, du); });
+}
