@@ -1,6 +1,7 @@
 # Options and flags that every target shares.
 option(HEDDLE_TESTS "Build the tests" ON)
 option(HEDDLE_SANITIZE "Build with address and undefined-behaviour sanitizers" OFF)
+option(HEDDLE_FUZZ "Build the libFuzzer targets; wants HEDDLE_SANITIZE" OFF)
 option(HEDDLE_CCACHE "Compile through ccache where it is installed" ON)
 
 set(CMAKE_CXX_STANDARD 20)

@@ -32,9 +32,13 @@
 
 #if defined(__cplusplus)
 #define HEDDLE_STATIC_ASSERT static_assert
+/* Enumerations have 32 bits and may hold any number, since a caller may be of another version. C names such a
+ * type by a plain integer. */
+#define HEDDLE_ENUM_BASE : int32_t
 extern "C" {
 #else
 #define HEDDLE_STATIC_ASSERT _Static_assert
+#define HEDDLE_ENUM_BASE
 #endif
 
 /* ---- Version ---- */
@@ -47,20 +51,24 @@ HEDDLE_EXPORT const char *heddle_runtime_version_string(void);
 
 /* ---- Status ---- */
 
-typedef enum heddle_status {
+enum heddle_status HEDDLE_ENUM_BASE {
   HEDDLE_OK = 0,
   HEDDLE_INVALID_ARGUMENT = 1, /* the caller passed a wrong value, shape, type or pointer */
   HEDDLE_OUT_OF_MEMORY = 2,    /* an allocation failed or would pass the limit that was set */
   HEDDLE_NOT_FOUND = 3,        /* no such file, tensor name, entry or symbol */
-  HEDDLE_IO_ERROR = 4, /* the system refused to read or write: permissions, full disk, not a regular file */
-  HEDDLE_BAD_FILE = 5, /* a file was read but its contents break the format */
-  HEDDLE_UNSUPPORTED =
-      6, /* well-formed, but outside what Heddle holds: a u16 file, bf16 in a .npy, a strided view */
-  HEDDLE_OUT_OF_RANGE = 7,  /* an index computed at run time lies outside its dimension */
-  HEDDLE_ASSERTION = 8,     /* an assertion written in the program failed */
-  HEDDLE_PROGRAM_ERROR = 9, /* a .heddle program is wrong; the message holds the diagnostics */
-  HEDDLE_INTERNAL = 10      /* a defect of Heddle: please report it */
-} heddle_status_t;
+  HEDDLE_IO_ERROR = 4,         /* the system refused to read or write: permissions, full disk, a directory */
+  HEDDLE_BAD_FILE = 5,         /* a file was read but its contents break the format */
+  HEDDLE_UNSUPPORTED = 6,      /* well-formed, but outside Heddle: u16, a strided view, bf16 in a .npy */
+  HEDDLE_OUT_OF_RANGE = 7,     /* an index computed at run time lies outside its dimension */
+  HEDDLE_ASSERTION = 8,        /* an assertion written in the program failed */
+  HEDDLE_PROGRAM_ERROR = 9,    /* a .heddle program is wrong; the message holds the diagnostics */
+  HEDDLE_INTERNAL = 10         /* a defect of Heddle: please report it */
+};
+#if defined(__cplusplus)
+typedef enum heddle_status heddle_status_t;
+#else
+typedef int32_t heddle_status_t;
+#endif
 
 /* The name of a status, "out of memory"; "unknown status" for a number that is none. Never null. */
 HEDDLE_EXPORT const char *heddle_status_name(heddle_status_t status);
@@ -153,7 +161,7 @@ HEDDLE_EXPORT heddle_status_t heddle_memory_set_limit(int64_t bytes);
 /* ---- Element types ---- */
 
 /* The element types of the language. bool takes one byte, 0 or 1. */
-typedef enum heddle_dtype {
+enum heddle_dtype HEDDLE_ENUM_BASE {
   HEDDLE_F64 = 0,
   HEDDLE_F32 = 1,
   HEDDLE_BF16 = 2,
@@ -162,7 +170,12 @@ typedef enum heddle_dtype {
   HEDDLE_I32 = 5,
   HEDDLE_I8 = 6,
   HEDDLE_BOOL = 7
-} heddle_dtype_t;
+};
+#if defined(__cplusplus)
+typedef enum heddle_dtype heddle_dtype_t;
+#else
+typedef int32_t heddle_dtype_t;
+#endif
 #define HEDDLE_DTYPE_COUNT 8
 
 /* Bytes of one element, 0 for a number that is no dtype. */

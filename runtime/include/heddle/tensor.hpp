@@ -133,7 +133,9 @@ public:
     return static_cast<DType>(type);
   }
   int64_t rank() const { return view().ndim; }
-  std::span<const int64_t> shape() const { return {view().shape, static_cast<size_t>(view().ndim)}; }
+  /// Valid as long as this tensor, so not for a temporary.
+  std::span<const int64_t> shape() const & { return {view().shape, static_cast<size_t>(view().ndim)}; }
+  std::span<const int64_t> shape() const && = delete;
   /// The extent of a dimension; negative numbers count from the last.
   int64_t dim(int64_t axis) const {
     const int64_t at = axis < 0 ? axis + rank() : axis;

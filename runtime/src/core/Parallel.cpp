@@ -43,6 +43,11 @@ heddle_status_t heddle_set_num_threads(int32_t threads) {
   });
 }
 
+// Compiled programs lack the type marks before their functions that the sanitizer of indirect calls would
+// read.
+#if defined(__clang__)
+__attribute__((no_sanitize("function")))
+#endif
 void heddle_parallel_for(void (*body)(void *args, int64_t begin, int64_t end), void *args, int64_t count,
                          int64_t grain) {
   if (!body || count <= 0)

@@ -11,7 +11,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <tuple>
 
 using namespace heddle::runtime;
 
@@ -71,8 +71,8 @@ std::vector<Planned> plan(const InputFile &file, const SafetensorsHeader &header
   std::vector<const Planned *> order;
   for (const Planned &tensor : tensors)
     order.push_back(&tensor);
-  std::stable_sort(order.begin(), order.end(), [](const Planned *a, const Planned *b) {
-    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+  std::sort(order.begin(), order.end(), [](const Planned *a, const Planned *b) {
+    return std::tuple(a->begin, a->end, a) < std::tuple(b->begin, b->end, b);
   });
   int64_t reached = 0;
   for (size_t i = 0; i < order.size(); ++i) {
@@ -140,8 +140,9 @@ void heddle::runtime::saveSafetensors(const heddle_archive &archive, const std::
   }
   // Wide elements first, so that every tensor is aligned to its element: readers that map the file need it.
   // The header keeps the archive's order.
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return views[a].elementSize > views[b].elementSize; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return std::tuple(-views[a].elementSize, a) < std::tuple(-views[b].elementSize, b);
+  });
   std::vector<int64_t> begins(views.size());
   int64_t end = 0;
   for (size_t i : order) {

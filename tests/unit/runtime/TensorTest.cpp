@@ -57,9 +57,10 @@ TEST_CASE("tensors are made from shapes and values", "[tensor]") {
   CHECK(t.data<float>()[5] == 6);
   CHECK(reinterpret_cast<uintptr_t>(t.raw()) % HEDDLE_ALIGNMENT == 0);
 
-  for (float value : Tensor::zeros({3}, DType::f32).values<float>())
+  const Tensor zeros = Tensor::zeros({3}, DType::f32), full = Tensor::full({5}, 1.5, DType::bf16);
+  for (float value : zeros.values<float>())
     CHECK(value == 0);
-  for (BF16 value : Tensor::full({5}, 1.5, DType::bf16).values<BF16>())
+  for (BF16 value : full.values<BF16>())
     CHECK(static_cast<float>(value) == 1.5f);
   CHECK(Tensor::full({2}, true, DType::boolean).values<bool>()[1]);
   CHECK(Tensor::scalar(int64_t(-3)).str() == "i64");
