@@ -11,9 +11,10 @@ class OpEmitter;
 
 /// An argument of a call as it was written.
 struct Argument {
-  std::string name; // empty for a positional argument
-  Value value;
-  Span span; // with the name
+  std::string name; ///< empty for a positional argument
+  Value value;      ///< its own span may be that of the declaration it came from: where its shape is explained
+  Span span;        ///< of the argument's expression: where errors point
+  Span nameSpan;    ///< of the name
 };
 
 /// A function made from a callable and the types of its arguments, for ops that name a symbol.
@@ -72,15 +73,21 @@ public:
   Evaluator &evaluator;
 };
 
-/// A builtin function. Operators are builtins too, under their spelling: `+`, `@`, `not`, and `neg` for the
-/// unary minus.
+class Call;
+
+/// A builtin function. Operators are builtins too, under their spelling: `+`, `@`, `not`, and `neg` for the unary
+/// minus.
 struct Builtin {
   llvm::StringRef name;
-  /// For the editor and for messages: `sum(x, axis = all, keepdims = false)`.
+  /// Parameters and defaults, for the binding of arguments, the editor and messages:
+  /// `sum(x, axis = all, keepdims = false)`. `y?` may be left out, `xs...` takes any number of positional arguments.
   llvm::StringRef signature;
   /// One sentence.
   llvm::StringRef summary;
-  Value (*evaluate)(CallContext &context);
+  Value (*implementation)(Call &call);
+
+  /// Binds the arguments and evaluates; reports errors and returns a poisoned value.
+  Value evaluate(CallContext &context) const;
 };
 
 /// The builtin or operator of that name, or null.
