@@ -88,20 +88,24 @@ static bool isDimension(const Value &value) { return value.dim() && !value.getTy
 static void reportLiteral(Call &call, const Value &literal, const Value &other) {
   std::string element = spelling(other.getType().element()).str();
   if (literal.number()) {
-    Diagnostic &report = call.error(call.context.callee, "a float literal cannot be combined with " + other.getType().str());
+    Diagnostic &report =
+        call.error(call.context.callee, "a float literal cannot be combined with " + other.getType().str());
     noteOperands(report, call.context.callee, literal, other);
-    report.hint(isDimension(other) ? "a dimension is an i32: cast(" + other.dim()->str() + ", f32) converts it"
-                                   : "cast(x, f32) converts the " + element);
+    report.hint(isDimension(other)
+                    ? "a dimension is an i32: cast(" + other.dim()->str() + ", f32) converts it"
+                    : "cast(x, f32) converts the " + element);
     return;
   }
-  Diagnostic &report = call.error(call.context.callee, other.getType().element() == ElementType::Bool
-                                                 ? "an int literal cannot be combined with " + other.getType().str()
-                                                 : "the literal " + literal.dim()->str() + " does not fit in " + element);
+  Diagnostic &report = call.error(
+      call.context.callee, other.getType().element() == ElementType::Bool
+                               ? "an int literal cannot be combined with " + other.getType().str()
+                               : "the literal " + literal.dim()->str() + " does not fit in " + element);
   noteOperands(report, call.context.callee, literal, other);
 }
 
 std::optional<std::vector<Value>> unifyElements(Call &call, llvm::ArrayRef<Value> operands) {
-  const Value *model = llvm::find_if(operands, [](const Value &operand) { return operand.getType().isTensor(); });
+  const Value *model =
+      llvm::find_if(operands, [](const Value &operand) { return operand.getType().isTensor(); });
   std::vector<Value> result;
   if (model == operands.end()) {
     bool anyFloat = llvm::any_of(operands, [](const Value &operand) { return operand.number() != nullptr; });
@@ -122,9 +126,10 @@ std::optional<std::vector<Value>> unifyElements(Call &call, llvm::ArrayRef<Value
       continue;
     }
     if (operand.getType().element() != element) {
-      Diagnostic &report = call.error(call.context.callee, call.name().str() + " combines " + model->getType().str() +
-                                                               " with " + operand.getType().str() +
-                                                               ", and element types are not converted implicitly");
+      Diagnostic &report =
+          call.error(call.context.callee, call.name().str() + " combines " + model->getType().str() +
+                                              " with " + operand.getType().str() +
+                                              ", and element types are not converted implicitly");
       noteOperands(report, call.context.callee, *model, operand);
       bool floats = isFloat(element) || !isFloat(operand.getType().element());
       const Value &odd = floats ? operand : *model;
@@ -161,10 +166,10 @@ std::optional<llvm::SmallVector<Dim>> broadcastShapes(Call &call, llvm::ArrayRef
         continue;
       }
       const Value &other = source[axis] ? *source[axis] : operands.front();
-      Diagnostic &report = call.error(call.context.callee, "cannot broadcast " + other.getType().str() + " with " +
-                                                               operand.getType().str() + ": " + dims[axis].str() +
-                                                               " and " + dim.str() + " differ on axis -" +
-                                                               std::to_string(rank - axis));
+      Diagnostic &report =
+          call.error(call.context.callee, "cannot broadcast " + other.getType().str() + " with " +
+                                              operand.getType().str() + ": " + dims[axis].str() + " and " +
+                                              dim.str() + " differ on axis -" + std::to_string(rank - axis));
       noteOperands(report, call.context.callee, other, operand);
       llvm::ArrayRef<Dim> a = other.getType().dims(), b = operand.getType().dims();
       bool leading = a.size() > b.size() && llvm::equal(a.take_front(b.size()), b);

@@ -12,9 +12,9 @@ class OpEmitter;
 /// An argument of a call as it was written.
 struct Argument {
   std::string name; ///< empty for a positional argument
-  Value value;      ///< its own span may be that of the declaration it came from: where its shape is explained
-  Span span;        ///< of the argument's expression: where errors point
-  Span nameSpan;    ///< of the name
+  Value value;   ///< its own span may be that of the declaration it came from: where its shape is explained
+  Span span;     ///< of the argument's expression: where errors point
+  Span nameSpan; ///< of the name
 };
 
 /// A function made from a callable and the types of its arguments, for ops that name a symbol.
@@ -75,12 +75,13 @@ public:
 
 class Call;
 
-/// A builtin function. Operators are builtins too, under their spelling: `+`, `@`, `not`, and `neg` for the unary
-/// minus.
+/// A builtin function. Operators are builtins too, under their spelling: `+`, `@`, `not`, and `neg` for the
+/// unary minus.
 struct Builtin {
   llvm::StringRef name;
   /// Parameters and defaults, for the binding of arguments, the editor and messages:
-  /// `sum(x, axis = all, keepdims = false)`. `y?` may be left out, `xs...` takes any number of positional arguments.
+  /// `sum(x, axis = all, keepdims = false)`. `y?` may be left out, `xs...` takes any number of positional
+  /// arguments, `**sizes` any named ones.
   llvm::StringRef signature;
   /// One sentence.
   llvm::StringRef summary;

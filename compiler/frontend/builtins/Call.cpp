@@ -13,6 +13,7 @@ struct Parameter {
   llvm::StringRef name;
   bool optional = false;
   bool variadic = false;
+  bool anyName = false; // `**sizes`: takes every other named argument
 };
 } // namespace
 
@@ -30,6 +31,8 @@ static llvm::SmallVector<Parameter> parseSignature(llvm::StringRef signature) {
     parameter.name = name.trim();
     parameter.optional = !standard.empty() || parameter.name.consume_back("?");
     parameter.variadic = parameter.name.consume_back("...");
+    parameter.anyName = parameter.name.consume_front("**");
+    parameter.optional |= parameter.anyName;
     parameters.push_back(parameter);
     list = list.drop_front(std::min(end + 1, list.size()));
   }
@@ -38,10 +41,13 @@ static llvm::SmallVector<Parameter> parseSignature(llvm::StringRef signature) {
 
 static bool dependsOnTypeParameter(const Type &type) {
   return type.kind() == Type::Kind::Variable || llvm::any_of(type.elements(), dependsOnTypeParameter) ||
-         llvm::any_of(type.fields(), [](const Type::Field &field) { return dependsOnTypeParameter(field.type); });
+         llvm::any_of(type.fields(),
+                      [](const Type::Field &field) { return dependsOnTypeParameter(field.type); });
 }
 
-static std::string countOf(size_t count) { return std::to_string(count) + (count == 1 ? " argument" : " arguments"); }
+static std::string countOf(size_t count) {
+  return std::to_string(count) + (count == 1 ? " argument" : " arguments");
+}
 
 std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) {
   Call call(context);
@@ -57,7 +63,8 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
     const Parameter *parameter = nullptr;
     if (argument.name.empty()) {
       if (firstNamed) {
-        call.error(argument.span, "a positional argument stands after the named argument '" + firstNamed->name + "'")
+        call.error(argument.span,
+                   "a positional argument stands after the named argument '" + firstNamed->name + "'")
             .note(firstNamed->span, "the named argument");
         return std::nullopt;
       }
@@ -65,9 +72,9 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
         call.variadic.push_back(argument);
         continue;
       }
-      if (position == parameters.size()) {
+      if (position == parameters.size() || parameters[position].anyName) {
         size_t given = llvm::count_if(context.args, [](const Argument &other) { return other.name.empty(); });
-        call.error(argument.span, context.name + " takes at most " + countOf(parameters.size()) + ", but " +
+        call.error(argument.span, context.name + " takes at most " + countOf(position) + ", but " +
                                       std::to_string(given) + " are given")
             .hint(usage);
         return std::nullopt;
@@ -75,13 +82,20 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
       parameter = &parameters[position++];
     } else {
       firstNamed = firstNamed ? firstNamed : &argument;
-      parameter = llvm::find_if(parameters, [&](const Parameter &other) { return other.name == argument.name; });
-      if (parameter == parameters.end() || parameter->variadic) {
+      parameter =
+          llvm::find_if(parameters, [&](const Parameter &other) { return other.name == argument.name; });
+      bool unknown = parameter == parameters.end() || parameter->variadic || parameter->anyName;
+      if (unknown && !parameters.empty() && parameters.back().anyName) {
+        call.others.push_back(argument);
+        continue;
+      }
+      if (unknown) {
         std::vector<std::string> names;
         for (const Parameter &other : parameters)
           names.push_back(other.name.str());
         std::string near = nearest(argument.name, names);
-        Diagnostic &error = call.error(argument.nameSpan, context.name + " has no parameter '" + argument.name + "'");
+        Diagnostic &error =
+            call.error(argument.nameSpan, context.name + " has no parameter '" + argument.name + "'");
         if (!near.empty())
           error.hint("did you mean '" + near + "'?");
         error.hint(usage);
@@ -100,7 +114,8 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
                                       : !parameter.optional && !call.has(parameter.name);
     if (!missing)
       continue;
-    call.error(context.callee, context.name + " is called without its argument '" + parameter.name.str() + "'")
+    call.error(context.callee,
+               context.name + " is called without its argument '" + parameter.name.str() + "'")
         .hint(usage);
     return std::nullopt;
   }
@@ -154,8 +169,8 @@ std::optional<Value> Call::floatTensor(llvm::StringRef parameter) {
   std::optional<Value> value = tensor(parameter);
   if (!value || value->getType().isFloatTensor())
     return value;
-  errorAt(parameter, name().str() + " needs a floating-point tensor, but " + named(*this, parameter) + " is " +
-                         value->getType().str())
+  errorAt(parameter, name().str() + " needs a floating-point tensor, but " + named(*this, parameter) +
+                         " is " + value->getType().str())
       .hint("cast(x, f32) converts it");
   return std::nullopt;
 }
@@ -172,7 +187,8 @@ std::optional<Value> Call::numberTensor(llvm::StringRef parameter) {
 
 std::optional<Value> Call::indexTensor(llvm::StringRef parameter) {
   std::optional<Value> value = tensor(parameter);
-  if (!value || value->getType().element() == ElementType::I32 || value->getType().element() == ElementType::I64)
+  if (!value || value->getType().element() == ElementType::I32 ||
+      value->getType().element() == ElementType::I64)
     return value;
   errorAt(parameter, name().str() + " needs i32 or i64 indices, but " + named(*this, parameter) + " is " +
                          value->getType().str())
@@ -214,7 +230,7 @@ std::optional<Dim> Call::asInteger(const Value &value, const std::string &what, 
   if (const Dim *dim = value.dim())
     return *dim;
   Diagnostic &report = error(span, what + " must be an integer known to the compiler, not " +
-                                               (value.isConstant() ? "" : "a computed ") + value.getType().str());
+                                       (value.isConstant() ? "" : "a computed ") + value.getType().str());
   if (value.getType().isScalar())
     report.hint("literals, dimensions and their arithmetic are known to the compiler");
   return std::nullopt;
@@ -254,8 +270,8 @@ std::optional<Type> Call::type(llvm::StringRef parameter) {
   const Value &value = (*this)[parameter];
   if (value.getType().kind() == Type::Kind::TypeValue)
     return value.getType().elements().front();
-  errorAt(parameter, name().str() + " needs a type for " + named(*this, parameter) + ", such as f32[N, D], but it is " +
-                         value.getType().str());
+  errorAt(parameter, name().str() + " needs a type for " + named(*this, parameter) +
+                         ", such as f32[N, D], but it is " + value.getType().str());
   return std::nullopt;
 }
 
@@ -286,7 +302,8 @@ std::optional<int64_t> Call::axis(llvm::StringRef parameter, const Value &x, std
                                   size_t extra) {
   if (has(parameter))
     return asAxis((*this)[parameter], x.getType(), spanOf(parameter), extra);
-  return asAxis(Value::intLiteral(otherwise.value_or(-1), context.callee), x.getType(), context.callee, extra);
+  return asAxis(Value::intLiteral(otherwise.value_or(-1), context.callee), x.getType(), context.callee,
+                extra);
 }
 
 std::optional<llvm::SmallVector<int64_t>> Call::axes(llvm::StringRef parameter, const Value &x) {
@@ -303,7 +320,8 @@ std::optional<llvm::SmallVector<int64_t>> Call::axes(llvm::StringRef parameter, 
     if (!axis)
       return std::nullopt;
     if (llvm::is_contained(result, *axis)) {
-      error(spanOf(parameter), "axis " + std::to_string(*axis) + " of " + x.getType().str() + " is named twice");
+      error(spanOf(parameter),
+            "axis " + std::to_string(*axis) + " of " + x.getType().str() + " is named twice");
       return std::nullopt;
     }
     result.push_back(*axis);

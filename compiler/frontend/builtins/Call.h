@@ -7,13 +7,13 @@
 
 namespace heddle::frontend {
 
-/// A call of a builtin with its arguments bound to the names of the signature. The getters check the type of an
-/// argument; where it does not fit they report an error and return empty, and the builtin returns
+/// A call of a builtin with its arguments bound to the names of the signature. The getters check the type of
+/// an argument; where it does not fit they report an error and return empty, and the builtin returns
 /// Value::error().
 class Call {
 public:
-  /// Binds by position and name; reports errors and returns empty. Silently empty where an argument is poisoned, or
-  /// has a type that depends on a type parameter not yet known.
+  /// Binds by position and name; reports errors and returns empty. Silently empty where an argument is
+  /// poisoned, or has a type that depends on a type parameter not yet known.
   static std::optional<Call> bind(CallContext &context, llvm::StringRef signature);
 
   CallContext &context;
@@ -21,7 +21,9 @@ public:
   llvm::StringRef name() const { return context.name; }
   Span span() const { return context.span; }
 
-  Diagnostic &error(Span span, std::string message) { return context.diagnostics.error(span, std::move(message)); }
+  Diagnostic &error(Span span, std::string message) {
+    return context.diagnostics.error(span, std::move(message));
+  }
   /// At the argument of that name, or at the callee where it was left out.
   Diagnostic &errorAt(llvm::StringRef parameter, std::string message);
 
@@ -31,6 +33,8 @@ public:
   Span spanOf(llvm::StringRef parameter) const;
   /// What was given for `xs...`.
   llvm::ArrayRef<Argument> rest() const { return variadic; }
+  /// What was given for `**sizes`: arguments with names that the signature does not have.
+  llvm::ArrayRef<Argument> otherNamed() const { return others; }
 
   /// A tensor; literals become f32 or i32.
   std::optional<Value> tensor(llvm::StringRef parameter);
@@ -39,7 +43,8 @@ public:
   std::optional<Value> numberTensor(llvm::StringRef parameter);
   /// i32 or i64.
   std::optional<Value> indexTensor(llvm::StringRef parameter);
-  /// A tensor of the rank of the dimensions and with the element type of `like`; literals become scalars of it.
+  /// A tensor of the rank of the dimensions and with the element type of `like`; literals become scalars of
+  /// it.
   std::optional<Value> tensorLike(llvm::StringRef parameter, const Value &like);
   /// Checks any value as `tensor` does, with `what` for the message.
   std::optional<Value> asTensor(const Value &value, const std::string &what, Span span);
@@ -56,8 +61,8 @@ public:
   std::optional<Type> type(llvm::StringRef parameter);
 
   /// An axis of x, counted from 0; negative ones count from the end. `extra` is 1 for a new axis.
-  std::optional<int64_t> axis(llvm::StringRef parameter, const Value &x, std::optional<int64_t> otherwise = {},
-                              size_t extra = 0);
+  std::optional<int64_t> axis(llvm::StringRef parameter, const Value &x,
+                              std::optional<int64_t> otherwise = {}, size_t extra = 0);
   /// One axis or a tuple of distinct ones, sorted; all where left out.
   std::optional<llvm::SmallVector<int64_t>> axes(llvm::StringRef parameter, const Value &x);
   /// The axis that `value` names.
@@ -78,15 +83,15 @@ private:
   const Argument *find(llvm::StringRef parameter) const;
 
   std::vector<std::pair<llvm::StringRef, const Argument *>> bound;
-  std::vector<Argument> variadic;
+  std::vector<Argument> variadic, others;
 };
 
-/// The shape of operands broadcast together, by NumPy's rule: from the last axis, equal or literally 1. Reports the
-/// first pair that does not fit.
+/// The shape of operands broadcast together, by NumPy's rule: from the last axis, equal or literally 1.
+/// Reports the first pair that does not fit.
 std::optional<llvm::SmallVector<Dim>> broadcastShapes(Call &call, llvm::ArrayRef<Value> operands);
 
-/// Gives literals the type of the tensor operands and checks that all element types are one. Where all are literals
-/// they become f32 or i32.
+/// Gives literals the type of the tensor operands and checks that all element types are one. Where all are
+/// literals they become f32 or i32.
 std::optional<std::vector<Value>> unifyElements(Call &call, llvm::ArrayRef<Value> operands);
 
 /// Both of the above, and the operands broadcast to the common shape.
@@ -101,6 +106,7 @@ llvm::ArrayRef<Builtin> operatorBuiltins();
 llvm::ArrayRef<Builtin> activationBuiltins();
 llvm::ArrayRef<Builtin> reductionBuiltins();
 llvm::ArrayRef<Builtin> linearBuiltins();
+llvm::ArrayRef<Builtin> matmulBuiltins();
 llvm::ArrayRef<Builtin> shapeBuiltins();
 llvm::ArrayRef<Builtin> rearrangeBuiltins();
 llvm::ArrayRef<Builtin> makeBuiltins();

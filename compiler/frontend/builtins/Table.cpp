@@ -18,10 +18,11 @@ struct Table {
   Table() {
     for (llvm::ArrayRef<Builtin> family :
          {elementwiseBuiltins(), activationBuiltins(), reductionBuiltins(), linearBuiltins(), shapeBuiltins(),
-          rearrangeBuiltins(), makeBuiltins(), gatherBuiltins(), networkBuiltins(), attentionBuiltins(), treeBuiltins(),
-          differentiateBuiltins()})
+          rearrangeBuiltins(), makeBuiltins(), gatherBuiltins(), networkBuiltins(), attentionBuiltins(),
+          treeBuiltins(), differentiateBuiltins()})
       add(family, true);
     add(operatorBuiltins(), false);
+    add(matmulBuiltins(), false);
     llvm::sort(names);
   }
 
