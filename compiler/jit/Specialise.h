@@ -1,0 +1,44 @@
+//===- Specialise.h - One function for one set of shapes --------*- C++ -*-===//
+#pragma once
+
+#include <heddle/heddle.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace heddle::frontend {
+class Program;
+}
+
+namespace heddle::jit {
+
+/// A tensor of a flattened argument or result.
+struct LeafType {
+  std::string name; ///< `p.layers.wq` for arguments; `out`, `out.1.w` for results
+  DType dtype;
+  Shape shape;
+
+  std::string str() const { return typeText(dtype, shape); }
+};
+
+/// A function made ready to run for given argument shapes.
+class Specialisation {
+public:
+  virtual ~Specialisation() = default;
+
+  /// Elaborates, differentiates, lowers and compiles. Throws Error with the diagnostics.
+  static std::unique_ptr<Specialisation> create(const frontend::Program &program, const std::string &entry,
+                                                const std::vector<LeafType> &inputs, const FunctionOptions &options);
+
+  /// Runs on tensors of the types of `inputs`, which are not changed. Throws Error for what fails at run time. Not to
+  /// be called from two threads at once: the working memory is shared.
+  virtual std::vector<Tensor> run(const std::vector<Tensor> &inputs) = 0;
+
+  std::vector<LeafType> inputs, outputs;
+  double compileSeconds = 0;
+  int64_t arenaBytes = 0;
+};
+
+} // namespace heddle::jit

@@ -1,0 +1,38 @@
+//===- Commands.h - The subcommands of heddle -------------------*- C++ -*-===//
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace heddle::tool {
+
+/// What several subcommands take. Every command returns an exit status: 0 fine; 1 the program, an input or the run is
+/// wrong; it throws UsageError (exit status 2) where the command line is.
+struct EntryOptions {
+  std::string file, entry;
+  std::vector<std::string> dims; ///< `NAME=NUMBER`, or several with commas between
+};
+
+struct RunOptions : EntryOptions {
+  std::vector<std::string> values; ///< `NAME=VALUE`
+  std::string out, device = "cpu", precision = "native";
+  int64_t repeat = 1;
+  bool decompose = false;
+};
+
+struct CompileOptions : EntryOptions {
+  std::string stage, out;
+  bool decompose = false;
+};
+
+int check(const std::vector<std::string> &files);
+int run(const RunOptions &options);
+int compile(const CompileOptions &options);
+int explain(const EntryOptions &options);
+
+/// The numbers of `--dim` options. Throws UsageError.
+std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts);
+
+} // namespace heddle::tool
