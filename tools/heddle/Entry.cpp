@@ -1,0 +1,243 @@
+//===- Entry.cpp - Binding values to parameters ---------------------------===//
+
+#include "tools/heddle/Entry.h"
+#include "tools/heddle/Commands.h"
+
+#include "compiler/frontend/Diagnostics.h"
+
+#include <charconv>
+#include <unistd.h>
+
+namespace heddle::tool {
+
+using frontend::Dim;
+using frontend::DimMap;
+using frontend::Type;
+
+DType dtypeOf(frontend::ElementType element) {
+  switch (element) {
+  case frontend::ElementType::F64: return DType::f64;
+  case frontend::ElementType::F32: return DType::f32;
+  case frontend::ElementType::BF16: return DType::bf16;
+  case frontend::ElementType::F16: return DType::f16;
+  case frontend::ElementType::I64: return DType::i64;
+  case frontend::ElementType::I32: return DType::i32;
+  case frontend::ElementType::I8: return DType::i8;
+  case frontend::ElementType::Bool: return DType::boolean;
+  }
+  return DType::f32;
+}
+
+std::unique_ptr<frontend::Program> loadChecked(const std::string &file) {
+  frontend::Diagnostics diagnostics;
+  std::unique_ptr<frontend::Program> program = frontend::loadProgram(file, diagnostics);
+  if (program && !program->broken)
+    frontend::check(*program, diagnostics);
+  if (diagnostics.hasErrors())
+    throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
+  return program;
+}
+
+std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts) {
+  std::map<std::string, int64_t> dims;
+  for (const std::string &text : texts)
+    for (size_t begin = 0; begin <= text.size();) {
+      size_t end = std::min(text.find(',', begin), text.size());
+      std::string part = text.substr(begin, end - begin);
+      begin = end + 1;
+      size_t equals = part.find('=');
+      int64_t value = 0;
+      const char *stop = part.data() + part.size();
+      bool fine = equals != std::string::npos && equals > 0;
+      if (fine) {
+        auto [used, error] = std::from_chars(part.data() + equals + 1, stop, value);
+        fine = error == std::errc() && used == stop && value >= 0;
+      }
+      if (!fine)
+        throw UsageError("--dim '" + part + "' is not of the form NAME=NUMBER\nhint: write --dim K=64");
+      auto [at, isNew] = dims.try_emplace(part.substr(0, equals), value);
+      if (!isNew && at->second != value)
+        throw UsageError("--dim gives " + at->first + " twice: " + std::to_string(at->second) + " and " + std::to_string(value));
+    }
+  return dims;
+}
+
+Entry::Entry(const std::string &file, const std::string &name) : loaded(loadChecked(file)), name(name) {
+  frontend::Diagnostics diagnostics;
+  std::optional<frontend::EntrySignature> found = frontend::entrySignature(*loaded, name, diagnostics);
+  if (!found)
+    throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
+  signature = std::move(*found);
+}
+
+namespace {
+
+/// Where a dimension's value came from, for contradictions.
+struct Bound {
+  int64_t value;
+  std::string source;
+};
+
+std::string quoted(const NamedValue &value, const std::string &leaf) {
+  return "'" + value.name + "=" + value.text + "'" + (leaf.empty() ? "" : " leaf '" + leaf + "'");
+}
+
+/// Binds the variables of written dimensions to the extents of values, as far as one unknown at a time can be solved.
+class DimBinder {
+public:
+  explicit DimBinder(const std::map<std::string, int64_t> &given) {
+    for (const auto &[dim, value] : given)
+      bind(dim, value, "--dim " + dim + "=" + std::to_string(value));
+  }
+
+  /// `written` should be `extent`, which `source` says.
+  void expect(const Dim &written, int64_t extent, const std::string &source) {
+    waiting.push_back({written, extent, source});
+  }
+
+  /// Solves what can be solved; throws Error at a contradiction.
+  void solve() {
+    for (bool progress = true; progress;) {
+      progress = false;
+      for (size_t i = 0; i < waiting.size();)
+        if (tryOne(waiting[i])) {
+          waiting.erase(waiting.begin() + static_cast<ptrdiff_t>(i));
+          progress = true;
+        } else {
+          ++i;
+        }
+    }
+  }
+
+  /// The extents of a type whose variables are all bound.
+  Shape shapeOf(const Type &type, const std::string &what) const {
+    Shape shape;
+    for (const Dim &dim : type.dims()) {
+      std::optional<Dim> value = dim.substitute(values);
+      if (value && value->isConstant()) {
+        shape.push_back(value->value());
+        continue;
+      }
+      for (const std::string &variable : dim.variables())
+        if (!values.count(variable))
+          throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + variable + " of " + what + ", a " + type.str() + ", is not known",
+                      "give it with --dim " + variable + "=NUMBER");
+      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.str() + " of " + what + " is not a whole number");
+    }
+    return shape;
+  }
+
+  std::map<std::string, Bound> bound;
+
+private:
+  struct Waiting {
+    Dim written;
+    int64_t extent;
+    std::string source;
+  };
+
+  void bind(const std::string &name, int64_t value, const std::string &source) {
+    bound.emplace(name, Bound{value, source});
+    values.insert_or_assign(name, Dim(value));
+  }
+
+  bool tryOne(const Waiting &wait) {
+    std::optional<Dim> known = wait.written.substitute(values);
+    if (!known)
+      fail(wait, "is not a whole number");
+    if (known->isConstant()) {
+      if (known->value() != wait.extent)
+        fail(wait, "is " + std::to_string(known->value()));
+      return true;
+    }
+    std::vector<std::string> unknown = known->variables();
+    if (unknown.size() != 1)
+      return false;
+    std::optional<Dim> solved = known->solveFor(unknown[0], Dim(wait.extent));
+    if (!solved || !solved->isConstant() || solved->value() < 0)
+      fail(wait, "cannot be that for any " + unknown[0]);
+    bind(unknown[0], solved->value(), wait.source);
+    return true;
+  }
+
+  [[noreturn]] void fail(const Waiting &wait, const std::string &why) const {
+    std::string message = "dimension " + wait.written.str() + " is " + std::to_string(wait.extent) + " by " + wait.source + ", but " +
+                          wait.written.str() + " " + why;
+    for (const std::string &variable : wait.written.variables())
+      if (auto at = bound.find(variable); at != bound.end())
+        message += "\nnote: " + variable + " = " + std::to_string(at->second.value) + " by " + at->second.source;
+    throw Error(HEDDLE_INVALID_ARGUMENT, message);
+  }
+
+  DimMap values;
+  std::vector<Waiting> waiting;
+};
+
+} // namespace
+
+void Entry::bind(const std::vector<NamedValue> &values, std::map<std::string, int64_t> &dims,
+                 std::vector<jit::LeafType> &types, std::vector<Tensor> &tensors) const {
+  std::map<std::string, const NamedValue *> byName;
+  for (const NamedValue &value : values)
+    if (!byName.try_emplace(value.name, &value).second)
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + value.name + "' is given twice");
+  std::vector<std::string> names;
+  for (const auto &parameter : signature.parameters)
+    names.push_back(parameter.name);
+  for (const NamedValue &value : values)
+    if (std::find(names.begin(), names.end(), value.name) == names.end()) {
+      std::string near = frontend::nearest(value.name, names);
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' has no parameter '" + value.name + "'",
+                  near.empty() ? "its parameters are " + signature.str() : "did you mean '" + near + "'?");
+    }
+
+  DimBinder binder(dims);
+  for (const auto &parameter : signature.parameters) {
+    auto given = byName.find(parameter.name);
+    if (given == byName.end())
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.type.str(),
+                  "write " + parameter.name + "=VALUE");
+    const NamedValue &value = *given->second;
+    for (const Type::Leaf &leaf : parameter.type.leaves()) {
+      bool generated = std::holds_alternative<Generator>(value.value);
+      if (!generated && std::holds_alternative<Struct>(value.value) == leaf.name.empty())
+        throw Error(HEDDLE_INVALID_ARGUMENT,
+                    quoted(value, "") + " is not a value for " + parameter.type.str(),
+                    leaf.name.empty() ? "give a .npy file or a literal for a tensor" : "give a .safetensors file for a struct");
+      std::optional<Shape> shape = shapeOf(value, leaf.name);
+      if (!shape)
+        continue;
+      if (shape->size() != leaf.type.rank())
+        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, leaf.name) + " has rank " + std::to_string(shape->size()) + ", but '" +
+                                                 parameter.name + "' is " + leaf.type.str());
+      for (size_t axis = 0; axis < shape->size(); ++axis)
+        binder.expect(leaf.type.dims()[axis], (*shape)[axis], "axis " + std::to_string(axis) + " of " + quoted(value, leaf.name));
+    }
+  }
+  binder.solve();
+  for (const auto &parameter : signature.parameters) {
+    const NamedValue &value = *byName.at(parameter.name);
+    uint64_t stream = 0;
+    for (const Type::Leaf &leaf : parameter.type.leaves()) {
+      std::string path = leaf.name.empty() ? parameter.name : parameter.name + "." + leaf.name;
+      jit::LeafType type{path, dtypeOf(leaf.type.element()), binder.shapeOf(leaf.type, "'" + path + "'")};
+      tensors.push_back(materialise(value, leaf.name, type.dtype, type.shape, stream++));
+      types.push_back(std::move(type));
+    }
+  }
+  for (const auto &[dim, where] : binder.bound)
+    dims.emplace(dim, where.value);
+}
+
+std::vector<jit::LeafType> Entry::types(const std::map<std::string, int64_t> &dims) const {
+  DimBinder binder(dims);
+  std::vector<jit::LeafType> types;
+  for (const auto &parameter : signature.parameters)
+    for (const Type::Leaf &leaf : parameter.type.leaves()) {
+      std::string path = leaf.name.empty() ? parameter.name : parameter.name + "." + leaf.name;
+      types.push_back({path, dtypeOf(leaf.type.element()), binder.shapeOf(leaf.type, "'" + path + "'")});
+    }
+  return types;
+}
+
+} // namespace heddle::tool

@@ -1,0 +1,43 @@
+//===- Entry.h - A function of a program and its arguments ------*- C++ -*-===//
+#pragma once
+
+#include "compiler/frontend/Frontend.h"
+#include "compiler/jit/Specialise.h"
+#include "tools/heddle/Values.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace heddle::tool {
+
+/// A program loaded and checked, and one of its functions.
+class Entry {
+public:
+  /// Throws Error with the diagnostics, or when there is no such function.
+  Entry(const std::string &file, const std::string &name);
+
+  const frontend::Program &program() const { return *loaded; }
+
+  /// Makes a tensor for every leaf of every parameter: shapes come from the values, then from `dims`. Throws Error for
+  /// missing and surplus values, types and shapes that do not fit, and dimensions that nothing binds.
+  void bind(const std::vector<NamedValue> &values, std::map<std::string, int64_t> &dims,
+            std::vector<jit::LeafType> &types, std::vector<Tensor> &tensors) const;
+
+  /// The types alone, with every dimension taken from `dims`.
+  std::vector<jit::LeafType> types(const std::map<std::string, int64_t> &dims) const;
+
+private:
+  std::unique_ptr<frontend::Program> loaded;
+  std::string name;
+  frontend::EntrySignature signature;
+};
+
+/// The element type that tensors have for one of the language's.
+DType dtypeOf(frontend::ElementType element);
+
+/// Loads and checks a program. Throws Error with all diagnostics.
+std::unique_ptr<frontend::Program> loadChecked(const std::string &file);
+
+} // namespace heddle::tool

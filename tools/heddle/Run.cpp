@@ -1,0 +1,133 @@
+//===- Run.cpp - heddle run -----------------------------------------------===//
+
+#include "tools/heddle/Commands.h"
+#include "tools/heddle/Entry.h"
+#include "tools/heddle/Values.h"
+
+#include <heddle/io.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+namespace heddle::tool {
+
+namespace {
+
+/// Least, mean and greatest element; NaN where there is one.
+struct Summary {
+  double min = std::numeric_limits<double>::infinity(), mean = 0, max = -std::numeric_limits<double>::infinity();
+};
+
+Summary summarise(const Tensor &tensor) {
+  Summary result;
+  Tensor numbers = tensor.cast(DType::f64);
+  for (double x : numbers.values<double>()) {
+    result.min = std::isnan(x) ? x : std::min(x, result.min);
+    result.max = std::isnan(x) ? x : std::max(x, result.max);
+    result.mean += x / double(numbers.count());
+  }
+  if (std::isnan(result.mean))
+    result.min = result.max = result.mean;
+  return result;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+void printTable(const std::vector<jit::LeafType> &types, const std::vector<Tensor> &results) {
+  std::vector<std::vector<std::string>> rows = {{"name", "type", "min", "mean", "max"}};
+  for (size_t i = 0; i < results.size(); ++i) {
+    std::vector<std::string> row = {types[i].name, results[i].str(), "-", "-", "-"};
+    if (results[i].count() > 0) {
+      Summary summary = summarise(results[i]);
+      row = {types[i].name, results[i].str(), number(summary.min), number(summary.mean), number(summary.max)};
+    }
+    rows.push_back(row);
+  }
+  std::vector<size_t> widths(rows[0].size());
+  for (const auto &row : rows)
+    for (size_t c = 0; c < row.size(); ++c)
+      widths[c] = std::max(widths[c], row[c].size());
+  for (const auto &row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c) {
+      std::string pad(widths[c] - row[c].size(), ' ');
+      line += (c ? "  " : "") + (c < 2 ? row[c] + pad : pad + row[c]);
+    }
+    std::printf("%s\n", line.substr(0, line.find_last_not_of(' ') + 1).c_str());
+  }
+}
+
+/// Writes every result, or none: into a folder beside the target first, then one by one by renaming.
+void writeResults(const std::string &folder, const std::vector<jit::LeafType> &types, const std::vector<Tensor> &results) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw Error(HEDDLE_IO_ERROR, "cannot create the folder '" + folder + "': " + error.message());
+  fs::path part = fs::path(folder) / ".part";
+  fs::create_directories(part, error);
+  try {
+    for (size_t i = 0; i < results.size(); ++i)
+      save_npy((part / (types[i].name + ".npy")).string(), widened(results[i]));
+    for (const jit::LeafType &type : types)
+      fs::rename(part / (type.name + ".npy"), fs::path(folder) / (type.name + ".npy"));
+  } catch (const fs::filesystem_error &failure) {
+    fs::remove_all(part, error);
+    throw Error(HEDDLE_IO_ERROR, "cannot write into '" + folder + "': " + failure.code().message());
+  } catch (...) {
+    fs::remove_all(part, error);
+    throw;
+  }
+  fs::remove_all(part, error);
+}
+
+} // namespace
+
+int run(const RunOptions &options) {
+  if (options.precision == "f64" && options.device != "interp")
+    throw UsageError("--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
+  std::map<std::string, int64_t> dims = parseDims(options.dims);
+  std::vector<NamedValue> values;
+  for (const std::string &text : options.values)
+    values.push_back(parseNamedValue(text));
+
+  Entry entry(options.file, options.entry);
+  std::vector<Tensor> arguments;
+  std::vector<jit::LeafType> types;
+  entry.bind(values, dims, types, arguments);
+
+  FunctionOptions specialise;
+  specialise.dims = dims;
+  specialise.backend = options.device == "interp" ? Backend::Interpreter : Backend::Cpu;
+  specialise.doublePrecision = options.precision == "f64";
+  specialise.decompose = options.decompose;
+  std::unique_ptr<jit::Specialisation> function =
+      jit::Specialisation::create(entry.program(), options.entry, types, specialise);
+
+  std::vector<Tensor> results;
+  std::vector<double> milliseconds;
+  for (int64_t i = 0; i < options.repeat; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    results = function->run(arguments);
+    milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  if (!options.out.empty())
+    writeResults(options.out, function->outputs, results);
+  printTable(function->outputs, results);
+  if (options.repeat > 1) {
+    std::sort(milliseconds.begin(), milliseconds.end());
+    auto at = [&](double share) { return milliseconds[size_t(share * double(milliseconds.size() - 1))]; };
+    std::printf("compile %.0f ms; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs\n", function->compileSeconds * 1e3, at(0.5),
+                at(0.1), at(0.9), static_cast<long long>(options.repeat));
+  }
+  return 0;
+}
+
+} // namespace heddle::tool
