@@ -1,5 +1,6 @@
 //===- heddle-opt.cpp - Runs passes over IR files -------------------------===//
 
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
+  heddle::cpu::registerHeddleToLLVMPasses();
   registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));
 }

@@ -9,5 +9,6 @@ include "dialects/heddle/IR/HeddleReductionOps.td"
 include "dialects/heddle/IR/HeddleLinearOps.td"
 include "dialects/heddle/IR/HeddleIndexOps.td"
 include "dialects/heddle/IR/HeddleControlOps.td"
+include "dialects/heddle/IR/HeddleRuntimeOps.td"
 
 #endif // HEDDLE_OPS

@@ -1,0 +1,66 @@
+//===- Engine.h - LLVM dialect to machine code ------------------*- C++ -*-===//
+#pragma once
+
+#include "llvm/Support/Error.h"
+#include <heddle/runtime.h>
+#include <memory>
+#include <string>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+class TargetMachine;
+} // namespace llvm
+namespace mlir {
+class DialectRegistry;
+class ModuleOp;
+} // namespace mlir
+
+namespace heddle::jit {
+
+/// The processor that code is generated for.
+struct CpuTarget {
+  std::string cpu;      ///< LLVM's name; empty is the machine that runs this
+  std::string features; ///< LLVM's list, `+avx2,+fma`; used with a cpu only
+};
+
+/// What translation to LLVM IR needs of a context.
+void registerTranslations(mlir::DialectRegistry &registry);
+
+/// An optimised LLVM module and the machine it was optimised for.
+struct NativeModule {
+  NativeModule();
+  NativeModule(NativeModule &&);
+  ~NativeModule();
+
+  /// Translates a module of the LLVM dialect and optimises it at O3.
+  static llvm::Expected<NativeModule> create(mlir::ModuleOp module, const CpuTarget &target = {});
+
+  std::string llvmIR() const;
+  llvm::Expected<std::string> object() const;
+  llvm::Expected<std::string> assembly() const;
+
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+
+/// Machine code in this process.
+class Executable {
+public:
+  ~Executable();
+
+  /// Links a module with the runtime and finds the entry `heddle_entry_<name>` in it.
+  static llvm::Expected<std::unique_ptr<Executable>> load(NativeModule module, const std::string &entry);
+
+  /// Runs the entry: `buffers` are the inputs, the results and the arena. Returns the call's status.
+  int32_t run(heddle_call_t *call, void **buffers) const { return function(call, buffers); }
+
+private:
+  Executable();
+  struct Jit;
+  std::unique_ptr<Jit> jit;
+  int32_t (*function)(heddle_call_t *, void **) = nullptr;
+};
+
+} // namespace heddle::jit
