@@ -127,7 +127,7 @@ void castDense(heddle_dtype_t fromType, const void *from, heddle_dtype_t toType,
 
 heddle_status_t heddle_tensor_cast(const DLTensor *tensor, heddle_dtype_t dtype, DLManagedTensor **out) {
   return guard([&] {
-    requirePointer(out, "the result");
+    requireResult(out);
     const View view = inspect(tensor, /*dense=*/false);
     OwnedTensor result = newTensor(dtype, view.shape);
     OwnedTensor gathered;

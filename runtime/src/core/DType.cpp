@@ -37,7 +37,7 @@ const char *heddle_dtype_name(heddle_dtype_t dtype) {
 heddle_status_t heddle_dtype_from_name(const char *name, heddle_dtype_t *out) {
   return guard([&] {
     requirePointer(name, "the name");
-    requirePointer(out, "the result");
+    requireResult(out);
     for (int i = 0; i < HEDDLE_DTYPE_COUNT; ++i)
       if (std::strcmp(table[i].name, name) == 0) {
         *out = static_cast<heddle_dtype_t>(i);
@@ -57,7 +57,7 @@ DLDataType heddle_dtype_to_dlpack(heddle_dtype_t dtype) {
 
 heddle_status_t heddle_dtype_from_dlpack(DLDataType type, heddle_dtype_t *out) {
   return guard([&] {
-    requirePointer(out, "the result");
+    requireResult(out);
     if (type.lanes == 1)
       for (int i = 0; i < HEDDLE_DTYPE_COUNT; ++i)
         if (table[i].dlpackCode == type.code && table[i].bytes * 8 == type.bits) {

@@ -56,4 +56,10 @@ inline void requirePointer(const void *pointer, const char *what) {
     throw Failure(HEDDLE_INVALID_ARGUMENT, std::string(what) + " is a null pointer");
 }
 
+/// The same for the place of a result, which may itself be a pointer.
+template <typename T>
+void requireResult(T *out) {
+  requirePointer(static_cast<const void *>(out), "the result");
+}
+
 } // namespace heddle::runtime

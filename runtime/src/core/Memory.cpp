@@ -39,7 +39,7 @@ bool reserve(int64_t bytes) {
 
 heddle_status_t heddle_allocate(int64_t bytes, void **out) {
   return guard([&] {
-    requirePointer(out, "the result");
+    requireResult(out);
     if (bytes < 0)
       throw Failure(HEDDLE_INVALID_ARGUMENT, "cannot allocate " + std::to_string(bytes) + " bytes");
     // Far above any machine's memory, far below an overflow of the sums here.
@@ -51,7 +51,8 @@ heddle_status_t heddle_allocate(int64_t bytes, void **out) {
                                               " bytes: the limit is " + std::to_string(limitBytes.load()) +
                                               " bytes and " + std::to_string(currentBytes.load()) +
                                               " are in use");
-    const int64_t padded = (bytes + 2 * HEDDLE_ALIGNMENT - 1) / HEDDLE_ALIGNMENT * HEDDLE_ALIGNMENT;
+    constexpr int64_t unit = HEDDLE_ALIGNMENT;
+    const int64_t padded = (bytes + 2 * unit - 1) / unit * unit;
     char *block = static_cast<char *>(std::aligned_alloc(HEDDLE_ALIGNMENT, static_cast<size_t>(padded)));
     if (!block) {
       currentBytes.fetch_sub(bytes, std::memory_order_relaxed);

@@ -19,7 +19,7 @@ std::atomic<int32_t> threadSetting{0};
 // the process when it finds one; both work side by side, so tell it to go on unless the user decided
 // otherwise. It reads this at its first parallel region, after this library has been loaded.
 struct AllowSecondOpenMP {
-  AllowSecondOpenMP() { setenv("KMP_DUPLICATE_LIB_OK", "TRUE", /*overwrite=*/0); }
+  AllowSecondOpenMP() noexcept { setenv("KMP_DUPLICATE_LIB_OK", "TRUE", /*overwrite=*/0); }
 } allowSecondOpenMP;
 
 int32_t defaultThreads() {

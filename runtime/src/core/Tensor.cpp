@@ -151,13 +151,12 @@ View heddle::runtime::inspect(const DLTensor *tensor, bool dense) {
                   "copy it with heddle_tensor_cast to its own element type");
   if (view.count > 0)
     requirePointer(tensor->data, "the tensor's data");
-  // Integer arithmetic: a null pointer with an offset is allowed for empty tensors.
-  const uintptr_t address = reinterpret_cast<uintptr_t>(tensor->data) + tensor->byte_offset;
-  if (view.count > 0 && address % static_cast<uintptr_t>(view.elementSize) != 0)
+  // An empty tensor may have a null pointer, which takes no offset.
+  view.data = view.count > 0 ? static_cast<char *>(tensor->data) + tensor->byte_offset : nullptr;
+  if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(view.elementSize) != 0)
     throw Failure(HEDDLE_INVALID_ARGUMENT, "the data of the " + std::string(heddle_dtype_name(view.dtype)) +
                                                " tensor are not aligned to " +
                                                std::to_string(view.elementSize) + " bytes");
-  view.data = reinterpret_cast<char *>(address);
   return view;
 }
 
@@ -194,7 +193,7 @@ void heddle::runtime::gatherStrided(const char *from, const int64_t *strides, st
 heddle_status_t heddle_tensor_create(heddle_dtype_t dtype, int32_t rank, const int64_t *shape,
                                      DLManagedTensor **out) {
   return guard([&] {
-    requirePointer(out, "the result");
+    requireResult(out);
     if (rank < 0 || rank > HEDDLE_MAX_RANK)
       throw Failure(HEDDLE_INVALID_ARGUMENT, "the rank is " + std::to_string(rank) + ", expected 0 to " +
                                                  std::to_string(HEDDLE_MAX_RANK));

@@ -46,7 +46,7 @@ bool heddle::runtime::isUtf8(const std::string &text) {
 
 heddle_status_t heddle_archive_create(heddle_archive_t **out) {
   return guard([&] {
-    requirePointer(out, "the result");
+    requireResult(out);
     *out = new heddle_archive;
   });
 }
@@ -56,7 +56,7 @@ void heddle_archive_free(heddle_archive_t *archive) { delete archive; }
 heddle_status_t heddle_archive_load(const char *path, heddle_archive_t **out) {
   return guard([&] {
     requirePointer(path, "the path");
-    requirePointer(out, "the result");
+    requireResult(out);
     *out = loadSafetensors(path).release();
   });
 }
@@ -91,7 +91,7 @@ int64_t heddle_archive_find(const heddle_archive_t *archive, const char *name) {
 heddle_status_t heddle_archive_get(const heddle_archive_t *archive, int64_t index, DLManagedTensor **out) {
   return guard([&] {
     requirePointer(archive, "the archive");
-    requirePointer(out, "the result");
+    requireResult(out);
     if (!inRange(index, archive->items.size()))
       throw Failure(HEDDLE_INVALID_ARGUMENT, "there is no tensor " + std::to_string(index) +
                                                  " in an archive of " +

@@ -285,7 +285,7 @@ std::string headerText(const View &view) {
 heddle_status_t heddle_npy_load(const char *path, DLManagedTensor **out) {
   return guard([&] {
     requirePointer(path, "the path");
-    requirePointer(out, "the result");
+    requireResult(out);
     *out = load(InputFile(path)).release();
   });
 }

@@ -41,34 +41,39 @@ struct Planned {
   int64_t count, begin, end;
 };
 
+Planned planTensor(const InputFile &file, const TensorEntry &entry, int64_t dataBytes) {
+  const std::string where = "tensor '" + printable(entry.name) + "': ";
+  Planned tensor{&entry, elementType(file, entry), 0, 0, 0};
+  int64_t bytes = 0;
+  try {
+    bytes = denseBytes(entry.shape, heddle_dtype_size(tensor.dtype), tensor.count);
+  } catch (const Failure &failure) {
+    file.bad(where + failure.message);
+  }
+  if (entry.offsets.size() != 2)
+    file.bad(where + "'data_offsets' has " + std::to_string(entry.offsets.size()) + " numbers, expected 2");
+  tensor.begin = entry.offsets[0];
+  tensor.end = entry.offsets[1];
+  const std::string range = "[" + std::to_string(tensor.begin) + ", " + std::to_string(tensor.end) + "]";
+  if (tensor.begin > tensor.end || tensor.end > dataBytes)
+    file.bad(where + "its offsets " + range + " do not lie in the " + std::to_string(dataBytes) +
+             " bytes of data that the file holds");
+  if (tensor.end - tensor.begin != bytes)
+    file.bad(where + "shape " + shapeText(entry.shape) + " of " + heddle_dtype_name(tensor.dtype) +
+             " needs " + std::to_string(bytes) + " bytes, its offsets " + range + " span " +
+             std::to_string(tensor.end - tensor.begin));
+  return tensor;
+}
+
 std::vector<Planned> plan(const InputFile &file, const SafetensorsHeader &header, int64_t dataBytes) {
   std::vector<Planned> tensors;
-  for (const TensorEntry &entry : header.tensors) {
-    const std::string where = "tensor '" + printable(entry.name) + "': ";
-    Planned tensor{&entry, elementType(file, entry), 0, 0, 0};
-    int64_t bytes = 0;
-    try {
-      bytes = denseBytes(entry.shape, heddle_dtype_size(tensor.dtype), tensor.count);
-    } catch (const Failure &failure) {
-      file.bad(where + failure.message);
-    }
-    if (entry.offsets.size() != 2)
-      file.bad(where + "'data_offsets' has " + std::to_string(entry.offsets.size()) + " numbers, expected 2");
-    tensor.begin = entry.offsets[0];
-    tensor.end = entry.offsets[1];
-    const std::string range = "[" + std::to_string(tensor.begin) + ", " + std::to_string(tensor.end) + "]";
-    if (tensor.begin > tensor.end || tensor.end > dataBytes)
-      file.bad(where + "its offsets " + range + " do not lie in the " + std::to_string(dataBytes) +
-               " bytes of data that the file holds");
-    if (tensor.end - tensor.begin != bytes)
-      file.bad(where + "shape " + shapeText(entry.shape) + " of " + heddle_dtype_name(tensor.dtype) +
-               " needs " + std::to_string(bytes) + " bytes, its offsets " + range + " span " +
-               std::to_string(tensor.end - tensor.begin));
-    tensors.push_back(tensor);
-  }
+  tensors.reserve(header.tensors.size());
+  for (const TensorEntry &entry : header.tensors)
+    tensors.push_back(planTensor(file, entry, dataBytes));
 
   // Together they must cover the data: no byte twice, none left over.
   std::vector<const Planned *> order;
+  order.reserve(tensors.size());
   for (const Planned &tensor : tensors)
     order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const Planned *a, const Planned *b) {
