@@ -1,6 +1,8 @@
 // heddle-bench-matmul: generated matrix products against OpenBLAS, interleaved in one process.
 #include "tools/bench/matmul-jit.h"
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -18,14 +20,16 @@ using heddle::bench::CompiledMatmul;
 
 namespace {
 
+constexpr const char *elementNames[] = {"f64", "f32", "bf16", "f16"}; // in the order of MatmulElement
+
 struct Options {
   std::vector<std::array<int64_t, 4>> shapes; // batch, m, n, k
   std::vector<int> threads = {1, 2};
   MatmulElement element = MatmulElement::F32;
   bool transposeA = false, transposeB = false, json = false, peer = true;
   int rounds = 15;
-  int level = 0; // 0: this machine
-  int64_t tileRows = 0, tileVectors = 0, kBlock = 0, rowPanelsPerTask = 0;
+  int level = 0;                                                    // 0: this machine
+  int64_t tileRows = 0, tileVectors = 0, kBlock = 0, rowPanels = 0; // 0: the planner's choice
   std::string dump;
 };
 
@@ -35,14 +39,16 @@ struct Options {
   std::fprintf(problem.empty() ? stdout : stderr,
                "usage: heddle-bench-matmul [options] [BATCHx]MxNxK...\n"
                "  --threads LIST    numbers of threads, separated by commas (1,2)\n"
-               "  --element NAME    f32 or f64 (f32)\n"
+               "  --element NAME    f32, f64, bf16 or f16 (f32); the peer computes narrow ones in f32\n"
                "  --ta --tb         store A as k x m, B as n x k\n"
                "  --rounds N        rounds, each measuring the peak, ours and the peer (15)\n"
                "  --level N         generate for x86-64-vN instead of this machine\n"
                "  --no-peer         do not load OpenBLAS\n"
                "  --json            one JSON object per measurement\n"
                "  --dump PREFIX     write PREFIX.mlir, PREFIX.ll and PREFIX.s\n"
-               "  --kblock N --panels N   override the plan's k block and row panels per task\n");
+               "  --tile RxV        rows and vectors of a register tile, instead of the planner's choice\n"
+               "  --kblock N        most k steps of one pass over C\n"
+               "  --panels N        most row panels of a task\n");
   std::exit(problem.empty() ? 0 : 2);
 }
 
@@ -86,9 +92,10 @@ Options parse(int argc, char **argv) {
         options.threads.push_back(std::atoi(part));
     } else if (arg == "--element") {
       std::string name = value();
-      if (name != "f32" && name != "f64")
-        usage("--element is f32 or f64, not '" + name + "'");
-      options.element = name == "f64" ? MatmulElement::F64 : MatmulElement::F32;
+      auto known = std::find(std::begin(elementNames), std::end(elementNames), name);
+      if (known == std::end(elementNames))
+        usage("--element is f64, f32, bf16 or f16, not '" + name + "'");
+      options.element = MatmulElement(known - std::begin(elementNames));
     } else if (arg == "--ta")
       options.transposeA = true;
     else if (arg == "--tb")
@@ -105,8 +112,12 @@ Options parse(int argc, char **argv) {
       options.dump = value();
     else if (arg == "--kblock")
       options.kBlock = std::atoll(value().c_str());
-    else if (arg == "--panels")
-      options.rowPanelsPerTask = std::atoll(value().c_str());
+    else if (arg == "--tile") {
+      std::string tile = value();
+      if (std::sscanf(tile.c_str(), "%ldx%ld", &options.tileRows, &options.tileVectors) != 2)
+        usage("--tile takes rows and vectors such as 14x2, not '" + tile + "'");
+    } else if (arg == "--panels")
+      options.rowPanels = std::atoll(value().c_str());
     else if (arg.rfind("--", 0) == 0)
       usage("unknown option '" + arg + "'");
     else
@@ -167,21 +178,35 @@ struct Sample {
   }
 };
 
-template <typename T>
+// A bf16 that holds what fits it exactly.
+struct Bfloat16 {
+  uint16_t bits = 0;
+  Bfloat16() = default;
+  explicit Bfloat16(float value) : bits(uint16_t(std::bit_cast<uint32_t>(value) >> 16)) {}
+  explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
+};
+
+// One shape: S is the element as our product stores it, T the type in which the peer computes.
+template <typename S, typename T>
 class Measurement {
 public:
   Measurement(const Options &options, std::array<int64_t, 4> shape, const MatmulTarget &target,
               const Peer &peer)
       : options(options), batch(shape[0]), m(shape[1]), n(shape[2]), k(shape[3]), peer(peer),
         spec(MatmulSpec::contiguous(batch, m, n, k, options.element, options.transposeA, options.transposeB)),
-        product(compile(target)), a(batch * m * k), b(batch * k * n), c(batch * m * n),
-        expected(batch * m * n) {
+        product(compile(target)), a(batch * m * k), b(batch * k * n), c(batch * m * n), peerA(a.size()),
+        peerB(b.size()), expected(c.size()) {
+    // Multiples of 1/128 in [-1, 1] are exact in every element type.
     std::mt19937 random(1);
-    std::uniform_real_distribution<double> uniform(-1, 1);
-    for (T &x : a)
-      x = T(uniform(random));
-    for (T &x : b)
-      x = T(uniform(random));
+    std::uniform_int_distribution<int> uniform(-128, 128);
+    auto fill = [&](std::vector<S> &ours, std::vector<T> &theirs) {
+      for (size_t i = 0; i < ours.size(); ++i) {
+        theirs[i] = T(uniform(random)) / 128;
+        ours[i] = S(theirs[i]);
+      }
+    };
+    fill(a, peerA);
+    fill(b, peerB);
   }
 
   void run(int threads, const std::function<double()> &peak) {
@@ -212,7 +237,7 @@ public:
       if (peer)
         ratio.add(oursRate / theirsRate);
     }
-    if (peer && !(error < 1e-4))
+    if (peer && !(error < (sizeof(S) == 2 ? 1e-2 : 1e-4)))
       throw std::runtime_error("the result differs from the peer's by " + std::to_string(error));
     report(threads, ours, theirs, ratio, limit);
   }
@@ -220,13 +245,6 @@ public:
 private:
   CompiledMatmul compile(const MatmulTarget &target) {
     MatmulPlan plan = planMatmul(spec, target);
-    if (options.kBlock > 0 && !plan.phases.empty())
-      plan.kBlock = std::min(options.kBlock, k);
-    if (options.rowPanelsPerTask > 0) {
-      plan.rowPanelsPerTask = options.rowPanelsPerTask;
-      plan.rowTasks = (plan.rowPanels + plan.rowPanelsPerTask - 1) / plan.rowPanelsPerTask;
-      plan.phases.back().count = batch * plan.rowTasks * plan.columnTasks;
-    }
     heddle::bench::CompileOptions compileOptions;
     compileOptions.keepText = !options.dump.empty();
     CompiledMatmul result(plan, compileOptions);
@@ -284,7 +302,7 @@ private:
     int lda = options.transposeA ? m : k, ldb = options.transposeB ? k : n;
     int ta = options.transposeA ? transposed : plain, tb = options.transposeB ? transposed : plain;
     for (int64_t i = 0; i < batch; ++i) {
-      const T *ai = a.data() + i * m * k, *bi = b.data() + i * k * n;
+      const T *ai = peerA.data() + i * m * k, *bi = peerB.data() + i * k * n;
       T *ci = expected.data() + i * m * n;
       if constexpr (std::is_same_v<T, float>)
         peer.sgemm(rowMajor, ta, tb, m, n, k, 1, ai, lda, bi, ldb, 0, ci, n);
@@ -297,7 +315,7 @@ private:
   double difference() const {
     double largest = 0;
     for (size_t i = 0; i < c.size(); ++i) {
-      double d = std::abs(double(c[i]) - double(expected[i])) / std::sqrt(double(k));
+      double d = std::abs(double(T(c[i])) - double(expected[i])) / std::sqrt(double(k));
       if (!(d <= largest))
         largest = d;
     }
@@ -306,9 +324,9 @@ private:
 
   void report(int threads, const Sample &ours, const Sample &theirs, const Sample &ratio,
               const Sample &limit) {
-    char shape[96];
-    std::snprintf(shape, sizeof shape, batch == 1 ? "%s%ldx%ldx%ld" : "%s%ldx%ldx%ldx%ld", "",
-                  long(batch == 1 ? m : batch), long(batch == 1 ? n : m), long(batch == 1 ? k : n), long(k));
+    std::string text = batch > 1 ? std::to_string(batch) + "x" : "";
+    text += std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+    const char *shape = text.c_str();
     const MatmulPlan &plan = product.plan();
     double peak = limit.best();
     if (options.json) {
@@ -317,7 +335,7 @@ private:
           "\"threads\": %d, \"gflops_median\": %.2f, \"gflops_best\": %.2f, \"peer\": \"OpenBLAS %s\", "
           "\"peer_median\": %.2f, \"peer_best\": %.2f, \"ratio_median\": %.3f, \"ratio_best\": %.3f, "
           "\"peak\": %.2f, \"share_of_peak\": %.3f, \"emit_ms\": %.1f, \"compile_ms\": %.1f}\n",
-          shape, sizeof(T) == 4 ? "f32" : "f64", options.transposeA ? "true" : "false",
+          shape, elementNames[int(options.element)], options.transposeA ? "true" : "false",
           options.transposeB ? "true" : "false", threads, ours.median(), ours.best(), peer.core.c_str(),
           theirs.median(), theirs.best(), ratio.median(), peer ? ours.best() / theirs.best() : 0, peak,
           ours.best() / peak, product.emitMilliseconds(), product.compileMilliseconds());
@@ -337,7 +355,8 @@ private:
   const Peer &peer;
   MatmulSpec spec;
   CompiledMatmul product;
-  std::vector<T> a, b, c, expected;
+  std::vector<S> a, b, c;
+  std::vector<T> peerA, peerB, expected;
 };
 
 } // namespace
@@ -346,8 +365,13 @@ int main(int argc, char **argv) {
   Options options = parse(argc, argv);
   try {
     MatmulTarget target = options.level ? MatmulTarget::x86Level(options.level) : MatmulTarget::host();
+    target.tileRows = options.tileRows;
+    target.tileVectors = options.tileVectors;
+    target.kBlock = options.kBlock;
+    target.rowPanels = options.rowPanels;
     Peer peer(options.peer);
-    auto peak = heddle::bench::compilePeak(target, options.element);
+    auto peak = heddle::bench::compilePeak(
+        target, options.element == MatmulElement::F64 ? MatmulElement::F64 : MatmulElement::F32);
     if (!options.json) {
       std::printf("peer: OpenBLAS for %s; GFLOP/s as median and best of %d rounds; ratio ours / peer\n",
                   peer.core.c_str(), options.rounds);
@@ -356,10 +380,20 @@ int main(int argc, char **argv) {
     }
     for (const auto &shape : options.shapes)
       for (int threads : options.threads) {
-        if (options.element == MatmulElement::F64)
-          Measurement<double>(options, shape, target, peer).run(threads, peak);
-        else
-          Measurement<float>(options, shape, target, peer).run(threads, peak);
+        switch (options.element) {
+        case MatmulElement::F64:
+          Measurement<double, double>(options, shape, target, peer).run(threads, peak);
+          break;
+        case MatmulElement::F32:
+          Measurement<float, float>(options, shape, target, peer).run(threads, peak);
+          break;
+        case MatmulElement::BF16:
+          Measurement<Bfloat16, float>(options, shape, target, peer).run(threads, peak);
+          break;
+        case MatmulElement::F16:
+          Measurement<_Float16, float>(options, shape, target, peer).run(threads, peak);
+          break;
+        }
       }
   } catch (const std::exception &error) {
     std::fprintf(stderr, "error: %s\n", error.what());

@@ -73,6 +73,15 @@ struct MatmulTarget {
   bool fusedMultiplyAdd = true; ///< FMA3 or AVX-512
   bool halfConversions = true;  ///< F16C; otherwise f16 is converted by integer arithmetic
 
+  /// A workspace beyond this is not worth its memory: tasks pack their own part of B then.
+  int64_t workspaceLimit = int64_t(256) << 20;
+
+  // Overrides for tuning; 0 leaves the choice to the planner.
+  int64_t tileRows = 0;    ///< most rows of a register tile
+  int64_t tileVectors = 0; ///< vectors of a row of a register tile
+  int64_t kBlock = 0;      ///< most k steps of one pass over C
+  int64_t rowPanels = 0;   ///< most row panels of a task
+
   /// The psABI levels: 2 = SSE4.2, 3 = AVX2 with FMA, 4 = AVX-512.
   static MatmulTarget x86Level(int level);
   /// The machine that runs this code, with its cache sizes where the system tells them.

@@ -16,8 +16,8 @@ constexpr int64_t flopsPerByte = 4;
 constexpr int64_t defaultThreads = 8;
 // Stack of one task: libomp's workers have 4 MiB.
 constexpr int64_t stackBytes = 512 << 10;
-// A workspace beyond this is not worth its memory: tasks pack their own part of B then.
-constexpr int64_t maxPackedBytes = int64_t(256) << 20;
+// Steps along A that are at least this far apart cost an address translation each.
+constexpr int64_t farBytes = 4096;
 constexpr int64_t workspaceAlignment = 64;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -65,36 +65,48 @@ void normalise(MatmulPlan &plan) {
   simplify(spec.b, spec.k, spec.n);
 }
 
+int64_t accumulatorBytes(const MatmulPlan &plan) { return matmulElementBytes(plan.accumulator); }
+
 // The tile that keeps the multipliers busy: rows * vectors accumulators, the vectors of one row of B and one
-// broadcast of A must fit in the registers.
+// broadcast of A must fit in the registers. Few loads for a multiply-add, and enough independent sums.
 void chooseTile(MatmulPlan &plan) {
   const MatmulSpec &spec = plan.spec;
   int64_t registers = plan.target.vectorRegisters;
-  int64_t maxRows = registers >= 32 ? 14 : 6;
   // Without FMA a product needs a register of its own before it is added.
-  if (!plan.target.fusedMultiplyAdd) {
-    maxRows = 5;
+  if (!plan.target.fusedMultiplyAdd)
     registers -= 1;
+  int64_t rowsByVectors[] = {0, registers >= 32 ? 14 : 10, (registers - 3) / 2, (registers - 4) / 3, 6};
+  int64_t widest = registers >= 32 ? 4 : 2;
+  int64_t needed = ceilDiv(spec.n, plan.lanes);
+  int64_t vectors = ceilDiv(needed, ceilDiv(needed, widest));
+  int64_t rows = rowsByVectors[vectors];
+  // If one tile can hold all rows, B is read only once; the registers that are left hold more columns.
+  int64_t mostRows = registers >= 32 ? 14 : rowsByVectors[2];
+  if (spec.m <= mostRows) {
+    rows = spec.m;
+    vectors = std::min(needed, std::clamp<int64_t>((registers - 1) / (spec.m + 1), 1, 8));
   }
-  int64_t panels = ceilDiv(spec.m, maxRows);
-  plan.rowPanels = panels;
-  plan.tileRows = ceilDiv(spec.m, panels);
-  plan.tallPanels = spec.m - panels * (plan.tileRows - 1);
-  int64_t vectors = std::clamp<int64_t>((registers - 1) / (plan.tileRows + 1), 2, 8);
-  plan.tileVectors = std::min(vectors, ceilDiv(spec.n, plan.lanes));
-  plan.columnPanels = ceilDiv(spec.n, plan.tileVectors * plan.lanes);
+  if (plan.target.tileRows > 0)
+    rows = plan.target.tileRows;
+  if (plan.target.tileVectors > 0)
+    vectors = std::min(needed, plan.target.tileVectors);
+  plan.rowPanels = ceilDiv(spec.m, rows);
+  plan.tileRows = ceilDiv(spec.m, plan.rowPanels);
+  plan.tallPanels = spec.m - plan.rowPanels * (plan.tileRows - 1);
+  plan.tileVectors = vectors;
+  plan.columnPanels = ceilDiv(needed, vectors);
 }
 
-int64_t accumulatorBytes(const MatmulPlan &plan) { return matmulElementBytes(plan.accumulator); }
-
-// k blocks: a panel of B and one of A stay close to the first level cache while a column of tiles is
-// computed.
+// A panel of B stays in the second level cache while it meets the rows of a task.
 void chooseBlocks(MatmulPlan &plan) {
   int64_t k = plan.spec.k;
-  int64_t perStep = (plan.tileRows + plan.tileVectors * plan.lanes) * accumulatorBytes(plan);
-  int64_t limit = std::max<int64_t>(plan.target.l1Bytes * 7 / 4 / perStep, 4 * plan.lanes);
-  // Without reuse of packed panels there is nothing to keep in a cache.
-  if (plan.rowPanels == 1 || k <= limit + limit / 2) {
+  int64_t bytesOfStep = plan.tileVectors * plan.lanes * accumulatorBytes(plan);
+  int64_t limit = std::max<int64_t>(plan.target.l2Bytes / 8 / bytesOfStep, 4 * plan.lanes);
+  int64_t unblocked = 2 * limit;
+  if (plan.target.kBlock > 0)
+    limit = unblocked = plan.target.kBlock;
+  // Without reuse of panels there is nothing to keep in a cache.
+  if (plan.rowPanels == 1 || k <= unblocked) {
     plan.kBlock = k;
     return;
   }
@@ -103,16 +115,28 @@ void chooseBlocks(MatmulPlan &plan) {
 
 void chooseSources(MatmulPlan &plan) {
   const MatmulSpec &spec = plan.spec;
-  bool rowsOfBAreVectors = spec.b.columnStride == 1;
-  bool fewRows = plan.rowPanels <= (narrow(spec.b.element) ? 1 : 2);
-  plan.sourceB = rowsOfBAreVectors && fewRows ? MatmulSource::Direct : MatmulSource::Shared;
-  // Rows a multiple of 4 KiB apart share the sets of the first level cache.
-  bool aliased = plan.tileRows > 6 && spec.a.columnStride == 1 &&
-                 spec.a.rowStride * matmulElementBytes(spec.a.element) % 2048 == 0;
-  bool fewColumns = plan.columnPanels <= (narrow(spec.a.element) || aliased ? 1 : 2);
-  plan.sourceA = fewColumns || spec.m == 1 ? MatmulSource::Direct : MatmulSource::Local;
+  // A is read by broadcasts, one line of cache for many steps or many rows: a copy pays only for a
+  // conversion, where neither its rows nor its columns are contiguous, or where every step is on a page of
+  // its own.
+  bool nearby = spec.a.rowStride == 1 && spec.a.columnStride * accumulatorBytes(plan) < farBytes;
+  bool plainA = spec.a.columnStride == 1 || nearby;
+  bool readOften = plan.columnPanels > 1 && spec.m > 1;
+  plan.sourceA =
+      readOften && (narrow(spec.a.element) || !plainA) ? MatmulSource::Local : MatmulSource::Direct;
+  // B is read by vectors: packing makes them aligned and dense. It pays once B is read often, unless B is so
+  // small that it stays in the cache as it is.
+  bool plainB = spec.b.columnStride == 1;
+  bool small = spec.k * spec.n * accumulatorBytes(plan) <= plan.target.l2Bytes / 4;
+  bool rarely = plan.rowPanels <= (narrow(spec.b.element) ? 1 : 3);
+  bool seldom = plan.rowPanels <= 48 && !narrow(spec.b.element);
+  // One panel whose rows are adjacent has the packed layout already.
+  bool packed = plan.columnPanels == 1 && spec.n % plan.lanes == 0 && spec.b.rowStride == spec.n &&
+                !narrow(spec.b.element);
+  bool direct = plainB && (rarely || packed || (small && seldom));
+  plan.sourceB = direct ? MatmulSource::Direct : MatmulSource::Shared;
 }
 
+// Tasks are blocks of C, about square. Rows of a task: its part of A stays in half of the second level cache.
 void chooseTasks(MatmulPlan &plan, int64_t threadsHint) {
   const MatmulSpec &spec = plan.spec;
   int64_t bytes = accumulatorBytes(plan);
@@ -124,30 +148,39 @@ void chooseTasks(MatmulPlan &plan, int64_t threadsHint) {
   int64_t wanted = std::min<int64_t>(ceilDiv(cost * spec.batch, flopsPerTask), threads * 4);
   wanted = std::max<int64_t>(ceilDiv(wanted, spec.batch), 1);
 
-  // Rows first: a block of A is packed once and meets every panel of B. It must fit in the stack and in half
-  // of the second level cache.
   int64_t panelBytes = plan.tileRows * (plan.kBlock + plan.lanes) * bytes;
   int64_t blockBytes = std::min(stackBytes / 2, plan.target.l2Bytes / 2);
-  int64_t maxPanels = std::max<int64_t>(blockBytes / panelBytes, 1);
-  if (plan.sourceA == MatmulSource::Direct)
-    maxPanels = plan.rowPanels;
-  int64_t rowTasks =
-      std::max(ceilDiv(plan.rowPanels, maxPanels), std::min(wanted, ceilDiv(plan.rowPanels, 4)));
-  plan.rowPanelsPerTask = ceilDiv(plan.rowPanels, rowTasks);
-  plan.rowTasks = ceilDiv(plan.rowPanels, plan.rowPanelsPerTask);
-  int64_t columnTasks = std::min(ceilDiv(wanted, plan.rowTasks), plan.columnPanels);
+  int64_t maxPanels = std::max<int64_t>(blockBytes / panelBytes, 4);
+  if (plan.columnPanels == 1)
+    maxPanels = plan.rowPanels; // nothing of A is read twice
+  if (plan.target.rowPanels > 0)
+    maxPanels = plan.target.rowPanels;
+  int64_t rowTasks = ceilDiv(plan.rowPanels, maxPanels);
+  int64_t columnTasks = 1;
+  while (rowTasks * columnTasks < wanted) {
+    int64_t rows = ceilDiv(plan.rowPanels, rowTasks), columns = ceilDiv(plan.columnPanels, columnTasks);
+    bool tall = rows * plan.tileRows >= columns * panelWidth;
+    if (rows > (columns == 1 ? 2 : 4) && (tall || columns == 1))
+      ++rowTasks;
+    else if (columns > 1)
+      ++columnTasks;
+    else
+      break;
+  }
 
   if (plan.sourceB == MatmulSource::Shared) {
     int64_t batches = spec.b.batchStride == 0 ? 1 : spec.batch;
     int64_t packed = batches * plan.columnPanels * panelWidth * spec.k * bytes;
-    // One task per batch, or more than the workspace may hold: the tasks pack what they need themselves.
-    bool alone = plan.rowTasks == 1 && batches == spec.batch;
-    if (alone || packed > maxPackedBytes) {
+    // One task per batch, or more than a workspace may hold: the tasks pack what they need themselves.
+    bool alone = rowTasks == 1 && batches == spec.batch;
+    if (alone || packed > plan.target.workspaceLimit) {
       plan.sourceB = MatmulSource::Local;
       int64_t maxColumns = std::max<int64_t>(stackBytes / 2 / (plan.kBlock * panelWidth * bytes), 1);
       columnTasks = std::max(columnTasks, ceilDiv(plan.columnPanels, maxColumns));
     }
   }
+  plan.rowPanelsPerTask = ceilDiv(plan.rowPanels, rowTasks);
+  plan.rowTasks = ceilDiv(plan.rowPanels, plan.rowPanelsPerTask);
   plan.columnPanelsPerTask = ceilDiv(plan.columnPanels, columnTasks);
   plan.columnTasks = ceilDiv(plan.columnPanels, plan.columnPanelsPerTask);
 }
@@ -166,7 +199,7 @@ void planTiled(MatmulPlan &plan, int64_t threadsHint) {
   if (plan.sourceB == MatmulSource::Shared) {
     int64_t batches = spec.b.batchStride == 0 ? 1 : spec.batch;
     elements += batches * plan.columnPanels * plan.tileVectors * plan.lanes * spec.k;
-    plan.packSteps = std::min(roundUp(spec.k, plan.lanes), roundUp(512, plan.lanes));
+    plan.packSteps = roundUp(ceilDiv(spec.k, ceilDiv(spec.k, 512)), plan.lanes);
     int64_t tasks = batches * plan.columnPanels * ceilDiv(spec.k, plan.packSteps);
     plan.phases.push_back({"pack", tasks, {MatmulArgument::B, MatmulArgument::Workspace}});
   } else {

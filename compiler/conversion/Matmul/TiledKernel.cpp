@@ -87,7 +87,7 @@ private:
   // All of the task's part of C over the k steps from k0 on.
   void emitBlock(Value k0) {
     block = k0;
-    steps = v.min(v.index(plan.kBlock), v.sub(v.index(spec.k), k0));
+    steps = chunkSteps(v, spec.k, plan.kBlock, k0);
     if (plan.sourceA == MatmulSource::Local)
       packA();
     if (plan.sourceB == MatmulSource::Local)
@@ -109,31 +109,22 @@ private:
     PanelView view{a, atA(firstRow), spec.a.rowStride, spec.a.columnStride};
     if (packRows) {
       Value rows = v.sub(rowStart(lastRowPanel), firstRow);
-      return emitPackRows(v, view, rows, steps, spec.k % plan.lanes, scratchA, rowLength);
+      return emitPackRows(v, view, rows, steps, scratchA, rowLength);
     }
+    ColumnPanels panels;
+    panels.rowLength = rowLength;
     overHeights([&](Value first, Value last, int64_t rows) {
-      v.loop(first, last, 1, [&](Value panel) {
-        Value row = rowStart(panel);
-        PanelView columns{a, atA(row), 1, spec.a.columnStride};
-        emitPackColumns(v, columns, rows, steps, scratchA, v.mul(v.sub(row, firstRow), rowLength));
-      });
+      panels.groups.push_back({first, last, v.sub(rowStart(first), firstRow), rows});
     });
+    emitPackColumns(v, view, panels, steps.count, scratchA);
   }
 
   void packB() {
-    int64_t last = plan.lastColumnLanes();
-    auto pack = [&](Value panel, int64_t columns) {
+    v.loop(firstColumnPanel, lastColumnPanel, 1, [&](Value panel) {
       PanelView view{b, atB(panel), spec.b.columnStride, spec.b.rowStride};
       Value target = v.mul(v.sub(panel, firstColumnPanel), width * plan.kBlock);
-      emitPackPanel(v, view, columns, width, steps, spec.k % plan.lanes, scratchB, target);
-    };
-    int64_t whole = plan.columnPanels - (last != width ? 1 : 0);
-    if (whole > 0)
-      v.loop(firstColumnPanel, v.min(lastColumnPanel, v.index(whole)), 1,
-             [&](Value panel) { pack(panel, width); });
-    if (last != width)
-      v.when(v.equal(lastColumnPanel, plan.columnPanels),
-             [&] { pack(v.index(plan.columnPanels - 1), last); });
+      emitPackPanel(v, view, panelColumns(v, plan, panel), width, steps, scratchB, target);
+    });
   }
 
   Value atA(Value row) {
@@ -173,7 +164,7 @@ private:
         Value row = rowStart(rowPanel);
         TileShape shape{rows, vectors, lastLanes};
         emitTile(
-            v, shape, viewA(row, rows), columns, steps, [&] { return loadTile(shape, row, column); },
+            v, shape, viewA(row, rows), columns, steps.count, [&] { return loadTile(shape, row, column); },
             [&](ValueRange sums) { storeTile(shape, row, column, sums); });
       });
     });
@@ -238,7 +229,8 @@ private:
   int64_t rowLength = 0;
   bool packRows = true;
   Buffer a, b, c, workspace, scratchA, scratchB;
-  Value begin, end, batch, block, steps, firstRow;
+  Value begin, end, batch, block, firstRow;
+  Steps steps;
   Value firstRowPanel, lastRowPanel, firstColumnPanel, lastColumnPanel;
 };
 

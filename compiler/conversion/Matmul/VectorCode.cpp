@@ -38,6 +38,9 @@ Value VectorCode::div(Value x, int64_t y) { return b.createOrFold<arith::DivUIOp
 Value VectorCode::rem(Value x, int64_t y) { return b.createOrFold<arith::RemUIOp>(x, index(y)); }
 Value VectorCode::min(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(x, y); }
 Value VectorCode::max(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(x, y); }
+Value VectorCode::select(Value condition, Value x, Value y) {
+  return b.createOrFold<arith::SelectOp>(condition, x, y);
+}
 Value VectorCode::less(Value x, Value y) {
   return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, x, y);
 }

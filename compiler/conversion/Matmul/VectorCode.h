@@ -45,6 +45,7 @@ public:
   Value rem(Value x, int64_t y);
   Value min(Value x, Value y);
   Value max(Value x, Value y);
+  Value select(Value condition, Value x, Value y);
   Value less(Value x, Value y);
   Value equal(Value x, int64_t y);
 

@@ -21,7 +21,7 @@ TEST_CASE("tiles fit the registers") {
 TEST_CASE("large products are packed, small and thin ones are not") {
   MatmulTarget target = MatmulTarget::x86Level(3);
   MatmulPlan large = planMatmul(MatmulSpec::contiguous(1, 512, 512, 512), target);
-  CHECK(large.sourceA == MatmulSource::Local);
+  CHECK(large.sourceA == MatmulSource::Direct);
   CHECK(large.sourceB == MatmulSource::Shared);
   REQUIRE(large.phases.size() == 2);
   CHECK(large.phases[0].suffix == "pack");
@@ -34,14 +34,32 @@ TEST_CASE("large products are packed, small and thin ones are not") {
   CHECK(tiny.sourceB == MatmulSource::Direct);
   CHECK(tiny.phases.back().count == 1);
   MatmulPlan batched = planMatmul(MatmulSpec::contiguous(96, 64, 64, 64), target);
-  CHECK(batched.sourceB == MatmulSource::Local);
+  CHECK(batched.sourceB == MatmulSource::Direct);
   CHECK(batched.phases.back().count == 96);
 }
 
-TEST_CASE("a workspace stays below its limit") {
-  MatmulPlan plan = planMatmul(MatmulSpec::contiguous(1, 4096, 32768, 8192), MatmulTarget::x86Level(4));
-  CHECK(plan.sourceB == MatmulSource::Local);
-  CHECK(plan.workspaceBytes == 0);
+TEST_CASE("B is packed by its only task, and when the workspace is limited") {
+  MatmulTarget target = MatmulTarget::x86Level(4);
+  MatmulPlan batched =
+      planMatmul(MatmulSpec::contiguous(96, 64, 64, 64, MatmulElement::F32, false, true), target);
+  CHECK(batched.sourceB == MatmulSource::Local);
+  CHECK(batched.workspaceBytes == 0);
+  MatmulSpec large = MatmulSpec::contiguous(1, 4096, 32768, 8192);
+  CHECK(planMatmul(large, target).sourceB == MatmulSource::Local);
+  target.workspaceLimit = int64_t(1) << 30;
+  CHECK(planMatmul(large, target).sourceB == MatmulSource::Shared);
+  CHECK(planMatmul(large, target).workspaceBytes == int64_t(32768) * 8192 * 4);
+}
+
+TEST_CASE("A is packed to convert it or to bring distant elements together") {
+  MatmulTarget target = MatmulTarget::x86Level(4);
+  auto source = [&](int64_t m, MatmulElement element, bool transposed) {
+    return planMatmul(MatmulSpec::contiguous(1, m, 512, 512, element, transposed), target).sourceA;
+  };
+  CHECK(source(512, MatmulElement::F32, false) == MatmulSource::Direct);
+  CHECK(source(512, MatmulElement::BF16, false) == MatmulSource::Local);
+  CHECK(source(1023, MatmulElement::F32, true) == MatmulSource::Direct);
+  CHECK(source(1024, MatmulElement::F32, true) == MatmulSource::Local);
 }
 
 TEST_CASE("the strategy follows the layout") {

@@ -30,11 +30,13 @@ std::string describe(const MatmulSpec &s) {
 }
 
 // Exact with whole numbers, within the bound with real ones, and equal bits for any threads and chunks.
-void verify(const MatmulSpec &spec, int level) {
+void verify(const MatmulSpec &spec, int level, int64_t workspaceLimit = int64_t(1) << 30) {
   INFO("level " << level << ", " << describe(spec));
   heddle::bench::CompileOptions options;
   options.cpu = "x86-64-v" + std::to_string(level);
-  CompiledMatmul product(spec, MatmulTarget::x86Level(level), 0, options);
+  MatmulTarget target = MatmulTarget::x86Level(level);
+  target.workspaceLimit = workspaceLimit;
+  CompiledMatmul product(spec, target, 0, options);
   for (bool integers : {true, false}) {
     Problem problem(spec, integers);
     auto run = [&] { product.run(problem.a.data(), problem.b.data(), problem.c.data()); };
@@ -80,6 +82,15 @@ TEST_CASE("products longer than one k block") {
       verify(spec, level);
       // Partial sums wait in the workspace, since C cannot hold them.
       verify(shape(61, 83, 1501, MatmulElement::BF16, transposed, transposed), level);
+    }
+}
+
+TEST_CASE("packing by the tasks, and of a distant transposed A") {
+  for (int level : levels())
+    for (bool transposed : {false, true}) {
+      verify(shape(203, 300, 301, MatmulElement::F32, false, transposed), level, 0);
+      verify(shape(150, 300, 1501, MatmulElement::BF16, transposed, transposed), level, 0);
+      verify(shape(1031, 70, 37, MatmulElement::F32, true, transposed), level);
     }
 }
 
