@@ -30,25 +30,27 @@ struct Options {
   int rounds = 15;
   int level = 0;                                                    // 0: this machine
   int64_t tileRows = 0, tileVectors = 0, kBlock = 0, rowPanels = 0; // 0: the planner's choice
-  std::string dump;
+  std::string dump, peerCore;
 };
 
 [[noreturn]] void usage(const std::string &problem) {
   if (!problem.empty())
     std::fprintf(stderr, "error: %s\n", problem.c_str());
-  std::fprintf(problem.empty() ? stdout : stderr,
-               "usage: heddle-bench-matmul [options] [BATCHx]MxNxK...\n"
-               "  --threads LIST    numbers of threads, separated by commas (1,2)\n"
-               "  --element NAME    f32, f64, bf16 or f16 (f32); the peer computes narrow ones in f32\n"
-               "  --ta --tb         store A as k x m, B as n x k\n"
-               "  --rounds N        rounds, each measuring the peak, ours and the peer (15)\n"
-               "  --level N         generate for x86-64-vN instead of this machine\n"
-               "  --no-peer         do not load OpenBLAS\n"
-               "  --json            one JSON object per measurement\n"
-               "  --dump PREFIX     write PREFIX.mlir, PREFIX.ll and PREFIX.s\n"
-               "  --tile RxV        rows and vectors of a register tile, instead of the planner's choice\n"
-               "  --kblock N        most k steps of one pass over C\n"
-               "  --panels N        most row panels of a task\n");
+  std::fprintf(
+      problem.empty() ? stdout : stderr,
+      "usage: heddle-bench-matmul [options] [BATCHx]MxNxK...\n"
+      "  --threads LIST    numbers of threads, separated by commas (1,2)\n"
+      "  --element NAME    f32, f64, bf16 or f16 (f32); the peer computes narrow ones in f32\n"
+      "  --ta --tb         store A as k x m, B as n x k\n"
+      "  --rounds N        rounds, each measuring the peak, ours and the peer (15)\n"
+      "  --level N         generate for x86-64-vN instead of this machine\n"
+      "  --peer-core NAME  OpenBLAS kernels for a processor such as Haswell, instead of this machine's\n"
+      "  --no-peer         do not load OpenBLAS\n"
+      "  --json            one JSON object per measurement\n"
+      "  --dump PREFIX     write PREFIX.mlir, PREFIX.ll and PREFIX.s\n"
+      "  --tile RxV        rows and vectors of a register tile, instead of the planner's choice\n"
+      "  --kblock N        most k steps of one pass over C\n"
+      "  --panels N        most row panels of a task\n");
   std::exit(problem.empty() ? 0 : 2);
 }
 
@@ -104,6 +106,8 @@ Options parse(int argc, char **argv) {
       options.rounds = std::max(1, std::atoi(value().c_str()));
     else if (arg == "--level")
       options.level = std::atoi(value().c_str());
+    else if (arg == "--peer-core")
+      options.peerCore = value();
     else if (arg == "--no-peer")
       options.peer = false;
     else if (arg == "--json")
@@ -145,11 +149,13 @@ struct Peer {
   void (*setThreads)(int) = nullptr;
   std::string core = "none";
 
-  explicit Peer(bool wanted) {
+  Peer(bool wanted, const std::string &wantedCore) {
     if (!wanted)
       return;
-    // The peer must choose its kernels for this machine by itself.
+    // The peer chooses its kernels by itself, unless the user names them.
     unsetenv("OPENBLAS_CORETYPE");
+    if (!wantedCore.empty())
+      setenv("OPENBLAS_CORETYPE", wantedCore.c_str(), 1);
     unsetenv("OPENBLAS_L2_SIZE");
     void *library = dlopen("libopenblas.so.0", RTLD_NOW);
     if (!library) {
@@ -369,7 +375,7 @@ int main(int argc, char **argv) {
     target.tileVectors = options.tileVectors;
     target.kBlock = options.kBlock;
     target.rowPanels = options.rowPanels;
-    Peer peer(options.peer);
+    Peer peer(options.peer, options.peerCore);
     auto peak = heddle::bench::compilePeak(
         target, options.element == MatmulElement::F64 ? MatmulElement::F64 : MatmulElement::F32);
     if (!options.json) {

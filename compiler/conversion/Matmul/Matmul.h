@@ -139,6 +139,12 @@ struct MatmulPlan {
   int64_t rowTasks = 0;
   int64_t columnTasks = 0;
 
+  // Copies in the stack of a task, in accumulator elements. A is copied row by row, or else as [k][rows].
+  int64_t stackElementsA = 0;
+  int64_t stackElementsB = 0;
+  bool copyRows = false;
+  int64_t copyRowLength = 0;
+
   int64_t packSteps = 0;   ///< k steps of one task of the pack phase
   bool swapped = false;    ///< A and B were exchanged: C is computed as its transpose
   bool wideC = false;      ///< partial sums over k blocks are kept in the workspace, since C is narrower

@@ -15,7 +15,7 @@ constexpr int64_t flopsPerByte = 4;
 // Without a hint: enough tasks to spread evenly over this many threads.
 constexpr int64_t defaultThreads = 8;
 // Stack of one task: libomp's workers have 4 MiB.
-constexpr int64_t stackBytes = 512 << 10;
+constexpr int64_t stackLimit = 512 << 10;
 // Steps along A that are at least this far apart cost an address translation each.
 constexpr int64_t farBytes = 4096;
 constexpr int64_t workspaceAlignment = 64;
@@ -100,13 +100,19 @@ void chooseTile(MatmulPlan &plan) {
 // A panel of B stays in the second level cache while it meets the rows of a task.
 void chooseBlocks(MatmulPlan &plan) {
   int64_t k = plan.spec.k;
-  int64_t bytesOfStep = plan.tileVectors * plan.lanes * accumulatorBytes(plan);
-  int64_t limit = std::max<int64_t>(plan.target.l2Bytes / 8 / bytesOfStep, 4 * plan.lanes);
+  bool inPlace = plan.sourceA == MatmulSource::Direct && plan.sourceB == MatmulSource::Direct;
+  int64_t bytes = accumulatorBytes(plan);
+  int64_t bytesOfStep = plan.tileVectors * plan.lanes * bytes;
+  int64_t limit = std::min(plan.target.l2Bytes / 8, stackLimit / 4) / bytesOfStep;
+  // A copy of one row panel must fit the stack as well.
+  if (plan.sourceA == MatmulSource::Local)
+    limit = std::min(limit, stackLimit / 4 / (plan.tileRows * bytes));
+  limit = std::max<int64_t>(limit, 4 * plan.lanes);
   int64_t unblocked = 2 * limit;
   if (plan.target.kBlock > 0)
     limit = unblocked = plan.target.kBlock;
   // Without reuse of panels there is nothing to keep in a cache.
-  if (plan.rowPanels == 1 || k <= unblocked) {
+  if (k <= unblocked || (plan.rowPanels == 1 && inPlace)) {
     plan.kBlock = k;
     return;
   }
@@ -120,7 +126,7 @@ void chooseSources(MatmulPlan &plan) {
   // its own.
   bool nearby = spec.a.rowStride == 1 && spec.a.columnStride * accumulatorBytes(plan) < farBytes;
   bool plainA = spec.a.columnStride == 1 || nearby;
-  bool readOften = plan.columnPanels > 1 && spec.m > 1;
+  bool readOften = (plan.columnPanels > 1 || narrow(spec.a.element)) && spec.m > 1;
   plan.sourceA =
       readOften && (narrow(spec.a.element) || !plainA) ? MatmulSource::Local : MatmulSource::Direct;
   // B is read by vectors: packing makes them aligned and dense. It pays once B is read often, unless B is so
@@ -148,10 +154,11 @@ void chooseTasks(MatmulPlan &plan, int64_t threadsHint) {
   int64_t wanted = std::min<int64_t>(ceilDiv(cost * spec.batch, flopsPerTask), threads * 4);
   wanted = std::max<int64_t>(ceilDiv(wanted, spec.batch), 1);
 
-  int64_t panelBytes = plan.tileRows * (plan.kBlock + plan.lanes) * bytes;
-  int64_t blockBytes = std::min(stackBytes / 2, plan.target.l2Bytes / 2);
-  int64_t maxPanels = std::max<int64_t>(blockBytes / panelBytes, 4);
-  if (plan.columnPanels == 1)
+  int64_t panelBytes = plan.tileRows * (plan.kBlock + 2 * 64 / bytes) * bytes;
+  bool copied = plan.sourceA == MatmulSource::Local;
+  int64_t blockBytes = copied ? std::min(stackLimit / 2, plan.target.l2Bytes / 2) : plan.target.l2Bytes / 2;
+  int64_t maxPanels = std::max<int64_t>(blockBytes / panelBytes, copied ? 1 : 4);
+  if (plan.columnPanels == 1 && !copied)
     maxPanels = plan.rowPanels; // nothing of A is read twice
   if (plan.target.rowPanels > 0)
     maxPanels = plan.target.rowPanels;
@@ -175,7 +182,7 @@ void chooseTasks(MatmulPlan &plan, int64_t threadsHint) {
     bool alone = rowTasks == 1 && batches == spec.batch;
     if (alone || packed > plan.target.workspaceLimit) {
       plan.sourceB = MatmulSource::Local;
-      int64_t maxColumns = std::max<int64_t>(stackBytes / 2 / (plan.kBlock * panelWidth * bytes), 1);
+      int64_t maxColumns = std::max<int64_t>(stackLimit / 2 / (plan.kBlock * panelWidth * bytes), 1);
       columnTasks = std::max(columnTasks, ceilDiv(plan.columnPanels, maxColumns));
     }
   }
@@ -185,12 +192,28 @@ void chooseTasks(MatmulPlan &plan, int64_t threadsHint) {
   plan.columnTasks = ceilDiv(plan.columnPanels, plan.columnPanelsPerTask);
 }
 
+// What a task copies into its stack.
+void layOutScratch(MatmulPlan &plan) {
+  const MatmulSpec &spec = plan.spec;
+  int64_t bytes = accumulatorBytes(plan);
+  if (plan.sourceA == MatmulSource::Local) {
+    plan.copyRows = spec.a.rowStride != 1 || spec.a.columnStride == 1;
+    // An odd number of cache lines spreads the rows of a panel over the sets of the first level cache.
+    int64_t lines = ceilDiv(plan.kBlock * bytes, 64) | 1;
+    plan.copyRowLength = plan.copyRows ? lines * 64 / bytes : plan.kBlock;
+    plan.stackElementsA = plan.rowPanelsPerTask * plan.tileRows * plan.copyRowLength;
+  }
+  if (plan.sourceB == MatmulSource::Local)
+    plan.stackElementsB = plan.columnPanelsPerTask * plan.tileVectors * plan.lanes * plan.kBlock;
+}
+
 void planTiled(MatmulPlan &plan, int64_t threadsHint) {
   const MatmulSpec &spec = plan.spec;
   chooseTile(plan);
-  chooseBlocks(plan);
   chooseSources(plan);
+  chooseBlocks(plan);
   chooseTasks(plan, threadsHint);
+  layOutScratch(plan);
 
   int64_t bytes = accumulatorBytes(plan);
   int64_t elements = 0;

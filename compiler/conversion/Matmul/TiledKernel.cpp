@@ -14,15 +14,10 @@ public:
     const auto &roles = plan.phases.back().arguments;
     for (size_t i = 0; i < roles.size(); ++i)
       bind(roles[i], arguments[i + 2]);
-    int64_t bytes = matmulElementBytes(plan.accumulator);
-    packRows = spec.a.rowStride != 1 || spec.a.columnStride == 1;
-    // An odd number of cache lines spreads the rows of a panel over the sets of the first level cache.
-    int64_t lines = (plan.kBlock * bytes + 63) / 64 | 1;
-    rowLength = packRows ? lines * 64 / bytes : plan.kBlock;
     if (plan.sourceA == MatmulSource::Local)
-      scratchA = scratch(plan.rowPanelsPerTask * plan.tileRows * rowLength);
+      scratchA = scratch(plan.stackElementsA);
     if (plan.sourceB == MatmulSource::Local)
-      scratchB = scratch(plan.columnPanelsPerTask * width * plan.kBlock);
+      scratchB = scratch(plan.stackElementsB);
   }
 
   void emit() {
@@ -107,12 +102,12 @@ private:
 
   void packA() {
     PanelView view{a, atA(firstRow), spec.a.rowStride, spec.a.columnStride};
-    if (packRows) {
+    if (plan.copyRows) {
       Value rows = v.sub(rowStart(lastRowPanel), firstRow);
-      return emitPackRows(v, view, rows, steps, scratchA, rowLength);
+      return emitPackRows(v, view, rows, steps, scratchA, plan.copyRowLength);
     }
     ColumnPanels panels;
-    panels.rowLength = rowLength;
+    panels.rowLength = plan.copyRowLength;
     overHeights([&](Value first, Value last, int64_t rows) {
       panels.groups.push_back({first, last, v.sub(rowStart(first), firstRow), rows});
     });
@@ -140,8 +135,8 @@ private:
   PanelView viewA(Value row, int64_t rows) {
     if (plan.sourceA == MatmulSource::Direct)
       return {a, atA(row), spec.a.rowStride, spec.a.columnStride};
-    Value at = v.mul(v.sub(row, firstRow), rowLength);
-    return packRows ? PanelView{scratchA, at, rowLength, 1} : PanelView{scratchA, at, 1, rows};
+    Value at = v.mul(v.sub(row, firstRow), plan.copyRowLength);
+    return plan.copyRows ? PanelView{scratchA, at, plan.copyRowLength, 1} : PanelView{scratchA, at, 1, rows};
   }
 
   PanelView viewB(Value panel) {
@@ -226,8 +221,6 @@ private:
   const MatmulPlan &plan;
   const MatmulSpec &spec;
   const int64_t width;
-  int64_t rowLength = 0;
-  bool packRows = true;
   Buffer a, b, c, workspace, scratchA, scratchB;
   Value begin, end, batch, block, firstRow;
   Steps steps;

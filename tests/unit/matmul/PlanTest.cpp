@@ -88,3 +88,22 @@ TEST_CASE("the hint changes the tasks, not the blocks of k") {
   CHECK(few.phases.back().count < many.phases.back().count);
   CHECK(few.kBlock == many.kBlock);
 }
+
+TEST_CASE("copies in the stack stay below half a mebibyte") {
+  const int64_t sizes[] = {1, 2, 6, 8, 15, 40, 64, 100, 513, 3000, 100000};
+  for (int level : {2, 3, 4})
+    for (MatmulElement element : {MatmulElement::F64, MatmulElement::F32, MatmulElement::BF16})
+      for (int64_t m : sizes)
+        for (int64_t n : sizes)
+          for (int64_t k : sizes)
+            for (int transposes = 0; transposes < 4; ++transposes) {
+              MatmulTarget target = MatmulTarget::x86Level(level);
+              target.l2Bytes = level == 4 ? 2 << 20 : 256 << 10;
+              MatmulSpec spec = MatmulSpec::contiguous(1, m, n, k, element, transposes & 1, transposes & 2);
+              MatmulPlan plan = planMatmul(spec, target);
+              int64_t bytes =
+                  (plan.stackElementsA + plan.stackElementsB) * matmulElementBytes(plan.accumulator);
+              if (bytes > 512 << 10)
+                FAIL(m << "x" << n << "x" << k << " transposes " << transposes << " takes " << bytes);
+            }
+}
