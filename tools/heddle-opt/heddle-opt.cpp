@@ -1,6 +1,7 @@
 //===- heddle-opt.cpp - Runs passes over IR files -------------------------===//
 
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
+#include "compiler/interpreter/check/Check.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
 
@@ -15,6 +16,6 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   heddle::cpu::registerHeddleToLLVMPasses();
-  registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect>();
+  registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect, heddle::check::CheckDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));
 }

@@ -1,0 +1,287 @@
+//===- SparseK.cpp - Learned selection and sparse attention ---------------===//
+//
+// The definitions, row by row, in O(N^2): no tiles, no intervals beyond what the operations are given.
+
+#include "compiler/interpreter/Evaluate.h"
+#include "compiler/interpreter/SparseKMath.h"
+
+#include "dialects/sparsek/IR/SparseK.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace heddle::interp;
+namespace sk = heddle::sparsek;
+
+static constexpr double infinity = std::numeric_limits<double>::infinity();
+static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
+
+/// Stores sums that were taken in double.
+static void assign(Array &array, ArrayRef<double> values) {
+  for (auto [cell, value] : llvm::zip_equal(array.edit(), values))
+    cell.real = roundTo(array.element(), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Projection and thresholds
+//===----------------------------------------------------------------------===//
+
+static void projectRow(ArrayRef<Cell> z, double k, MutableArrayRef<Cell> p, Element element) {
+  std::vector<double> scores;
+  for (Cell cell : z)
+    scores.push_back(boundedScore(cell.real));
+  if (llvm::any_of(scores, [](double score) { return std::isnan(score); })) {
+    for (Cell &cell : p)
+      cell.real = notANumber;
+    return;
+  }
+  Threshold threshold = {-infinity, 0};
+  if (k < static_cast<double>(scores.size())) {
+    std::vector<double> descending = scores;
+    llvm::sort(descending, std::greater<>());
+    threshold = solveThreshold(descending, k);
+  }
+  for (auto [cell, score] : llvm::zip_equal(p, scores))
+    cell.real = roundTo(element, gate(Element::f64, score, threshold));
+}
+
+static Array evaluateProject(const Context &context, sk::ProjectOp op, const Array &z, double k) {
+  if (!(k > 0))
+    fail(op, "sparsek needs k > 0, but k is " + Array::scalar(Element::f64, k).str());
+  Array result = context.make(op, z.shape());
+  auto out = result.edit();
+  int64_t m = z.extent(z.rank() - 1);
+  for (int64_t row = 0; m > 0 && row < z.count() / m; ++row)
+    projectRow(z.cells().slice(row * m, m), k, out.slice(row * m, m), result.element());
+  return result;
+}
+
+static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const Array &u, Results &results) {
+  int64_t n = u.extent(2), topk = op.getTopk(), window = op.getWindow();
+  for (unsigned i = 0; i < 4; ++i)
+    results.push_back(context.make(op, u.shape(), i));
+  auto hi = results[0].edit(), lo = results[1].edit(), count = results[2].edit(), end = results[3].edit();
+  Element element = u.element();
+  std::vector<double> scores;
+  for (Cell cell : u.cells())
+    scores.push_back(cell.real);
+
+  for (int64_t row = 0; n > 0 && row < u.count() / n; ++row) {
+    int64_t base = row * n;
+    for (int64_t j = 0; j < n; ++j)
+      end[base + j].integer = window < n - j ? j + window : n;
+    for (int64_t i = 0; i < n; ++i) {
+      hi[base + i].real = -infinity;
+      int64_t candidates = topk > 0 ? std::max<int64_t>(i - window + 1, 0) : 0;
+      ArrayRef<double> seen = ArrayRef(scores).slice(base, candidates);
+      std::vector<int64_t> order = descendingOrder(seen);
+      for (int64_t j : ArrayRef(order).take_front(topk))
+        end[base + j].integer = i + 1; // the attending queries are one run
+      if (candidates > 0 && std::isnan(seen[order.back()])) {
+        hi[base + i].real = lo[base + i].real = notANumber;
+      } else if (candidates > topk) {
+        std::vector<double> descending;
+        for (int64_t j : order)
+          descending.push_back(boundedScore(seen[j]));
+        Threshold threshold = solveThreshold(descending, static_cast<double>(topk));
+        threshold.lo = roundTo(element, threshold.lo);
+        hi[base + i].real = threshold.hi;
+        lo[base + i].real = threshold.lo;
+        count[base + i].integer = llvm::count_if(
+            seen, [&](double score) { return insideSupport(gate(element, score, threshold)); });
+      }
+    }
+  }
+}
+
+static Array evaluateThresholdBackward(const Context &context, sk::ThresholdBackwardOp op, Inputs inputs) {
+  const Array &u = inputs[0], &hi = inputs[1], &lo = inputs[2], &count = inputs[3], &dtau = inputs[4];
+  int64_t n = u.extent(2);
+  Array result = context.make(op, u.shape());
+  std::vector<double> du(u.count(), 0);
+  for (int64_t row = 0; n > 0 && row < u.count() / n; ++row)
+    for (int64_t i = 0, query = row * n; i < n; ++i, ++query) {
+      if (count.integer(query) <= 0)
+        continue;
+      for (int64_t j = 0, key = row * n; j <= i - static_cast<int64_t>(op.getWindow()); ++j, ++key)
+        if (insideSupport(gate(u.element(), u.real(key), {hi.real(query), lo.real(query)})))
+          du[key] += dtau.real(query) / static_cast<double>(count.integer(query));
+    }
+  assign(result, du);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A key that a query attends to.
+struct Attended {
+  int64_t key;
+  bool selected;             // by its score, not by the window
+  double gate;               // the soft gate; 1 in the window
+  double keyGate, valueGate; // the factors in force
+};
+
+/// The operands and attributes that attention and its backward pass share.
+struct Attention {
+  const Array &q, &k, &v, &u, &hi, &lo, &end;
+  int64_t topk, window;
+  double scale;
+  sk::Gate gateMode;
+  bool straightThrough;
+  int64_t batches, queryHeads, heads, length, width, valueWidth;
+
+  template <typename Op>
+  Attention(Op op, Inputs in)
+      : q(in[0]), k(in[1]), v(in[2]), u(in[3]), hi(in[4]), lo(in[5]), end(in[6]), topk(op.getTopk()),
+        window(op.getWindow()), scale(op.getScale().convertToDouble()), gateMode(op.getGate()),
+        straightThrough(op.getEstimator() == sk::Estimator::straight_through), batches(q.extent(0)),
+        queryHeads(q.extent(1)), heads(k.extent(1)), length(q.extent(2)), width(q.extent(3)),
+        valueWidth(v.extent(3)) {
+    int64_t b = batches, h = heads, n = length;
+    if (h == 0 || queryHeads % h)
+      fail(op, Twine(queryHeads) + " query heads are not a multiple of " + Twine(h) + " key-value heads");
+    bool agree =
+        ArrayRef<int64_t>{b, h, n, width} == k.shape() &&
+        ArrayRef<int64_t>{b, h, n, valueWidth} == v.shape() &&
+        llvm::all_of(in.slice(3, 4), [&](const Array &x) { return ArrayRef<int64_t>{b, h, n} == x.shape(); });
+    if (!agree)
+      fail(op, "operands disagree: q is " + q.typeString() + ", k " + k.typeString() + ", v " +
+                   v.typeString() + ", u " + u.typeString());
+  }
+
+  /// Offset of row `i` of a key-value head in the arrays [B, H, N], and of a query head in [B, Hq, N].
+  int64_t keyRow(int64_t b, int64_t head, int64_t i) const {
+    return (b * heads + head / (queryHeads / heads)) * length + i;
+  }
+  int64_t queryRow(int64_t b, int64_t head, int64_t i) const { return (b * queryHeads + head) * length + i; }
+
+  double dot(const Array &x, int64_t xRow, const Array &y, int64_t yRow, int64_t extent) const {
+    double total = 0;
+    for (int64_t e = 0; e < extent; ++e)
+      total += x.real(xRow * extent + e) * y.real(yRow * extent + e);
+    return total;
+  }
+
+  /// What query `i` of the head attends to; `first` is the head's keyRow of 0.
+  SmallVector<Attended> attendedBy(int64_t first, int64_t i) const {
+    SmallVector<Attended> keys;
+    for (int64_t j = 0; j <= i; ++j) {
+      if (j > i - window) {
+        keys.push_back({j, false, 1, 1, 1});
+      } else if (topk > 0 && i < end.integer(first + j)) {
+        double g = gate(u.element(), u.real(first + j), {hi.real(first + i), lo.real(first + i)});
+        bool both = !straightThrough && gateMode == sk::Gate::both;
+        bool value = !straightThrough && gateMode == sk::Gate::value;
+        keys.push_back({j, true, g, both ? g : 1, both || value ? g : 1});
+      }
+    }
+    return keys;
+  }
+
+  template <typename Visit>
+  void forEachQuery(Visit visit) const {
+    for (int64_t b = 0; b < batches; ++b)
+      for (int64_t head = 0; head < queryHeads; ++head)
+        for (int64_t i = 0; i < length; ++i)
+          visit(queryRow(b, head, i), keyRow(b, head, 0), i);
+  }
+};
+
+} // namespace
+
+static void evaluateAttention(const Context &context, sk::AttentionOp op, Inputs inputs, Results &results) {
+  Attention a(op, inputs);
+  results.push_back(context.make(op, {a.batches, a.queryHeads, a.length, a.valueWidth}, 0));
+  results.push_back(context.make(op, {a.batches, a.queryHeads, a.length}, 1));
+  std::vector<double> o(results[0].count(), 0), lse(results[1].count(), -infinity);
+
+  a.forEachQuery([&](int64_t query, int64_t first, int64_t i) {
+    MutableArrayRef<double> out = MutableArrayRef(o).slice(query * a.valueWidth, a.valueWidth);
+    if (a.topk > 0 && std::isnan(a.hi.real(first + i))) {
+      llvm::fill(out, notANumber);
+      lse[query] = notANumber;
+      return;
+    }
+    SmallVector<Attended> keys = a.attendedBy(first, i);
+    SmallVector<double> s;
+    double top = -infinity, total = 0;
+    for (const Attended &at : keys) {
+      s.push_back(a.scale * at.keyGate * a.dot(a.q, query, a.k, first + at.key, a.width));
+      top = std::max(top, s.back());
+    }
+    if (!std::isfinite(top))
+      top = 0;
+    for (double &x : s)
+      total += x = std::exp(x - top);
+    if (total == 0) // nothing attended, or all of it at -inf
+      return;
+    lse[query] = top + std::log(total);
+    for (auto [at, weight] : llvm::zip_equal(keys, s))
+      for (int64_t f = 0; f < a.valueWidth; ++f)
+        out[f] += weight / total * at.valueGate * a.v.real((first + at.key) * a.valueWidth + f);
+  });
+  assign(results[0], o);
+  assign(results[1], lse);
+}
+
+static void evaluateAttentionBackward(const Context &context, sk::AttentionBackwardOp op, Inputs inputs,
+                                      Results &results) {
+  Attention a(op, inputs);
+  const Array &o = inputs[7], &lse = inputs[8], &dout = inputs[9];
+  if (o.shape() != dout.shape() || lse.shape() != ArrayRef<int64_t>{a.batches, a.queryHeads, a.length} ||
+      o.shape() != ArrayRef<int64_t>{a.batches, a.queryHeads, a.length, a.valueWidth})
+    fail(op, "operands disagree: o is " + o.typeString() + ", lse " + lse.typeString() + ", dout " +
+                 dout.typeString());
+  std::vector<double> dq(a.q.count(), 0), dk(a.k.count(), 0), dv(a.v.count(), 0), du(a.u.count(), 0),
+      dtau(a.u.count(), 0);
+
+  a.forEachQuery([&](int64_t query, int64_t first, int64_t i) {
+    if (lse.real(query) == -infinity)
+      return;
+    double d = a.dot(dout, query, o, query, a.valueWidth);
+    for (const Attended &at : a.attendedBy(first, i)) {
+      int64_t key = first + at.key;
+      double product = a.dot(a.q, query, a.k, key, a.width), e = a.dot(dout, query, a.v, key, a.valueWidth);
+      double p = std::exp(a.scale * at.keyGate * product - lse.real(query));
+      double ds = p * (at.valueGate * e - d);
+      for (int64_t w = 0; w < a.width; ++w) {
+        dq[query * a.width + w] += a.scale * ds * at.keyGate * a.k.real(key * a.width + w);
+        dk[key * a.width + w] += a.scale * ds * at.keyGate * a.q.real(query * a.width + w);
+      }
+      for (int64_t f = 0; f < a.valueWidth; ++f)
+        dv[key * a.valueWidth + f] += p * at.valueGate * dout.real(query * a.valueWidth + f);
+      if (!at.selected || !insideSupport(at.gate) || a.gateMode == sk::Gate::none)
+        continue;
+      double dg = p * e + (a.gateMode == sk::Gate::both ? a.scale * ds * product : 0);
+      du[key] += dg;
+      dtau[first + i] -= dg;
+    }
+  });
+  for (auto [i, values] : llvm::enumerate(ArrayRef<const std::vector<double> *>{&dq, &dk, &dv, &du, &dtau})) {
+    results.push_back(context.make(op, (i < 3 ? inputs[i] : a.u).shape(), i));
+    assign(results.back(), *values);
+  }
+}
+
+bool heddle::interp::evaluateSparseK(const Context &context, Operation *op, Inputs inputs, Results &results) {
+  return llvm::TypeSwitch<Operation *, bool>(op)
+      .Case([&](sk::ProjectOp o) {
+        return results.push_back(evaluateProject(context, o, inputs[0], inputs[1].real(0))), true;
+      })
+      .Case([&](sk::ThresholdOp o) { return evaluateThreshold(context, o, inputs[0], results), true; })
+      .Case([&](sk::ThresholdBackwardOp o) {
+        return results.push_back(evaluateThresholdBackward(context, o, inputs)), true;
+      })
+      .Case([&](sk::AttentionOp o) { return evaluateAttention(context, o, inputs, results), true; })
+      .Case([&](sk::AttentionBackwardOp o) {
+        return evaluateAttentionBackward(context, o, inputs, results), true;
+      })
+      .Default([](Operation *) { return false; });
+}
