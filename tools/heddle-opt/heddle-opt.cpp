@@ -1,5 +1,6 @@
 //===- heddle-opt.cpp - Runs passes over IR files -------------------------===//
 
+#include "compiler/autodiff/Autodiff.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/check/Check.h"
 #include "dialects/heddle/IR/Heddle.h"
@@ -15,6 +16,8 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
+  heddle::autodiff::registerHeddleAutodiffPasses();
+  heddle::autodiff::registerModels(registry);
   heddle::cpu::registerHeddleToLLVMPasses();
   registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect, heddle::check::CheckDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));

@@ -1,0 +1,38 @@
+//===- Prepare.h - Rewrites of a function before it is differentiated ------*- C++ -*-===//
+
+#ifndef HEDDLE_COMPILER_AUTODIFF_PREPARE_H
+#define HEDDLE_COMPILER_AUTODIFF_PREPARE_H
+
+#include "compiler/autodiff/Activity.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace heddle::autodiff {
+
+/// Whether reverse mode treats calls of this function as one step: it is computed again, or has its own rule.
+bool isOpaque(mlir::func::FuncOp function);
+
+/// Replaces calls by the bodies of the callees, to any depth; calls of opaque functions stay where
+/// `keepOpaque`. An error where functions call each other in a circle.
+mlir::LogicalResult inlineCalls(mlir::func::FuncOp function, mlir::SymbolTable &symbols, bool keepOpaque);
+
+/// Moves costly work that is the same in each step out of loops, so that it is not stacked.
+void hoistInvariants(mlir::func::FuncOp function);
+
+/// Cuts checkpointed loops of more than 64 steps into about sqrt(n) segments: an outer loop, which keeps its
+/// carries only, around an inner one, and a loop over the rest. Loops whose costly work is nothing but calls
+/// of checkpointed functions count as checkpointed.
+void cutLongLoops(mlir::func::FuncOp function, mlir::SymbolTable &symbols);
+
+/// Replaces sparsek operations without the derivative that is asked for by dense ones, with a remark. In
+/// reverse mode these are backward operations, where a second derivative is taken, and attention whose lse
+/// has a reader; in forward mode attention and threshold too.
+mlir::LogicalResult decomposeForDerivative(mlir::func::FuncOp function, const Activity &activity,
+                                           bool forward, bool &changed);
+
+/// Fails, with an error, where a value's shape is not static.
+mlir::LogicalResult checkStatic(mlir::func::FuncOp function);
+
+} // namespace heddle::autodiff
+
+#endif // HEDDLE_COMPILER_AUTODIFF_PREPARE_H

@@ -1,0 +1,131 @@
+//===- SparseK.cpp - Rules of the sparsek operations ----------------------===//
+//
+// The threshold's derivative travels on `hi` alone; `lo` is the rounding residue of the same number. The
+// reverse of attention and threshold are operations of the dialect; their tangents, the cotangent of
+// attention's lse and second derivatives go through the dense decomposition, which is done before a rule is
+// asked (see Prepare.cpp).
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/sparsek/IR/SparseK.h"
+#include "compiler/autodiff/Rules/Rules.h"
+
+using namespace mlir;
+using namespace heddle::ir;
+using namespace heddle::sparsek;
+
+namespace heddle::autodiff {
+namespace {
+
+/// What the derivative of a projection needs: where 0 < p < 1, and per row how many such elements (at least
+/// 1, to divide by) in z's element type.
+struct Support {
+  Value mask, count;
+};
+
+struct ProjectRule : Rule<ProjectRule, ProjectOp> {
+  static int64_t lastAxis(ProjectOp op) { return tensorType(op.getP()).getRank() - 1; }
+  static Value overRow(ProjectOp op, OpBuilder &builder, Value perRow) {
+    auto type = tensorType(op.getP());
+    SmallVector<int64_t> axes = otherAxes(type.getRank(), lastAxis(op));
+    return BroadcastOp::create(builder, op.getLoc(), type, perRow, axes);
+  }
+  static Value masked(ProjectOp op, OpBuilder &builder, Value mask, Value value) {
+    return SelectOp::create(builder, op.getLoc(), mask, value, zeros(builder, op.getLoc(), value.getType()));
+  }
+  static Support support(ProjectOp op, OpBuilder &builder) {
+    Location loc = op.getLoc();
+    Term p(builder, loc, op.getP());
+    Value above = p.compare(ComparePredicate::gt, 0.0).get(),
+          below = p.compare(ComparePredicate::lt, 1.0).get();
+    Value mask = AndOp::create(builder, loc, above, below);
+    Value count =
+        reduceSum(builder, loc, CastOp::create(builder, loc, op.getP().getType(), mask), lastAxis(op));
+    return {mask, MaxOp::create(builder, loc, count, splat(builder, loc, count.getType(), 1))};
+  }
+  /// c - mean_S(c) on the support, else 0: symmetric, so it serves both modes. `mean` is returned for k.
+  static Value project(ProjectOp op, OpBuilder &builder, Support at, Value c, Value &mean) {
+    Location loc = op.getLoc();
+    Value sum = reduceSum(builder, loc, masked(op, builder, at.mask, c), lastAxis(op));
+    mean = DivOp::create(builder, loc, sum, at.count);
+    Value centred = SubOp::create(builder, loc, c, overRow(op, builder, mean));
+    return masked(op, builder, at.mask, centred);
+  }
+  static void adjoint(ProjectOp op, OpBuilder &builder, CotangentScope &scope) {
+    Location loc = op.getLoc();
+    Value mean, c = scope.cotangent(op.getP());
+    Value dz = project(op, builder, support(op, builder), c, mean);
+    scope.accumulate(op.getZ(), dz);
+    if (!scope.wanted(op.getK()))
+      return;
+    if (mean.getType() !=
+        RankedTensorType::get(tensorType(mean).getShape(), tensorType(op.getK()).getElementType()))
+      mean =
+          CastOp::create(builder, loc, withShape(tensorType(op.getK()), tensorType(mean).getShape()), mean);
+    scope.accumulate(op.getK(), reduceSum(builder, loc, mean, otherAxes(tensorType(mean).getRank(), {})));
+  }
+  static void tangent(ProjectOp op, OpBuilder &builder, TangentScope &scope) {
+    Location loc = op.getLoc();
+    Value dz = scope.tangent(op.getZ()), dk = scope.tangent(op.getK()), mean, result;
+    if (!dz && !dk)
+      return;
+    Support at = support(op, builder);
+    if (dz)
+      result = project(op, builder, at, dz, mean);
+    if (dk) {
+      auto scalar = withShape(tensorType(op.getP()), {});
+      if (dk.getType() != scalar)
+        dk = CastOp::create(builder, loc, scalar, dk);
+      Value rows = BroadcastOp::create(builder, loc, at.count.getType(), dk, ArrayRef<int64_t>{});
+      Value each = overRow(op, builder, DivOp::create(builder, loc, rows, at.count));
+      result = addOrNull(builder, loc, result, masked(op, builder, at.mask, each));
+    }
+    scope.setTangent(op.getP(), result);
+  }
+};
+
+struct ThresholdRule : DifferentiableOpInterface::ExternalModel<ThresholdRule, ThresholdOp> {
+  LogicalResult emitAdjoint(Operation *operation, OpBuilder &builder, CotangentScope &scope) const {
+    auto op = cast<ThresholdOp>(operation);
+    if (Value c = scope.cotangent(op.getHi()))
+      scope.accumulate(op.getU(), ThresholdBackwardOp::create(builder, op.getLoc(), op.getU(), op.getHi(),
+                                                              op.getLo(), op.getCount(), c, op.getWindow()));
+    return success();
+  }
+  LogicalResult emitTangent(Operation *op, OpBuilder &, TangentScope &) const {
+    return op->emitOpError("has no tangent of its own: it must be decomposed first");
+  }
+};
+
+struct AttentionRule : DifferentiableOpInterface::ExternalModel<AttentionRule, AttentionOp> {
+  LogicalResult emitAdjoint(Operation *operation, OpBuilder &builder, CotangentScope &scope) const {
+    auto op = cast<AttentionOp>(operation);
+    if (scope.cotangent(op.getLse()))
+      return op.emitOpError("has no adjoint for lse: it must be decomposed first");
+    auto back = AttentionBackwardOp::create(builder, op.getLoc(), op.getQ(), op.getK(), op.getV(), op.getU(),
+                                            op.getHi(), op.getLo(), op.getEnd(), op.getO(), op.getLse(),
+                                            scope.cotangent(op.getO()), op.getTopk(), op.getWindow(),
+                                            op.getScale(), op.getGate(), op.getEstimator());
+    scope.accumulate(op.getQ(), back.getDq());
+    scope.accumulate(op.getK(), back.getDk());
+    scope.accumulate(op.getV(), back.getDv());
+    if (op.getTopk() == 0 || op.getGate() == Gate::none)
+      return success();
+    scope.accumulate(op.getU(), back.getDu());
+    scope.accumulate(op.getHi(), back.getDtau());
+    return success();
+  }
+  LogicalResult emitTangent(Operation *op, OpBuilder &, TangentScope &) const {
+    return op->emitOpError("has no tangent of its own: it must be decomposed first");
+  }
+};
+
+} // namespace
+
+void attachSparseKRules(MLIRContext *context) {
+  ProjectOp::attachInterface<ProjectRule>(*context);
+  ThresholdOp::attachInterface<ThresholdRule>(*context);
+  AttentionOp::attachInterface<AttentionRule>(*context);
+}
+
+} // namespace heddle::autodiff
