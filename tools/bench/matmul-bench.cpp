@@ -253,6 +253,8 @@ private:
     MatmulPlan plan = planMatmul(spec, target);
     heddle::bench::CompileOptions compileOptions;
     compileOptions.keepText = !options.dump.empty();
+    if (options.level)
+      compileOptions.cpu = "x86-64-v" + std::to_string(options.level);
     CompiledMatmul result(plan, compileOptions);
     auto write = [&](const char *extension, const std::string &text) {
       if (FILE *file = std::fopen((options.dump + extension).c_str(), "w")) {

@@ -150,18 +150,24 @@ private:
     return {workspace, at, 1, width, true};
   }
 
-  // One panel of columns times all row panels of the task.
+  // One panel of columns times all row panels of the task. One loop for both heights: LLVM would unroll a
+  // loop over the few short panels.
   void emitColumn(Value panel, int64_t vectors, int64_t lastLanes) {
     PanelView columns = viewB(panel);
     Value column = v.mul(panel, width);
-    overHeights([&](Value first, Value last, int64_t rows) {
-      v.loop(first, last, 1, [&](Value rowPanel) {
-        Value row = rowStart(rowPanel);
+    v.loop(firstRowPanel, lastRowPanel, 1, [&](Value rowPanel) {
+      Value row = rowStart(rowPanel);
+      auto tile = [&](int64_t rows) {
         TileShape shape{rows, vectors, lastLanes};
         emitTile(
             v, shape, viewA(row, rows), columns, steps.count, [&] { return loadTile(shape, row, column); },
             [&](ValueRange sums) { storeTile(shape, row, column, sums); });
-      });
+      };
+      if (plan.tallPanels == plan.rowPanels)
+        return tile(plan.tileRows);
+      v.when(
+          v.less(rowPanel, v.index(plan.tallPanels)), [&] { tile(plan.tileRows); },
+          [&] { tile(plan.tileRows - 1); });
     });
   }
 
