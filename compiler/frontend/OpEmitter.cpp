@@ -269,7 +269,7 @@ Value OpEmitter::sliceAxis(const Value &x, int64_t axis, const Dim &start, const
 Value OpEmitter::pad(const Value &x, const Value &fill, Dims low, Dims high, Span span) {
   llvm::SmallVector<Dim> dims;
   for (auto [extent, before, after] : llvm::zip(x.getType().dims(), low, high))
-    dims.push_back(before + extent + after);
+    dims.push_back(extent + before + after);
   Type type = x.getType().withDims(dims);
   return make(type, span, [&](mlir::OpBuilder &b, mlir::Location loc) -> mlir::Value {
     llvm::SmallVector<int64_t> interior(dims.size(), 0);

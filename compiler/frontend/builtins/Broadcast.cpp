@@ -1,6 +1,7 @@
 //===- Broadcast.cpp - Literals, element types and broadcasting -------------===//
 #include "compiler/frontend/builtins/Call.h"
 #include "llvm/ADT/STLExtras.h"
+#include <cstdio>
 
 namespace heddle::frontend {
 
@@ -19,6 +20,12 @@ static bool fits(const Dim &value, ElementType element) {
   default:
     return true;
   }
+}
+
+std::string numberText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
 }
 
 std::optional<Value> literalAs(OpEmitter &emit, const Value &literal, ElementType element) {

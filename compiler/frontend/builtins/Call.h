@@ -100,6 +100,9 @@ std::optional<std::vector<Value>> broadcastTogether(Call &call, llvm::ArrayRef<V
 /// A literal or compile-time number as a scalar of the element type; empty where the type cannot hold it.
 std::optional<Value> literalAs(OpEmitter &emit, const Value &literal, ElementType element);
 
+/// A number as a person writes it: `1.5`.
+std::string numberText(double value);
+
 /// The table entries of each family.
 llvm::ArrayRef<Builtin> elementwiseBuiltins();
 llvm::ArrayRef<Builtin> operatorBuiltins();

@@ -35,7 +35,7 @@ static Value filled(Call &call) {
 /// `leaf 'm.w' of Model[V], f32[V]`; only the type for a tensor.
 static std::string describe(const Type &whole, const Type::Leaf &leaf) {
   return leaf.name.empty() ? leaf.type.str()
-                           : "leaf '" + leaf.name + "' of " + whole.str() + ", " + leaf.type.str();
+                           : "leaf `" + leaf.name + "` of " + whole.str() + ", " + leaf.type.str();
 }
 
 static Value full(Call &call) {
@@ -50,7 +50,7 @@ static Value full(Call &call) {
                                                                                   : std::nullopt;
     if (scalar)
       return call.emit.broadcastTo(*scalar, leaf.type.dims(), call.span());
-    call.errorAt("x", "full needs a " + spelling(leaf.type.element()).str() + " scalar for " +
+    call.errorAt("x", "full needs a scalar of " + spelling(leaf.type.element()).str() + " for " +
                           describe(*type, leaf) + ", not " + given.getType().str());
     return Value::error();
   });
