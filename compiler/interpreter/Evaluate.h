@@ -8,7 +8,9 @@
 
 #include "compiler/interpreter/Interpreter.h"
 
+#include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Operation.h"
 #include "llvm/ADT/Twine.h"
 
 #include <array>

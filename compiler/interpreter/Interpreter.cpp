@@ -7,6 +7,7 @@
 #include "dialects/sparsek/IR/SparseK.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/raw_ostream.h"
@@ -37,9 +38,12 @@ std::optional<FileLineColLoc> heddle::interp::filePosition(Location location) {
 }
 
 void Error::log(llvm::raw_ostream &os) const {
-  if (std::optional<FileLineColLoc> position = filePosition(location))
-    os << position->getFilename().getValue() << ':' << position->getLine() << ':' << position->getColumn()
-       << ": ";
+  if (std::optional<FileLineColLoc> position = filePosition(location)) {
+    os << position->getFilename().getValue() << ':';
+    if (position->getLine() > 0) // a whole file has no line
+      os << position->getLine() << ':' << position->getColumn() << ':';
+    os << ' ';
+  }
   os << "error: " << message;
 }
 

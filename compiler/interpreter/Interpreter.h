@@ -8,11 +8,16 @@
 
 #include "compiler/interpreter/Array.h"
 
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Location.h"
 #include "llvm/Support/Error.h"
 
 #include <functional>
+#include <optional>
+
+namespace mlir {
+class ModuleOp;
+class Operation;
+} // namespace mlir
 
 namespace heddle::interp {
 

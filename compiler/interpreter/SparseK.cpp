@@ -67,7 +67,7 @@ static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const 
   Element element = u.element();
   std::vector<double> scores;
   for (Cell cell : u.cells())
-    scores.push_back(cell.real);
+    scores.push_back(boundedScore(cell.real));
 
   for (int64_t row = 0; n > 0 && row < u.count() / n; ++row) {
     int64_t base = row * n;
@@ -81,11 +81,11 @@ static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const 
       for (int64_t j : ArrayRef(order).take_front(topk))
         end[base + j].integer = i + 1; // the attending queries are one run
       if (candidates > 0 && std::isnan(seen[order.back()])) {
-        hi[base + i].real = lo[base + i].real = notANumber;
+        hi[base + i].real = notANumber;
       } else if (candidates > topk) {
         std::vector<double> descending;
         for (int64_t j : order)
-          descending.push_back(boundedScore(seen[j]));
+          descending.push_back(seen[j]);
         Threshold threshold = solveThreshold(descending, static_cast<double>(topk));
         threshold.lo = roundTo(element, threshold.lo);
         hi[base + i].real = threshold.hi;
@@ -264,9 +264,10 @@ static void evaluateAttentionBackward(const Context &context, sk::AttentionBackw
       dtau[first + i] -= dg;
     }
   });
-  for (auto [i, values] : llvm::enumerate(ArrayRef<const std::vector<double> *>{&dq, &dk, &dv, &du, &dtau})) {
+  const std::vector<double> *cotangents[] = {&dq, &dk, &dv, &du, &dtau};
+  for (unsigned i = 0; i < 5; ++i) {
     results.push_back(context.make(op, (i < 3 ? inputs[i] : a.u).shape(), i));
-    assign(results.back(), *values);
+    assign(results.back(), *cotangents[i]);
   }
 }
 

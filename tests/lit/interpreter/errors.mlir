@@ -145,3 +145,19 @@ func.func @not_a_number() {
   check.expect_close %a, %b {rtol = 1.0e9} : tensor<f32>
   return
 }
+
+func.func @budget_of_nothing() {
+  %z = heddle.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %k = heddle.constant dense<0.0> : tensor<f32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:8: error: sparsek needs k > 0, but k is 0
+  %p = sparsek.project %z, %k : tensor<2xf32>, tensor<f32> -> tensor<2xf32>
+  return
+}
+
+func.func @budget_of_nan() {
+  %z = heddle.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %k = heddle.constant dense<0x7FC00000> : tensor<f32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:8: error: sparsek needs k > 0, but k is nan
+  %p = sparsek.project %z, %k : tensor<2xf32>, tensor<f32> -> tensor<2xf32>
+  return
+}
