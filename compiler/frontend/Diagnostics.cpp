@@ -22,8 +22,7 @@ Diagnostic &Diagnostics::error(Span span, std::string message) {
   }
   list.emplace_back(span, std::move(message));
   // The innermost instantiation is the nearest cause, so it comes first.
-  for (auto context = contexts.rbegin(); context != contexts.rend(); ++context)
-    list.back().notes.push_back(*context);
+  list.back().contexts.assign(contexts.rbegin(), contexts.rend());
   return list.back();
 }
 
@@ -134,10 +133,12 @@ void Diagnostics::print(std::ostream &out, bool colour, size_t limit) const {
     printPlace(out, style, d.main.span);
     out << style.error << "error: " << style.reset << style.bold << d.main.message << style.reset << "\n";
     printExcerpt(out, style, d.main.span);
-    for (const Remark &note : d.notes) {
-      printPlace(out, style, note.span);
-      out << style.note << "note: " << style.reset << note.message << "\n";
-      printExcerpt(out, style, note.span);
+    for (const std::vector<Remark> *remarks : {&d.notes, &d.contexts}) {
+      for (const Remark &note : *remarks) {
+        printPlace(out, style, note.span);
+        out << style.note << "note: " << style.reset << note.message << "\n";
+        printExcerpt(out, style, note.span);
+      }
     }
     for (const std::string &hint : d.hints)
       out << style.hint << "hint: " << style.reset << hint << "\n";

@@ -31,6 +31,8 @@ public:
 
   Remark main;
   std::vector<Remark> notes;
+  /// The instantiations that led here, innermost first; printed after the notes.
+  std::vector<Remark> contexts;
   std::vector<std::string> hints;
 };
 
@@ -53,6 +55,11 @@ public:
   /// Notes that are added to every error raised while they are in force: "in `f` with N = 32, called here".
   void pushContext(Span span, std::string message) { contexts.push_back({span, std::move(message)}); }
   void popContext() { contexts.pop_back(); }
+  /// Replaces the contexts in force; returns those that were.
+  std::vector<Remark> swapContexts(std::vector<Remark> others) {
+    std::swap(contexts, others);
+    return others;
+  }
 
   /// While silent, errors are counted in `silencedErrors` and otherwise dropped: used to try a reading.
   void setSilent(bool on) { silent = on; }

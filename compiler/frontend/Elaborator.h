@@ -45,7 +45,7 @@ class FnCallable : public Callable {
 public:
   FnCallable(Elaborator &elaborator, const FnDecl &fn) : elaborator(elaborator), fn(fn) {}
   Value call(CallContext &context) const override;
-  std::string describe() const override { return "function `" + fn.name() + "`"; }
+  std::string describe() const override { return "function '" + fn.name() + "'"; }
 
   struct Given {
     Dim value;
@@ -74,7 +74,7 @@ class BuiltinCallable : public Callable {
 public:
   explicit BuiltinCallable(const Builtin &builtin) : builtin(builtin) {}
   Value call(CallContext &context) const override { return builtin.evaluate(context); }
-  std::string describe() const override { return "builtin `" + builtin.name.str() + "`"; }
+  std::string describe() const override { return "builtin '" + builtin.name.str() + "'"; }
 
   const Builtin &builtin;
 };
@@ -131,7 +131,7 @@ public:
   Value structLiteral(const ast::StructLiteralExpr &literal, ScopePtr scope);
   Value field(const ast::FieldExpr &field, ScopePtr scope);
   Value index(const ast::IndexExpr &index, ScopePtr scope);
-  Value operation(const std::string &name, Span op, Span span, llvm::ArrayRef<Value> operands);
+  Value operation(const std::string &name, Span op, Span span, std::vector<Argument> operands);
   /// The declaration that a name means at the top level, with an error where imports disagree.
   Decl declaration(std::string_view name, const ModuleInfo &module, Span use);
   std::vector<std::string> visibleNames(const Scope &scope) const;
@@ -152,6 +152,7 @@ public:
                                                             llvm::ArrayRef<Argument> args, Span span,
                                                             Span declared);
   std::optional<BoundCall> bindCall(const FnCallable &fn, llvm::ArrayRef<Argument> args, Span span);
+  Value declaredResult(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callFunction(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callLambda(const LambdaCallable &lambda, llvm::ArrayRef<Argument> args, Span span);
 

@@ -50,19 +50,19 @@ Value Elaborator::call(const ast::CallExpr &call, ScopePtr scope) {
     Value value = differentiates && argument.name.text == "wrt" ? parameterNames(*argument.value, scope)
                                                                 : expr(*argument.value, scope);
     ok &= !value.isError();
-    args.push_back({argument.name.text, value, argument.span});
+    args.push_back({argument.name.text, value, argument.value->span, argument.name.span});
   }
   if (!ok)
     return Value::error();
   if (!callee.callable()) {
-    Diagnostic &error = diagnostics.error(call.callee->span, "`" + ast::print(*call.callee) + "` is " +
+    Diagnostic &error = diagnostics.error(call.callee->span, "'" + ast::print(*call.callee) + "' is " +
                                                                  callee.getType().str() + ", not a function");
     if (callee.getType().kind() == Type::Kind::TypeValue) {
       const Type &type = callee.getType().elements().front();
       if (type.isStruct())
-        error.hint("a struct is built with braces: `" + type.name().str() + " { field: value }`");
+        error.hint("a struct is built with braces: '" + type.name().str() + " { field: value }'");
       else if (type.isScalar())
-        error.hint("convert with `cast(x, " + type.str() + ")`");
+        error.hint("convert with 'cast(x, " + type.str() + ")'");
     } else if (callee.span() != call.callee->span) {
       error.note(callee.span(), "its value comes from here");
     }
@@ -86,7 +86,7 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
   for (const ast::IndexItem &item : index.items) {
     if (item.kind != ast::IndexItem::Value) {
       diagnostics.error(item.span, "expected a dimension, found a slice")
-          .note(fn.fn.item->name.span, "`" + fn.fn.name() + "` is a function; the brackets give its dimensions");
+          .note(fn.fn.item->name.span, "'" + fn.fn.name() + "' is a function; the brackets give its dimensions");
       return Value::error();
     }
     std::string name = item.name.text;
@@ -96,10 +96,10 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
       for (const ast::Name &dim : fn.fn.dims)
         names.push_back(dim.text);
       if (!llvm::is_contained(names, name)) {
-        Diagnostic &error = diagnostics.error(item.name.span, "`" + fn.fn.name() + "` has no dimension `" + name + "`");
+        Diagnostic &error = diagnostics.error(item.name.span, "'" + fn.fn.name() + "' has no dimension '" + name + "'");
         error.note(fn.fn.item->name.span, "it is declared here");
         if (std::string near = nearest(name, names); !near.empty())
-          error.hint("did you mean `" + near + "`?");
+          error.hint("did you mean '" + near + "'?");
         ok = false;
         continue;
       }
@@ -111,7 +111,7 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
       }
       if (next >= declared.size()) {
         diagnostics
-            .error(item.span, "`" + fn.fn.name() + "` takes " + std::to_string(declared.size()) +
+            .error(item.span, "'" + fn.fn.name() + "' takes " + std::to_string(declared.size()) +
                                   (declared.size() == 1 ? " dimension" : " dimensions") + " in brackets, got " +
                                   std::to_string(index.items.size()))
             .note(fn.fn.item->name.span, "it is declared here");
@@ -120,7 +120,7 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
       name = declared[next++].name.text;
     }
     if (auto given = result->dims.find(name); given != result->dims.end()) {
-      diagnostics.error(item.span, "the dimension `" + name + "` is given twice").note(given->second.span, "it was given here");
+      diagnostics.error(item.span, "the dimension '" + name + "' is given twice").note(given->second.span, "it was given here");
       ok = false;
       continue;
     }
@@ -172,18 +172,18 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
         std::string list;
         for (const ast::Parameter &parameter : parameters) {
           names.push_back(parameter.name.text);
-          list += (list.empty() ? "`" : ", `") + parameter.name.text + "`";
+          list += (list.empty() ? "'" : ", '") + parameter.name.text + "'";
         }
-        Diagnostic &error = diagnostics.error(arg.span, what + " has no parameter `" + arg.name + "`");
+        Diagnostic &error = diagnostics.error(arg.nameSpan.valid() ? arg.nameSpan : arg.span, what + " has no parameter '" + arg.name + "'");
         error.note(declared, "it is declared here");
         std::string near = nearest(arg.name, names);
-        error.hint(near.empty() ? "its parameters are " + list : "did you mean `" + near + "`?");
+        error.hint(near.empty() ? "its parameters are " + list : "did you mean '" + near + "'?");
         ok = false;
         continue;
       }
     }
     if (result[at]) {
-      diagnostics.error(arg.span, "the argument `" + parameters[at].name.text + "` is given twice")
+      diagnostics.error(arg.span, "the argument '" + parameters[at].name.text + "' is given twice")
           .note(result[at]->span, "it was given here");
       ok = false;
       continue;
@@ -195,7 +195,7 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (result[i] || parameters[i].defaultValue)
       continue;
-    missing += (missing.empty() ? "`" : ", `") + parameters[i].name.text + "`";
+    missing += (missing.empty() ? "'" : ", '") + parameters[i].name.text + "'";
     ++count;
   }
   if (count && ok) {
@@ -212,7 +212,7 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
 std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::ArrayRef<Argument> args, Span span) {
   const FnDecl &fn = callable.fn;
   const ast::FnItem &item = *fn.item;
-  auto ordered = order("`" + fn.name() + "`", item.parameters, args, span, item.name.span);
+  auto ordered = order("'" + fn.name() + "'", item.parameters, args, span, item.name.span);
   if (!ordered)
     return std::nullopt;
   auto frame = std::make_shared<Frame>();
@@ -255,7 +255,7 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
         type = withDefaultType(emit, arg->value).getType();
       }
       if (auto failure = inference.unify(*parameter.type, type, arg->span,
-                                         "argument `" + parameter.name.text + "` of `" + fn.name() + "`"))
+                                         "argument '" + parameter.name.text + "' of '" + fn.name() + "'"))
         report(*failure, arg->span, &parameter);
     }
   }
@@ -293,15 +293,15 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
   for (const ast::Name &dim : fn.dims) {
     if (frame->dims.count(dim.text))
       continue;
-    Diagnostic &error = diagnostics.error(span, "the dimension `" + dim.text + "` of `" + fn.name() + "` is not given");
+    Diagnostic &error = diagnostics.error(span, "the dimension '" + dim.text + "' of '" + fn.name() + "' is not given");
     error.note(dim.span, "it is declared here");
-    error.hint("write `" + fn.name() + "[" + dim.text + " = …](…)`");
+    error.hint("write '" + fn.name() + "[" + dim.text + " = …](…)'");
     return std::nullopt;
   }
   for (const ast::TypeParameter &type : item.typeParameters) {
     if (frame->types.count(type.name.text))
       continue;
-    diagnostics.error(span, "the type `" + type.name.text + "` of `" + fn.name() + "` cannot be told from the arguments")
+    diagnostics.error(span, "the type '" + type.name.text + "' of '" + fn.name() + "' cannot be told from the arguments")
         .note(type.name.span, "it is declared here");
     return std::nullopt;
   }
@@ -309,7 +309,7 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
   BoundCall bound;
   bound.frame = frame;
   ScopePtr scope = root(frame);
-  diagnostics.pushContext(span, "in this call of `" + fn.name() + "`");
+  diagnostics.pushContext(span, "in this call of '" + fn.name() + "'");
   for (size_t i = 0; i < item.parameters.size() && ok; ++i) {
     const ast::Parameter &parameter = item.parameters[i];
     if (!parameter.type) {
@@ -327,11 +327,11 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
     if (!fitted) {
       Diagnostic &error = diagnostics.error(
           arg ? arg->span : parameter.defaultValue->span,
-          (arg ? "argument `" : "the default of `") + parameter.name.text + "` of `" + fn.name() + "` has type " +
+          (arg ? "argument '" : "the default of '") + parameter.name.text + "' of '" + fn.name() + "' has type " +
               value.getType().str() + ", expected " + type.str());
       error.note(parameter.span, "the parameter is declared here");
       if (value.getType().isTensor() && type.isTensor() && llvm::equal(value.getType().dims(), type.dims()))
-        error.hint("convert it with `cast(…, " + spelling(type.element()).str() + ")`");
+        error.hint("convert it with 'cast(…, " + spelling(type.element()).str() + ")'");
       ok = false;
       break;
     }
@@ -343,30 +343,42 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
   return bound;
 }
 
+/// The result that a function declares, in check mode.
+Value Elaborator::declaredResult(const FnDecl &fn, const BoundCall &bound, Span span) {
+  if (!fn.item->result)
+    return Value::error();
+  diagnostics.pushContext(span, "in this call of '" + fn.name() + "'");
+  Type type = resolveType(*fn.item->result, *root(bound.frame));
+  diagnostics.popContext();
+  return type.isError() ? Value::error() : Value::ofLeaves(type, {}, span);
+}
+
 Value Elaborator::callFunction(const FnDecl &fn, const BoundCall &bound, Span span) {
   if (!active.empty())
     calls[active.back().first].emplace(&fn, span);
-  if (!isEmitting() && !fn.isGeneric()) {
-    // The body is checked once, with its own dimensions as variables.
-    if (fn.item->result) {
-      diagnostics.pushContext(span, "in this call of `" + fn.name() + "`");
-      Type type = resolveType(*fn.item->result, *root(bound.frame));
-      diagnostics.popContext();
-      return type.isError() ? Value::error() : Value::ofLeaves(type, {}, span);
-    }
+  // Where all dimensions are known, what depends on their values is checked as well.
+  bool known = llvm::all_of(bound.frame->dims, [](const auto &dim) { return dim.second.isConstant(); });
+  if (!isEmitting() && !fn.isGeneric() && known && !fn.dims.empty()) {
     checkFunction(fn);
-    auto known = symbolicResults.find(&fn);
-    if (known == symbolicResults.end()) {
+    if (failed.count(&fn))
+      return declaredResult(fn, bound, span);
+  } else if (!isEmitting() && !fn.isGeneric()) {
+    // The body is checked once, with its own dimensions as variables.
+    if (fn.item->result)
+      return declaredResult(fn, bound, span);
+    checkFunction(fn);
+    auto symbolic = symbolicResults.find(&fn);
+    if (symbolic == symbolicResults.end()) {
       for (const auto &[other, use] : active)
         if (other == &fn && !failed.count(&fn)) {
-          diagnostics.error(span, "`" + fn.name() + "` calls itself").hint("use `for … carry` to repeat something");
+          diagnostics.error(span, "'" + fn.name() + "' calls itself").hint("use 'for … carry' to repeat something");
           failed.insert(&fn);
         }
       return Value::error();
     }
-    std::optional<Type> type = known->second.substitute(bound.frame->dims);
+    std::optional<Type> type = symbolic->second.substitute(bound.frame->dims);
     if (!type) {
-      diagnostics.error(span, "the result " + known->second.str() + " of `" + fn.name() + "` has a dimension that is not whole here")
+      diagnostics.error(span, "the result " + symbolic->second.str() + " of '" + fn.name() + "' has a dimension that is not whole here")
           .note(fn.item->name.span, "it is declared here");
       return Value::error();
     }
@@ -406,7 +418,7 @@ Value Elaborator::callLambda(const LambdaCallable &callable, llvm::ArrayRef<Argu
       if (!fitted) {
         diagnostics
             .error((*ordered)[i] ? (*ordered)[i]->span : parameter.span,
-                   "argument `" + parameter.name.text + "` of this lambda has type " + value.getType().str() + ", expected " + type.str())
+                   "argument '" + parameter.name.text + "' of this lambda has type " + value.getType().str() + ", expected " + type.str())
             .note(parameter.span, "the parameter is declared here");
         return Value::error();
       }

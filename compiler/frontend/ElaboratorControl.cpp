@@ -54,16 +54,13 @@ void Elaborator::assertion(const ast::Stmt &statement, ScopePtr scope) {
     Diagnostic &error = diagnostics.error(statement.value->span, "the condition of an assertion is a bool, got " +
                                                                      condition.getType().str());
     if (condition.getType().isTensor() && condition.getType().element() == ElementType::Bool)
-      error.hint("write `all(…)` or `any(…)` around it");
+      error.hint("write 'all(…)' or 'any(…)' around it");
     return;
   }
   if (const bool *known = condition.boolean()) {
     if (*known)
       return;
-    Diagnostic &error = diagnostics.error(statement.value->span, statement.message ? "assertion failed: " + message : message);
-    std::string dims = describeFrame(*scope->frame);
-    if (!dims.empty() && scope->frame->fn)
-      error.note(scope->frame->fn->item->name.span, "in `" + scope->frame->fn->name() + "` with " + dims);
+    diagnostics.error(statement.value->span, statement.message ? "assertion failed: " + message : message);
     return;
   }
   if (isEmitting())
@@ -104,13 +101,13 @@ Value Elaborator::block(const ast::BlockExpr &block, ScopePtr outer) {
         hasResult = true;
       } else if (!value.isError()) {
         diagnostics.error(statement.span, "the value of this line is not used")
-            .hint("name it with `let`, or remove the line");
+            .hint("name it with 'let', or remove the line");
       }
     }
   }
   if (!hasResult) {
     diagnostics.error(block.closing, "this block has no value")
-        .hint("end it with an expression; a `let` gives none");
+        .hint("end it with an expression; a 'let' gives none");
     return Value::error();
   }
   return result;
@@ -122,11 +119,11 @@ Value Elaborator::ifExpr(const ast::IfExpr &e, ScopePtr scope) {
     return Value::error();
   bool usable = condition.getType().isScalar(ElementType::Bool);
   if (!condition.isError() && !usable) {
-    Diagnostic &error = diagnostics.error(e.condition->span, "the condition of `if` is a bool, got " + condition.getType().str());
+    Diagnostic &error = diagnostics.error(e.condition->span, "the condition of 'if' is a bool, got " + condition.getType().str());
     if (condition.getType().isTensor() && condition.getType().element() == ElementType::Bool)
-      error.hint("write `where(c, a, b)` to choose elementwise");
+      error.hint("write 'where(c, a, b)' to choose elementwise");
     else if (condition.getType().isTensor() && condition.getType().rank() == 0)
-      error.hint("compare it: `" + ast::print(*e.condition) + " != 0`");
+      error.hint("compare it: '" + ast::print(*e.condition) + " != 0'");
   }
   // A condition on dimensions chooses what is compiled; the other arm need not even fit these dimensions.
   if (const bool *known = condition.boolean())
@@ -171,9 +168,9 @@ Value Elaborator::ifExpr(const ast::IfExpr &e, ScopePtr scope) {
   }
   if (type.isError()) {
     diagnostics
-        .error(e.otherwise->span, "`else` gives " + values[1].getType().str() + ", but `if` gives " + values[0].getType().str())
+        .error(e.otherwise->span, "'else' gives " + values[1].getType().str() + ", but 'if' gives " + values[0].getType().str())
         .note(e.then->span, "the other value is here")
-        .hint("both values of an `if` have one type");
+        .hint("both values of an 'if' have one type");
     return Value::error();
   }
   if (!isEmitting())
@@ -276,8 +273,8 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
       sliceTypes.push_back(type.withDims(type.dims().drop_front()));
     } else {
       Diagnostic &error = diagnostics.error(e.iterable->span, "a loop cannot run over " + type.str());
-      error.hint(type.isScalar() || type.isLiteral() ? "write `range(n)` to count"
-                                                     : "it runs over the leading axis of a tensor, a stack, a tuple of those, or `range(n)`");
+      error.hint(type.isScalar() || type.isLiteral() ? "write 'range(n)' to count"
+                                                     : "it runs over the leading axis of a tensor, a stack, a tuple of those, or 'range(n)'");
       ok = false;
       return;
     }
@@ -337,8 +334,8 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
   Value next = result, collected;
   if (e.collect && e.hasCarry) {
     if (!result.getType().isTuple() || result.elements().size() != 2) {
-      diagnostics.error(resultSpan, "the body of a loop with `collect` gives (next carry, collected value), got " + result.getType().str())
-          .note(e.collectSpan, "`collect` is here");
+      diagnostics.error(resultSpan, "the body of a loop with 'collect' gives (next carry, collected value), got " + result.getType().str())
+          .note(e.collectSpan, "'collect' is here");
       return Value::error();
     }
     next = result.elements()[0];
@@ -352,7 +349,7 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
       Diagnostic &error = diagnostics.error(resultSpan, "the body gives " + next.getType().str() + " as the next carry, expected " + init.getType().str());
       error.note(e.init ? e.init->span : e.carry.span, "the carry starts as " + init.getType().str() + " here");
       if (init.getType().isTensor() && next.getType().isTensor() && llvm::equal(init.getType().dims(), next.getType().dims()))
-        error.hint("start from a value of element type " + spelling(next.getType().element()).str() + ", or `cast` the result");
+        error.hint("start from a value of element type " + spelling(next.getType().element()).str() + ", or 'cast' the result");
       else
         error.hint("a carry keeps its type from step to step");
       return Value::error();

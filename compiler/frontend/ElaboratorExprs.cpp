@@ -28,7 +28,7 @@ Decl Elaborator::declaration(std::string_view name, const ModuleInfo &module, Sp
   if (found.empty())
     return {};
   if (found.size() > 1) {
-    Diagnostic &error = diagnostics.error(use, "`" + std::string(name) + "` is declared by several imports");
+    Diagnostic &error = diagnostics.error(use, "'" + std::string(name) + "' is declared by several imports");
     for (const Decl &decl : found)
       error.note(nameSpan(decl), "here");
     error.hint("rename one of them, or import only one of the files");
@@ -57,7 +57,7 @@ std::vector<std::string> Elaborator::visibleNames(const Scope &scope) const {
 
 Value Elaborator::lookup(const ast::NameExpr &name, ScopePtr scope) {
   if (name.name == "_") {
-    diagnostics.error(name.span, "`_` has no value").hint("it stands for what is not used; choose a name");
+    diagnostics.error(name.span, "'_' has no value").hint("it stands for what is not used; choose a name");
     return Value::error();
   }
   if (const Value *value = scope->find(name.name))
@@ -82,7 +82,7 @@ Value Elaborator::lookup(const ast::NameExpr &name, ScopePtr scope) {
   // After a syntax error the declaration may be in what could not be read.
   if (program.broken)
     return Value::error();
-  Diagnostic &error = diagnostics.error(name.span, "unknown name `" + name.name + "`");
+  Diagnostic &error = diagnostics.error(name.span, "unknown name '" + name.name + "'");
   static const std::map<std::string, std::string> elsewhere = {
       {"True", "true"},       {"False", "false"},   {"pow", "**"},           {"matmul", "@"},      {"dot", "@"},
       {"fabs", "abs"},        {"maximum", "max"},   {"minimum", "min"},      {"concatenate", "concat"}, {"cat", "concat"},
@@ -91,27 +91,24 @@ Value Elaborator::lookup(const ast::NameExpr &name, ScopePtr scope) {
       {"logsoftmax", "log_softmax"}, {"layernorm", "layer_norm"}, {"rmsnorm", "rms_norm"}, {"scan", "for … carry"},
       {"std", "sqrt(var(x))"}, {"average", "mean"}, {"power", "**"}, {"absolute", "abs"}, {"topk", "top_k"}, {"amax", "max"}, {"amin", "min"}};
   if (name.name == "None")
-    error.hint("there is no `None`; an axis of extent 1 is added by `expand_dims`");
+    error.hint("there is no 'None'; an axis of extent 1 is added by 'expand_dims'");
   else if (auto known = elsewhere.find(name.name); known != elsewhere.end())
-    error.hint("write `" + known->second + "`");
+    error.hint("write '" + known->second + "'");
   else if (std::string near = nearest(name.name, visibleNames(*scope)); !near.empty())
-    error.hint("did you mean `" + near + "`?");
+    error.hint("did you mean '" + near + "'?");
   else if (std::isupper(static_cast<unsigned char>(name.name[0])) && frame.fn)
-    error.hint("dimensions come from the types of the parameters, or from brackets after the name: `fn " +
-               frame.fn->name() + "[" + name.name + "](…)`");
+    error.hint("dimensions come from the types of the parameters, or from brackets after the name: 'fn " +
+               frame.fn->name() + "[" + name.name + "](…)'");
   return Value::error();
 }
 
-Value Elaborator::operation(const std::string &name, Span op, Span span, llvm::ArrayRef<Value> operands) {
-  std::vector<Argument> args;
-  for (const Value &operand : operands) {
-    if (operand.isError())
+Value Elaborator::operation(const std::string &name, Span op, Span span, std::vector<Argument> args) {
+  for (const Argument &operand : args)
+    if (operand.value.isError())
       return Value::error();
-    args.push_back({"", operand, operand.span()});
-  }
   const Builtin *builtin = lookupBuiltin(name);
   if (!builtin) {
-    diagnostics.error(op, "there is no operator `" + name + "`");
+    diagnostics.error(op, "there is no operator '" + name + "'");
     return Value::error();
   }
   CallContext context(name, op, span, std::move(args), diagnostics, emit, *this);
@@ -126,15 +123,15 @@ Value Elaborator::field(const ast::FieldExpr &access, ScopePtr scope) {
   const Type &record = type.isStack() ? type.stackElement() : type;
   const std::string &name = access.name.text;
   if (!record.isStruct()) {
-    Diagnostic &error = diagnostics.error(access.name.span, type.str() + " has no field `" + name + "`");
+    Diagnostic &error = diagnostics.error(access.name.span, type.str() + " has no field '" + name + "'");
     if (name == "shape" && type.isTensor())
       error.hint("its dimensions are " + shapeString(type.dims()) + "; use their names");
     else if (name == "T")
-      error.hint("write `transpose(x)`");
+      error.hint("write 'transpose(x)'");
     else if (type.isTuple())
-      error.hint("an element of a tuple is `t[0]`, or take it apart with `let (a, b) = t`");
+      error.hint("an element of a tuple is 't[0]', or take it apart with 'let (a, b) = t'");
     else if (lookupBuiltin(name))
-      error.hint("functions are called with their value inside: `" + name + "(x)`");
+      error.hint("functions are called with their value inside: '" + name + "(x)'");
     return Value::error();
   }
   std::optional<size_t> position = record.fieldIndex(name);
@@ -143,13 +140,13 @@ Value Elaborator::field(const ast::FieldExpr &access, ScopePtr scope) {
     std::string list;
     for (const Type::Field &f : record.fields()) {
       names.push_back(f.name);
-      list += (list.empty() ? "`" : ", `") + f.name + "`";
+      list += (list.empty() ? "'" : ", '") + f.name + "'";
     }
-    Diagnostic &error = diagnostics.error(access.name.span, "struct `" + record.name().str() + "` has no field `" + name + "`");
+    Diagnostic &error = diagnostics.error(access.name.span, "struct '" + record.name().str() + "' has no field '" + name + "'");
     error.note(record.declaration()->item->name.span, "it is declared here");
     std::string near = nearest(name, names);
     error.hint(near.empty() ? (list.empty() ? "it has no fields" : "its fields are " + list)
-                            : "did you mean `" + near + "`?");
+                            : "did you mean '" + near + "'?");
     return Value::error();
   }
   return base.field(*position, access.span);
@@ -170,7 +167,7 @@ Value Elaborator::index(const ast::IndexExpr &access, ScopePtr scope) {
     return Value::error();
   }
   if (access.items.empty()) {
-    diagnostics.error(access.span, "the index is empty").hint("write `x[0]` or `x[:]`");
+    diagnostics.error(access.span, "the index is empty").hint("write 'x[0]' or 'x[:]'");
     return Value::error();
   }
   std::vector<IndexItem> items;
@@ -184,7 +181,7 @@ Value Elaborator::index(const ast::IndexExpr &access, ScopePtr scope) {
   };
   for (const ast::IndexItem &written : access.items) {
     if (!written.name.empty()) {
-      diagnostics.error(written.span, "`" + written.name.text + " = …` in the index of a value")
+      diagnostics.error(written.span, "'" + written.name.text + " = …' in the index of a value")
           .note(base.span(), "this is " + base.getType().str() + ", not a function");
       return Value::error();
     }
@@ -209,7 +206,7 @@ Value Elaborator::index(const ast::IndexExpr &access, ScopePtr scope) {
     const Dim *position = items.size() == 1 && items[0].kind == IndexItem::Kind::At ? items[0].at.dim() : nullptr;
     if (!position || !position->isConstant()) {
       diagnostics.error(access.span, "the index of a tuple is one integer that is known to the compiler")
-          .hint("write `t[0]`, or take it apart with `let (a, b) = t`");
+          .hint("write 't[0]', or take it apart with 'let (a, b) = t'");
       return Value::error();
     }
     int64_t count = static_cast<int64_t>(base.elements().size());
@@ -260,7 +257,7 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
     }
     ok &= !value.isError();
     if (auto [entry, fresh] = places.emplace(init.name.text, init.name.span); !fresh) {
-      diagnostics.error(init.name.span, "the field `" + init.name.text + "` is given twice")
+      diagnostics.error(init.name.span, "the field '" + init.name.text + "' is given twice")
           .note(entry->second, "it was given here");
       ok = false;
     }
@@ -275,21 +272,21 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   for (const ast::FieldInit &init : literal.fields) {
     if (llvm::is_contained(names, init.name.text))
       continue;
-    Diagnostic &error = diagnostics.error(init.name.span, "struct `" + decl->name() + "` has no field `" + init.name.text + "`");
+    Diagnostic &error = diagnostics.error(init.name.span, "struct '" + decl->name() + "' has no field '" + init.name.text + "'");
     error.note(item.name.span, "it is declared here");
     if (std::string near = nearest(init.name.text, names); !near.empty())
-      error.hint("did you mean `" + near + "`?");
+      error.hint("did you mean '" + near + "'?");
     ok = false;
   }
   std::string missing;
   for (const std::string &field : names)
     if (!given.count(field))
-      missing += (missing.empty() ? "`" : ", `") + field + "`";
+      missing += (missing.empty() ? "'" : ", '") + field + "'";
   if (!missing.empty()) {
     bool several = missing.find(',') != std::string::npos;
     diagnostics
-        .error(literal.type->span, std::string(several ? "the fields " : "the field ") + missing + " of `" + decl->name() +
-                                       (several ? "` are missing" : "` is missing"))
+        .error(literal.type->span, std::string(several ? "the fields " : "the field ") + missing + " of '" + decl->name() +
+                                       (several ? "' are missing" : "' is missing"))
         .note(item.name.span, "it is declared here");
     ok = false;
   }
@@ -320,13 +317,13 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
     for (const Remark &note : failure.notes)
       error.note(note.span, note.message);
     if (declared.valid())
-      error.note(declared, "`" + fieldName + "` is declared here");
+      error.note(declared, "'" + fieldName + "' is declared here");
     if (!failure.hint.empty())
       error.hint(failure.hint);
   };
   for (const ast::FieldDecl &field : item.fields) {
     const Value &value = given[field.name.text];
-    if (auto failure = inference.unify(*field.type, value.getType(), places[field.name.text], "field `" + field.name.text + "`")) {
+    if (auto failure = inference.unify(*field.type, value.getType(), places[field.name.text], "field '" + field.name.text + "'")) {
       report(*failure, places[field.name.text], field.name.span, field.name.text);
       ok = false;
     }
@@ -345,9 +342,9 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
     if (!slot.value && parameter.isFloat)
       slot.value = Type::tensor(ElementType::F32);
     if (!slot.value) {
-      diagnostics.error(literal.type->span, "the type argument `" + parameter.name.text + "` of `" + decl->name() + "` cannot be told from the fields")
+      diagnostics.error(literal.type->span, "the type argument '" + parameter.name.text + "' of '" + decl->name() + "' cannot be told from the fields")
           .note(parameter.name.span, "it is declared here")
-          .hint("write it: `" + decl->name() + "<…> { … }`");
+          .hint("write it: '" + decl->name() + "<…> { … }'");
       return Value::error();
     }
     types.push_back(*slot.value);
@@ -355,9 +352,9 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   for (const ast::DimParameter &parameter : item.dims) {
     auto &slot = inference.dims[parameter.name.text];
     if (!slot.value) {
-      diagnostics.error(literal.type->span, "the dimension `" + parameter.name.text + "` of `" + decl->name() + "` cannot be told from the fields")
+      diagnostics.error(literal.type->span, "the dimension '" + parameter.name.text + "' of '" + decl->name() + "' cannot be told from the fields")
           .note(parameter.name.span, "it is declared here")
-          .hint("write all dimensions: `" + decl->name() + "[…] { … }`");
+          .hint("write all dimensions: '" + decl->name() + "[…] { … }'");
       return Value::error();
     }
     dims.push_back(*slot.value);
@@ -369,7 +366,7 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   for (const Type::Field &field : type.fields()) {
     std::optional<Value> value = coerce(emit, given[field.name], field.type);
     if (!value) {
-      diagnostics.error(places[field.name], "field `" + field.name + "` has type " + given[field.name].getType().str() +
+      diagnostics.error(places[field.name], "field '" + field.name + "' has type " + given[field.name].getType().str() +
                                                 ", expected " + field.type.str())
           .note(item.name.span, "the struct is declared here");
       return Value::error();
@@ -396,13 +393,15 @@ Value Elaborator::expr(const ast::Expr &e, ScopePtr scope) {
     Value operand = expr(*unary.operand, scope);
     if (operand.isError())
       return operand;
-    return operation(unary.op == ast::UnaryOp::Negate ? "neg" : "not", unary.opSpan, e.span, operand.withSpan(unary.operand->span));
+    return operation(unary.op == ast::UnaryOp::Negate ? "neg" : "not", unary.opSpan, e.span,
+                     {{"", operand, unary.operand->span, {}}});
   }
   case ast::ExprKind::Binary: {
     const auto &binary = static_cast<const ast::BinaryExpr &>(e);
     Value lhs = expr(*binary.lhs, scope);
     Value rhs = expr(*binary.rhs, scope);
-    return operation(ast::spelling(binary.op), binary.opSpan, e.span, {lhs, rhs});
+    return operation(ast::spelling(binary.op), binary.opSpan, e.span,
+                     {{"", lhs, binary.lhs->span, {}}, {"", rhs, binary.rhs->span, {}}});
   }
   case ast::ExprKind::Call:
     return call(static_cast<const ast::CallExpr &>(e), scope);

@@ -51,7 +51,7 @@ std::string Elaborator::describeFrame(const Frame &frame) const {
 
 Value Elaborator::constant(const ConstDecl &decl, Span use) {
   if (!activeConsts.insert(&decl).second) {
-    diagnostics.error(use, "the constant `" + decl.item->name.text + "` depends on itself")
+    diagnostics.error(use, "the constant '" + decl.item->name.text + "' depends on itself")
         .note(decl.item->name.span, "it is declared here");
     return Value::error();
   }
@@ -102,6 +102,8 @@ void Elaborator::checkFunction(const FnDecl &fn) {
     if (other == &fn)
       return;
   size_t before = diagnostics.errorCount();
+  // What a function does wrong for all dimensions has nothing to do with who calls it.
+  std::vector<Remark> contexts = diagnostics.swapContexts({});
   active.push_back({&fn, fn.item->name.span});
   auto frame = symbolicFrame(fn);
   ScopePtr scope = root(frame);
@@ -114,7 +116,7 @@ void Elaborator::checkFunction(const FnDecl &fn) {
       if (!value.isError() && !coerce(emit, value, type))
         diagnostics
             .error(parameter.defaultValue->span,
-                   "the default of `" + parameter.name.text + "` has type " + value.getType().str() + ", expected " + type.str())
+                   "the default of '" + parameter.name.text + "' has type " + value.getType().str() + ", expected " + type.str())
             .note(parameter.type->span, "the expected type is written here");
     }
   }
@@ -123,6 +125,7 @@ void Elaborator::checkFunction(const FnDecl &fn) {
       resolveDim(*dim.defaultValue, *scope);
   Value result = fn.item->body && !hasError(*fn.item->body) ? body(fn, scope) : Value::error();
   active.pop_back();
+  diagnostics.swapContexts(std::move(contexts));
   if (result.isError() || diagnostics.errorCount() != before)
     failed.insert(&fn);
   else
@@ -139,10 +142,10 @@ Value Elaborator::body(const FnDecl &fn, ScopePtr scope) {
       return Value::error();
     std::optional<Value> fitted = coerce(emit, value, type);
     if (!fitted) {
-      Diagnostic &error = diagnostics.error(place, "`" + fn.name() + "` gives " + value.getType().str() + ", expected " + type.str());
+      Diagnostic &error = diagnostics.error(place, "'" + fn.name() + "' gives " + value.getType().str() + ", expected " + type.str());
       error.note(item.result->span, "the result type is written here");
       if (value.getType().isTensor() && type.isTensor() && llvm::equal(value.getType().dims(), type.dims()))
-        error.hint("convert it with `cast(…, " + spelling(type.element()).str() + ")`");
+        error.hint("convert it with 'cast(…, " + spelling(type.element()).str() + ")'");
       return Value::error();
     }
     return *fitted;
@@ -178,10 +181,10 @@ void Elaborator::checkRecursion() {
         visit(callee);
       } else if (!failed.count(callee)) {
         failed.insert(callee);
-        Diagnostic &error = diagnostics.error(first->second, "`" + callee->name() + "` calls itself");
+        Diagnostic &error = diagnostics.error(first->second, "'" + callee->name() + "' calls itself");
         for (auto step = first + 1; step < path.end(); ++step)
-          error.note(step->second, "through `" + step->first->name() + "`");
-        error.hint("use `for … carry` to repeat something");
+          error.note(step->second, "through '" + step->first->name() + "'");
+        error.hint("use 'for … carry' to repeat something");
       }
       path.pop_back();
     }
@@ -249,11 +252,11 @@ bool Elaborator::decorate(mlir::Operation *function, const FnDecl &fn, std::shar
   llvm::SmallVector<Type> wanted;
   for (const ast::Parameter &parameter : fn.item->parameters) {
     Type type = resolveType(*parameter.type, *scope);
-    args.push_back({"", Value::ofLeaves(type, {}, parameter.span), parameter.span});
+    args.push_back({"", Value::ofLeaves(type, {}, parameter.span), parameter.span, {}});
     if (llvm::any_of(type.leaves(), [](const Type::Leaf &leaf) { return isFloat(leaf.type.element()); }))
       wanted.push_back(type);
   }
-  args.push_back({"", Value::ofLeaves(result, {}, fn.item->name.span), fn.item->name.span});
+  args.push_back({"", Value::ofLeaves(result, {}, fn.item->name.span), fn.item->name.span, {}});
   Span span = fn.rule->item->name.span;
   // Only types matter here, so the arguments are bound without emitting anything.
   OpEmitter emitting = emit;
@@ -267,7 +270,7 @@ bool Elaborator::decorate(mlir::Operation *function, const FnDecl &fn, std::shar
     return false;
   Type expected = wanted.size() == 1 ? wanted[0] : Type::tuple(wanted);
   if (made->result != expected) {
-    diagnostics.error(span, "the rule `" + fn.rule->name() + "` gives " + made->result.str() + ", expected " + expected.str())
+    diagnostics.error(span, "the rule '" + fn.rule->name() + "' gives " + made->result.str() + ", expected " + expected.str())
         .note(fn.item->name.span, "it belongs to this function")
         .hint("a rule gives the gradient of each parameter that has floats, in order");
     return false;
@@ -285,10 +288,10 @@ const Instance *Elaborator::instance(const FnDecl &fn, std::shared_ptr<const Fra
   auto again = llvm::find_if(active, [&](const auto &step) { return step.first == &fn; });
   if (again != active.end()) {
     if (failed.insert(&fn).second) {
-      Diagnostic &error = diagnostics.error(use, "`" + fn.name() + "` calls itself");
+      Diagnostic &error = diagnostics.error(use, "'" + fn.name() + "' calls itself");
       for (auto step = again + 1; step < active.end(); ++step)
-        error.note(step->second, "through `" + step->first->name() + "`");
-      error.hint("use `for … carry` to repeat something");
+        error.note(step->second, "through '" + step->first->name() + "'");
+      error.hint("use 'for … carry' to repeat something");
     }
     return nullptr;
   }
@@ -300,7 +303,7 @@ const Instance *Elaborator::instance(const FnDecl &fn, std::shared_ptr<const Fra
   result.fn = &fn;
   instantiated.insert(&fn);
   std::string with = describeFrame(*frame);
-  diagnostics.pushContext(use, "in `" + fn.name() + "`" + (with.empty() ? "" : " with " + with) + ", called here");
+  diagnostics.pushContext(use, "in '" + fn.name() + "'" + (with.empty() ? "" : " with " + with) + ", called here");
   active.push_back({&fn, use});
 
   std::optional<mlir::OpBuilder::InsertionGuard> guard;

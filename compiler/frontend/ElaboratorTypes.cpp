@@ -37,13 +37,13 @@ Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> type
     if (type.isError())
       return Type();
   if (types.size() != item.typeParameters.size()) {
-    Diagnostic &error = diagnostics.error(use, "struct `" + decl.name() + "` takes " +
+    Diagnostic &error = diagnostics.error(use, "struct '" + decl.name() + "' takes " +
                                                    count(item.typeParameters.size(), "type argument") + ", got " +
                                                    std::to_string(types.size()));
     error.note(item.name.span, "it is declared here");
     if (!item.typeParameters.empty() && types.empty())
-      error.hint("write `" + decl.name() + "<" +
-                 (item.typeParameters[0].isFloat ? "f32" : item.typeParameters[0].name.text) + ">`");
+      error.hint("write '" + decl.name() + "<" +
+                 (item.typeParameters[0].isFloat ? "f32" : item.typeParameters[0].name.text) + ">'");
     return Type();
   }
   auto frame = std::make_shared<Frame>();
@@ -52,8 +52,8 @@ Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> type
     bool fits = !parameter.isFloat || (type.isScalar() && isFloat(type.element()));
     if (!fits) {
       diagnostics
-          .error(use, "type argument `" + parameter.name.text + "` of `" + decl.name() +
-                          "` must be a float element type, got " + type.str())
+          .error(use, "type argument '" + parameter.name.text + "' of '" + decl.name() +
+                          "' must be a float element type, got " + type.str())
           .note(parameter.name.span, "it is declared here")
           .hint("the float element types are f64, f32, bf16 and f16");
       return Type();
@@ -77,12 +77,12 @@ Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> type
     std::string list;
     for (const ast::DimParameter &dim : item.dims)
       list += (list.empty() ? "" : ", ") + dim.name.text;
-    Diagnostic &error = diagnostics.error(use, "struct `" + decl.name() + "` takes " +
+    Diagnostic &error = diagnostics.error(use, "struct '" + decl.name() + "' takes " +
                                                    count(item.dims.size(), "dimension") + ", got " +
                                                    std::to_string(dims.size()));
     error.note(item.name.span, "it is declared here");
     if (!list.empty())
-      error.hint("write `" + decl.name() + "[" + list + "]`");
+      error.hint("write '" + decl.name() + "[" + list + "]'");
     return Type();
   }
   std::string key = std::to_string(reinterpret_cast<uintptr_t>(&decl));
@@ -94,9 +94,9 @@ Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> type
   if (auto known = structCache.find(key); known != structCache.end() && !known->second.isError())
     return known->second;
   if (!activeStructs.insert(&decl).second) {
-    diagnostics.error(use, "struct `" + decl.name() + "` contains itself")
+    diagnostics.error(use, "struct '" + decl.name() + "' contains itself")
         .note(item.name.span, "it is declared here")
-        .hint("a value of it would have no end; hold several parts in a stack `[T; L]`");
+        .hint("a value of it would have no end; hold several parts in a stack '[T; L]'");
     return Type();
   }
   std::vector<Type::Field> fields;
@@ -134,7 +134,7 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     for (const ast::IndexItem &item : index.items) {
       if (item.kind != ast::IndexItem::Value || !item.name.empty()) {
         diagnostics.error(item.span, "expected a dimension").hint("a dimension is an integer, a variable, or an "
-                                                                  "expression of those such as `2 * N + 1`");
+                                                                  "expression of those such as '2 * N + 1'");
         ok = false;
         continue;
       }
@@ -199,7 +199,7 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     if (!dims)
       return Type();
     if (!base.isTensor() || base.rank() != 0) {
-      diagnostics.error(expr.span, "`" + ast::print(*index.base) + "` is " + base.str() + ", which takes no dimensions here")
+      diagnostics.error(expr.span, "'" + ast::print(*index.base) + "' is " + base.str() + ", which takes no dimensions here")
           .hint("only an element type or a struct is followed by dimensions");
       return Type();
     }
@@ -211,7 +211,7 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
       return instantiateAt(*decl, typesOf(apply), {}, expr.span);
     Type base = resolveType(*apply.base, scope);
     if (!base.isError())
-      diagnostics.error(expr.span, "`" + ast::print(*apply.base) + "` takes no type arguments");
+      diagnostics.error(expr.span, "'" + ast::print(*apply.base) + "' takes no type arguments");
     return Type();
   }
   case ast::ExprKind::StackType: {
@@ -226,7 +226,7 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     }
     if (!element.isStruct()) {
       diagnostics.error(stack.element->span, "a stack holds structs, not " + element.str())
-          .hint(element.isTensor() ? "write a tensor with one more axis: `" +
+          .hint(element.isTensor() ? "write a tensor with one more axis: '" +
                                          element
                                              .withDims([&] {
                                                llvm::SmallVector<Dim> dims{*length};
@@ -234,7 +234,7 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
                                                return dims;
                                              }())
                                              .str() +
-                                         "`"
+                                         "'"
                                    : "put the parts into a struct");
       return Type();
     }
@@ -253,11 +253,11 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     break;
   }
   Diagnostic &error = diagnostics.error(expr.span, expr.kind == ast::ExprKind::Name
-                                                       ? "unknown type `" + ast::print(expr) + "`"
-                                                       : "expected a type, found `" + ast::print(expr) + "`");
+                                                       ? "unknown type '" + ast::print(expr) + "'"
+                                                       : "expected a type, found '" + ast::print(expr) + "'");
   if (auto *name = expr.as<ast::NameExpr>()) {
     if (frame.dims.count(name->name)) {
-      error.hint("`" + name->name + "` is a dimension; a tensor type is `f32[" + name->name + "]`");
+      error.hint("'" + name->name + "' is a dimension; a tensor type is 'f32[" + name->name + "]'");
       return Type();
     }
     std::vector<std::string> names = {"f64", "f32", "bf16", "f16", "i64", "i32", "i8", "bool"};
@@ -275,9 +275,9 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
         {"float", "f32"}, {"double", "f64"}, {"int", "i32"},     {"float32", "f32"}, {"float64", "f64"}, {"half", "f16"},
         {"int32", "i32"}, {"int64", "i64"},  {"bfloat16", "bf16"}, {"float16", "f16"}, {"Tensor", "f32[N]"}, {"int8", "i8"}};
     if (auto known = elsewhere.find(name->name); known != elsewhere.end())
-      error.hint("write `" + known->second + "`");
+      error.hint("write '" + known->second + "'");
     else if (!near.empty())
-      error.hint("did you mean `" + near + "`?");
+      error.hint("did you mean '" + near + "'?");
   }
   return Type();
 }
@@ -303,21 +303,21 @@ std::optional<Dim> Elaborator::resolveDim(const ast::Expr &expr, const Scope &sc
         return std::nullopt;
       if (const Dim *dim = value->dim())
         return *dim;
-      diagnostics.error(expr.span, "`" + name.name + "` is no dimension: its value, " + value->getType().str() +
+      diagnostics.error(expr.span, "'" + name.name + "' is no dimension: its value, " + value->getType().str() +
                                        ", is not known to the compiler")
           .note(value->span(), "it comes from here")
           .hint("a dimension is an integer, a dimension variable, or an expression of those");
       return std::nullopt;
     }
-    Diagnostic &error = diagnostics.error(expr.span, "unknown dimension `" + name.name + "`");
+    Diagnostic &error = diagnostics.error(expr.span, "unknown dimension '" + name.name + "'");
     std::vector<std::string> names;
     for (const auto &[dim, unused] : scope.frame->dims)
       names.push_back(dim);
     if (std::string near = nearest(name.name, names); !near.empty())
-      error.hint("did you mean `" + near + "`?");
+      error.hint("did you mean '" + near + "'?");
     else if (scope.frame->fn)
-      error.hint("dimensions come from the types of the parameters, or from brackets after the name: `fn " +
-                 scope.frame->fn->name() + "[" + name.name + "](…)`");
+      error.hint("dimensions come from the types of the parameters, or from brackets after the name: 'fn " +
+                 scope.frame->fn->name() + "[" + name.name + "](…)'");
     return std::nullopt;
   }
   case ast::ExprKind::Unary: {
@@ -358,8 +358,8 @@ std::optional<Dim> Elaborator::resolveDim(const ast::Expr &expr, const Scope &sc
   default:
     break;
   }
-  diagnostics.error(expr.span, "expected a dimension, found `" + ast::print(expr) + "`")
-      .hint("a dimension is an integer, a variable, or an expression of those with `+ - * /`");
+  diagnostics.error(expr.span, "expected a dimension, found '" + ast::print(expr) + "'")
+      .hint("a dimension is an integer, a variable, or an expression of those with '+ - * /'");
   return std::nullopt;
 }
 

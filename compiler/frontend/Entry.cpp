@@ -26,7 +26,7 @@ std::string EntrySignature::str() const {
 static const FnDecl *findEntry(const Program &program, const std::string &name, Diagnostics &diagnostics) {
   if (const FnDecl *fn = program.function(name))
     return fn;
-  Diagnostic &error = diagnostics.error(Span(), program.main().source->name() + " has no function `" + name + "`");
+  Diagnostic &error = diagnostics.error(Span(), program.main().source->name() + " has no function '" + name + "'");
   std::vector<std::string> names;
   std::string list;
   for (const auto &fn : program.main().functions) {
@@ -34,7 +34,7 @@ static const FnDecl *findEntry(const Program &program, const std::string &name, 
     list += (list.empty() ? "" : ", ") + fn->name();
   }
   if (std::string near = nearest(name, names); !near.empty())
-    error.hint("did you mean `" + near + "`?");
+    error.hint("did you mean '" + near + "'?");
   else
     error.hint(list.empty() ? "the file declares no functions" : "its functions are " + list);
   return nullptr;
@@ -76,7 +76,7 @@ elementVariables(Elaborator &elaborator, const FnDecl &fn, SymbolicParameters &b
   std::map<std::string, ElementType> elements;
   for (const ast::TypeParameter &type : fn.item->typeParameters) {
     if (!type.isFloat) {
-      diagnostics.error(type.name.span, "`" + fn.name() + "` cannot be run by itself: its type parameter `" + type.name.text + "` is any type")
+      diagnostics.error(type.name.span, "'" + fn.name() + "' cannot be run by itself: its type parameter '" + type.name.text + "' is any type")
           .hint("call it from a function whose parameters have definite types");
       return std::nullopt;
     }
@@ -159,7 +159,8 @@ public:
 private:
   struct Bound {
     Dim value;
-    std::string from; // `x`, or "--dim"
+    std::string from; // "'x', axis 0"
+    Span span;
   };
   struct Equation {
     Dim pattern;
@@ -189,11 +190,11 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
   auto explain = [&](Diagnostic &error) {
     for (const std::string &variable : equation.pattern.variables())
       if (auto bound = dims.find(variable); bound != dims.end())
-        error.note(equation.span, variable + " = " + bound->second.value.str() + " comes from " + bound->second.from);
+        error.note(bound->second.span, variable + " = " + bound->second.value.str() + " comes from " + bound->second.from);
   };
   if (!known) {
-    explain(diagnostics.error(equation.span, equation.pattern.str() + ", axis " + std::to_string(equation.axis) + " of `" +
-                                                 equation.leaf + "`, is not whole"));
+    explain(diagnostics.error(equation.span, equation.pattern.str() + ", axis " + std::to_string(equation.axis) + " of '" +
+                                                 equation.leaf + "', is not whole"));
     return false;
   }
   std::vector<std::string> unknowns = known->variables();
@@ -202,7 +203,7 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
     if (known->isConstant(equation.actual))
       return true;
     std::string text = equation.pattern.str();
-    Diagnostic &error = diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of `" + equation.leaf + "` is " +
+    Diagnostic &error = diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" + equation.leaf + "' is " +
                                                              std::to_string(equation.actual) + ", expected " +
                                                              (text == known->str() ? text : text + " = " + known->str()));
     explain(error);
@@ -214,12 +215,12 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
   if (!solution)
     return true;
   if (!solution->isConstant() || solution->value() < 0) {
-    explain(diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of `" + equation.leaf + "` is " +
+    explain(diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" + equation.leaf + "' is " +
                                                  std::to_string(equation.actual) + ", but no " + unknowns[0] + " makes " +
                                                  equation.pattern.str() + " that"));
     return false;
   }
-  dims[unknowns[0]] = {*solution, "`" + equation.leaf + "`, axis " + std::to_string(equation.axis)};
+  dims[unknowns[0]] = {*solution, "'" + equation.leaf + "', axis " + std::to_string(equation.axis), equation.span};
   progress = done = true;
   return true;
 }
@@ -235,12 +236,12 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
     for (const ast::Name &dim : fn.dims)
       names.push_back(dim.text);
     if (!llvm::is_contained(names, name)) {
-      Diagnostic &error = diagnostics.error(fn.item->name.span, "`" + fn.name() + "` has no dimension `" + name + "`");
+      Diagnostic &error = diagnostics.error(fn.item->name.span, "'" + fn.name() + "' has no dimension '" + name + "'");
       std::string list;
       for (const std::string &known : names)
         list += (list.empty() ? "" : ", ") + known;
       std::string near = nearest(name, names);
-      error.hint(!near.empty() ? "did you mean `" + near + "`?"
+      error.hint(!near.empty() ? "did you mean '" + near + "'?"
                                : list.empty() ? "it has no dimensions" : "its dimensions are " + list);
       continue;
     }
@@ -248,24 +249,29 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
       diagnostics.error(fn.item->name.span, "dimension " + name + " = " + std::to_string(value) + " is negative");
       continue;
     }
-    dims[name] = {Dim(value), "the given dimensions"};
+    dims[name] = {Dim(value), "the given dimensions", fn.item->name.span};
   }
   // Element types first, then the extents.
-  std::map<std::string, std::pair<ElementType, std::string>> elements;
+  struct BoundElement {
+    ElementType element;
+    std::string leaf;
+    Span span;
+  };
+  std::map<std::string, BoundElement> elements;
   std::vector<Equation> equations;
   for (size_t i = 0; i < fn.item->parameters.size(); ++i) {
     const ast::Parameter &parameter = fn.item->parameters[i];
     bool given = i < arguments.parameters.size() && arguments.parameters[i].has_value();
     if (!given) {
       if (!parameter.defaultValue)
-        diagnostics.error(parameter.span, "the argument `" + parameter.name.text + "` of `" + fn.name() + "` is missing")
+        diagnostics.error(parameter.span, "the argument '" + parameter.name.text + "' of '" + fn.name() + "' is missing")
             .hint("its type is " + ast::print(*parameter.type));
       continue;
     }
     const std::vector<LeafType> &leaves = *arguments.parameters[i];
     const std::vector<Type::Leaf> &expected = symbolic.leaves[i];
     if (leaves.size() != expected.size()) {
-      diagnostics.error(parameter.span, "`" + parameter.name.text + "` has " + std::to_string(expected.size()) +
+      diagnostics.error(parameter.span, "'" + parameter.name.text + "' has " + std::to_string(expected.size()) +
                                             (expected.size() == 1 ? " tensor" : " tensors") + ", got " + std::to_string(leaves.size()));
       continue;
     }
@@ -276,23 +282,23 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
       std::string written = (variable.empty() ? spelling(type.element()).str() : variable) +
                             (type.rank() ? shapeString(type.dims()) : "");
       if (variable.empty() ? leaves[j].element != type.element() : !isFloat(leaves[j].element)) {
-        diagnostics.error(parameter.span, "`" + name + "` is " + shapeText(leaves[j]) + ", expected " + written)
+        diagnostics.error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + written)
             .hint(variable.empty() ? "convert it to " + spelling(type.element()).str() + " before the call"
                                    : variable + " is a float element type");
         continue;
       }
       if (!variable.empty()) {
-        auto [entry, fresh] = elements.emplace(variable, std::pair(leaves[j].element, name));
-        if (!fresh && entry->second.first != leaves[j].element) {
+        auto [entry, fresh] = elements.emplace(variable, BoundElement{leaves[j].element, name, parameter.span});
+        if (!fresh && entry->second.element != leaves[j].element) {
           diagnostics
-              .error(parameter.span, "`" + name + "` is " + shapeText(leaves[j]) + ", expected " + variable + " = " +
-                                         spelling(entry->second.first).str())
-              .note(parameter.span, variable + " = " + spelling(entry->second.first).str() + " comes from `" + entry->second.second + "`");
+              .error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + variable + " = " +
+                                         spelling(entry->second.element).str())
+              .note(entry->second.span, variable + " = " + spelling(entry->second.element).str() + " comes from '" + entry->second.leaf + "'");
           continue;
         }
       }
       if (leaves[j].shape.size() != type.rank()) {
-        diagnostics.error(parameter.span, "`" + name + "` is " + shapeText(leaves[j]) + ", expected " + written + ": it has rank " +
+        diagnostics.error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + written + ": it has rank " +
                                               std::to_string(leaves[j].shape.size()) + ", not " + std::to_string(type.rank()));
         continue;
       }
@@ -307,7 +313,7 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
   frame->fn = &fn;
   for (const ast::TypeParameter &type : fn.item->typeParameters) {
     auto found = elements.find(type.name.text);
-    frame->types[type.name.text] = Type::tensor(found == elements.end() ? ElementType::F32 : found->second.first);
+    frame->types[type.name.text] = Type::tensor(found == elements.end() ? ElementType::F32 : found->second.element);
   }
   // Equations with one unknown bind it; the others wait until their unknowns are bound.
   auto solve = [&] {
@@ -331,7 +337,7 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
       continue;
     frame->dims = values();
     if (std::optional<Dim> value = elaborator.resolveDim(*dim.defaultValue, *elaborator.root(frame)))
-      dims[dim.name.text] = {*value, "its default"};
+      dims[dim.name.text] = {*value, "its default", dim.name.span};
   }
   solve();
   frame->dims = values();
@@ -340,8 +346,8 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
   for (const ast::Name &dim : fn.dims) {
     if (dims.count(dim.text))
       continue;
-    diagnostics.error(dim.span, "the dimension `" + dim.text + "` of `" + fn.name() + "` is not given")
-        .hint("give it by name: `" + dim.text + "=VALUE`");
+    diagnostics.error(dim.span, "the dimension '" + dim.text + "' of '" + fn.name() + "' is not given")
+        .hint("give it by name: '" + dim.text + "=VALUE'");
   }
   return diagnostics.errorCount() == before ? frame : nullptr;
 }
@@ -400,7 +406,7 @@ bool Elaborator::emitEntry(const FnDecl &fn, std::shared_ptr<const Frame> frame,
   b.setInsertionPointToStart(entry);
   std::string with = describeFrame(*frame);
   if (!with.empty())
-    diagnostics.pushContext(fn.item->name.span, "in `" + fn.name() + "` with " + with);
+    diagnostics.pushContext(fn.item->name.span, "in '" + fn.name() + "' with " + with);
   bool ok = true;
   for (size_t i = 0; i < fn.item->parameters.size(); ++i) {
     const ast::Parameter &parameter = fn.item->parameters[i];

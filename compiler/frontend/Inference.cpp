@@ -53,7 +53,9 @@ int Inference::unifyDim(const ast::Expr &pattern, const Dim &actual, Span span, 
 void Inference::explain(const ast::Expr &pattern, Mismatch &mismatch) const {
   if (auto *name = pattern.as<ast::NameExpr>()) {
     if (auto slot = dims.find(name->name); slot != dims.end() && slot->second.value && slot->second.span.valid()) {
-      Remark remark{slot->second.span, name->name + " = " + slot->second.value->str() + " comes from " + slot->second.what};
+      std::string value = slot->second.value->str();
+      Remark remark{slot->second.span,
+                    (value == name->name ? value : name->name + " = " + value) + " comes from " + slot->second.what};
       for (const Remark &note : mismatch.notes)
         if (note.message == remark.message)
           return;
@@ -102,10 +104,11 @@ std::optional<Inference::Mismatch> Inference::unifyDims(llvm::ArrayRef<const ast
     // A permutation of the wanted dimensions is the commonest slip.
     if (wholeActual.isTensor() && patterns.size() == 2) {
       std::optional<Dim> first = evaluate(*patterns[0]), second = evaluate(*patterns[1]);
-      bool swapped = first && second && actual[0] != actual[1] && (*second == actual[0]) &&
-                     (*first == actual[1] || (*first).str().find('?') != std::string::npos || i == 1);
-      if (swapped)
-        result.hint = "the axes may be the wrong way round: `transpose` swaps them";
+      auto fits = [](const std::optional<Dim> &wanted, const Dim &found) {
+        return wanted && (*wanted == found || wanted->str()[0] == '?');
+      };
+      if (fits(first, actual[1]) && fits(second, actual[0]))
+        result.hint = "its axes are the other way round: write 'transpose(…)'";
     }
     return result;
   }
@@ -179,7 +182,7 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
         return std::nullopt;
       Mismatch result = mismatch(pattern, actual, what);
       if (actual.isTensor() && actual.rank() == 0)
-        result.hint = "convert it with `cast(…, " + name->name + ")`";
+        result.hint = "convert it with 'cast(…, " + name->name + ")'";
       return result;
     }
     if (const StructDecl *decl = elaborator.structNamed(name->name, module))
@@ -202,7 +205,7 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
       if (auto element = elementTypeNamed(name->name); element && !types.count(name->name)) {
         if (actual.element() != *element) {
           Mismatch result = mismatch(pattern, actual, what);
-          result.hint = "convert it with `cast(…, " + name->name + ")`";
+          result.hint = "convert it with 'cast(…, " + name->name + ")'";
           return result;
         }
       } else if (auto failure = unifyType(name->name, Type::tensor(actual.element()), span, what)) {

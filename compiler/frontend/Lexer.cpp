@@ -16,11 +16,11 @@ const std::vector<std::string> &keywordList() {
 
 const char *describe(Tok kind) {
   static const char *const names[] = {
-      "the end of the file", "the end of the line", "a name", "an integer", "a number", "a string", "`fn`",
-      "`struct`", "`const`", "`import`", "`let`", "`if`", "`else`", "`for`", "`in`", "`carry`", "`collect`",
-      "`and`", "`or`", "`not`", "`assert`", "`true`", "`false`", "`inf`", "`nan`", "`(`", "`)`", "`[`", "`]`",
-      "`{`", "`}`", "`,`", "`:`", "`;`", "`.`", "`...`", "`->`", "`=`", "`@`", "`+`", "`-`", "`*`", "`**`",
-      "`/`", "`%`", "`==`", "`!=`", "`<`", "`<=`", "`>`", "`>=`"};
+      "the end of the file", "the end of the line", "a name", "an integer", "a number", "a string", "'fn'",
+      "'struct'", "'const'", "'import'", "'let'", "'if'", "'else'", "'for'", "'in'", "'carry'", "'collect'",
+      "'and'", "'or'", "'not'", "'assert'", "'true'", "'false'", "'inf'", "'nan'", "'('", "')'", "'['", "']'",
+      "'{'", "'}'", "','", "':'", "';'", "'.'", "'...'", "'->'", "'='", "'@'", "'+'", "'-'", "'*'", "'**'",
+      "'/'", "'%'", "'=='", "'!='", "'<'", "'<='", "'>'", "'>='"};
   return names[static_cast<size_t>(kind)];
 }
 
@@ -193,8 +193,8 @@ void Lexer::number() {
   while (isNamePart(peek()))
     ++at;
   if (at > end) {
-    diagnostics.error(span(begin, at), "`" + std::string(text.substr(begin, at - begin)) + "` is not a number")
-        .hint("put a space or an operator after `" + std::string(text.substr(begin, end - begin)) + "`");
+    diagnostics.error(span(begin, at), "'" + std::string(text.substr(begin, at - begin)) + "' is not a number")
+        .hint("put a space or an operator after '" + std::string(text.substr(begin, end - begin)) + "'");
   }
   std::string digits;
   for (char c : text.substr(begin, end - begin))
@@ -205,7 +205,7 @@ void Lexer::number() {
     auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), token.real);
     if (parsed.ec == std::errc::result_out_of_range)
       diagnostics.error(token.span, "the number " + digits + " is out of the range of f64")
-          .hint("write `inf` for infinity, `0.0` for zero");
+          .hint("write 'inf' for infinity, '0.0' for zero");
     return;
   }
   const char *first = digits.data() + (hex ? 2 : 0);
@@ -214,7 +214,7 @@ void Lexer::number() {
     diagnostics.error(token.span, "the integer " + digits + " is too large; the largest is " +
                                       std::to_string(std::numeric_limits<int64_t>::max()));
   else if (parsed.ec != std::errc())
-    diagnostics.error(token.span, "`" + digits + "` has no digits");
+    diagnostics.error(token.span, "'" + digits + "' has no digits");
 }
 
 void Lexer::string() {
@@ -222,7 +222,7 @@ void Lexer::string() {
   std::string value;
   while (true) {
     if (at >= limit || peek() == '\n') {
-      diagnostics.error(span(begin, at), "the string is not closed on its line").hint("add `\"` at its end");
+      diagnostics.error(span(begin, at), "the string is not closed on its line").hint("add '\"' at its end");
       break;
     }
     char c = text[at++];
@@ -242,7 +242,7 @@ void Lexer::string() {
     case '"': value += '"'; break;
     default:
       diagnostics.error(span(at - 2, at), "unknown escape in a string")
-          .hint("the escapes are `\\n`, `\\t`, `\\\\` and `\\\"`");
+          .hint("the escapes are '\\n', '\\t', '\\\\' and '\\\"'");
     }
   }
   push(Tok::String, begin, at).text = std::move(value);
@@ -284,31 +284,31 @@ void Lexer::stray() {
   };
   std::string_view rest = text.substr(at, limit - at);
   if (rest.starts_with("&&"))
-    return report(2, "unknown operator `&&`", "write `and`"), void(push(Tok::And, begin, at));
+    return report(2, "unknown operator '&&'", "write 'and'"), void(push(Tok::And, begin, at));
   if (rest.starts_with("||"))
-    return report(2, "unknown operator `||`", "write `or`"), void(push(Tok::Or, begin, at));
+    return report(2, "unknown operator '||'", "write 'or'"), void(push(Tok::Or, begin, at));
   if (rest.starts_with("!"))
-    return report(1, "unknown operator `!`", "write `not`"), void(push(Tok::Not, begin, at));
+    return report(1, "unknown operator '!'", "write 'not'"), void(push(Tok::Not, begin, at));
   if (rest.starts_with("'"))
-    return report(1, "unexpected character `'`", "strings stand between double quotes");
+    return report(1, "unexpected single quote", "strings stand between double quotes");
   if (rest.starts_with("\xE2\x88\x92") || rest.starts_with("\xE2\x80\x93"))
-    return report(3, "unexpected character `" + std::string(rest.substr(0, 3)) + "`",
-                  "this is a typographic dash; write `-`");
+    return report(3, "unexpected character '" + std::string(rest.substr(0, 3)) + "'",
+                  "this is a typographic dash; write '-'");
   if (rest.starts_with("\xE2\x80\x9C") || rest.starts_with("\xE2\x80\x9D"))
-    return report(3, "unexpected character `" + std::string(rest.substr(0, 3)) + "`",
-                  "this is a typographic quote; write `\"`");
+    return report(3, "unexpected character '" + std::string(rest.substr(0, 3)) + "'",
+                  "this is a typographic quote; write '\"'");
   // Everything up to the next ordinary character is one error.
   while (at < limit && (static_cast<unsigned char>(text[at]) >= 0x80))
     ++at;
   if (at > begin) {
-    diagnostics.error(span(begin, at), "unexpected character `" + std::string(text.substr(begin, at - begin)) + "`")
-        .hint("names consist of ASCII letters, digits and `_`");
+    diagnostics.error(span(begin, at), "unexpected character '" + std::string(text.substr(begin, at - begin)) + "'")
+        .hint("names consist of ASCII letters, digits and '_'");
     return;
   }
   ++at;
   unsigned char c = static_cast<unsigned char>(text[begin]);
   if (c >= 0x20 && c < 0x7F) {
-    diagnostics.error(span(begin, at), std::string("unexpected character `") + text[begin] + "`");
+    diagnostics.error(span(begin, at), std::string("unexpected character '") + text[begin] + "'");
     return;
   }
   const char *hex = "0123456789abcdef";

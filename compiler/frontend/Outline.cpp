@@ -66,15 +66,21 @@ std::vector<ParameterInfo> Elaborator::parameters(const Value &callee) {
   return result;
 }
 
-/// The values from outside that the operations of a function use, each once, in order.
-static llvm::SmallVector<mlir::Value> capturesOf(mlir::func::FuncOp function) {
-  llvm::SetVector<mlir::Value> found;
-  function.walk([&](mlir::Operation *op) {
-    for (mlir::Value operand : op->getOperands())
-      if (!function.getBody().isAncestor(operand.getParentRegion()))
-        found.insert(operand);
+/// The uses, in a function, of values from outside it. The values may live in loops that are still being built and
+/// have no parent yet, so the function's own regions are what is known for certain.
+static llvm::SmallVector<mlir::OpOperand *> outsideUses(mlir::func::FuncOp function) {
+  llvm::DenseSet<mlir::Region *> regions;
+  function->walk([&](mlir::Operation *op) {
+    for (mlir::Region &region : op->getRegions())
+      regions.insert(&region);
   });
-  return found.takeVector();
+  llvm::SmallVector<mlir::OpOperand *> uses;
+  function.walk([&](mlir::Operation *op) {
+    for (mlir::OpOperand &operand : op->getOpOperands())
+      if (!regions.contains(operand.get().getParentRegion()))
+        uses.push_back(&operand);
+  });
+  return uses;
 }
 
 std::optional<Outlined> Elaborator::outline(const Value &callee, llvm::ArrayRef<Value> given, Span span) {
@@ -89,7 +95,7 @@ std::optional<Outlined> Elaborator::outline(const Value &callee, llvm::ArrayRef<
   auto asArguments = [&](llvm::ArrayRef<Value> values) {
     std::vector<Argument> result;
     for (const Value &value : values)
-      result.push_back({"", value, value.span()});
+      result.push_back({"", value, value.span(), {}});
     return result;
   };
   // A function of the program has its instance already, or gets it here.
@@ -154,11 +160,15 @@ std::optional<Outlined> Elaborator::outline(const Value &callee, llvm::ArrayRef<
   Outlined outlined;
   outlined.symbol = symbol;
   outlined.result = result.getType();
-  for (mlir::Value capture : capturesOf(function)) {
-    mlir::Value argument = entry->addArgument(capture.getType(), capture.getLoc());
-    capture.replaceUsesWithIf(argument, [&](mlir::OpOperand &use) { return function->isAncestor(use.getOwner()); });
-    inputs.push_back(capture.getType());
-    outlined.captures.push_back(capture);
+  llvm::DenseMap<mlir::Value, mlir::Value> captured;
+  for (mlir::OpOperand *use : outsideUses(function)) {
+    mlir::Value &argument = captured[use->get()];
+    if (!argument) {
+      argument = entry->addArgument(use->get().getType(), use->get().getLoc());
+      inputs.push_back(use->get().getType());
+      outlined.captures.push_back(use->get());
+    }
+    use->set(argument);
   }
   llvm::SmallVector<mlir::Type> outputs;
   for (mlir::Value leaf : entry->getTerminator()->getOperands())

@@ -62,10 +62,10 @@ std::string Parser::found() const {
   const Token &t = token();
   switch (t.kind) {
   case Tok::Identifier:
-    return "`" + t.text + "`";
+    return "'" + t.text + "'";
   case Tok::Integer:
   case Tok::Float:
-    return "`" + std::string(t.span.text()) + "`";
+    return "'" + std::string(t.span.text()) + "'";
   default:
     return describe(t.kind);
   }
@@ -119,15 +119,15 @@ void Parser::expectEndOfStatement(const char *what) {
   if (at(Tok::Newline) || at(Tok::RBrace) || at(Tok::Eof))
     return;
   if (at(Tok::Semicolon))
-    fail(here(), "unexpected `;`", "a new line ends a statement");
+    fail(here(), "unexpected ';'", "a new line ends a statement");
   if (at(Tok::Equal))
-    fail(here(), "unexpected `=`", "names are bound with `let`, and values never change");
+    fail(here(), "unexpected '='", "names are bound with 'let', and values never change");
   if ((at(Tok::Plus) || at(Tok::Minus) || at(Tok::Star)) && peek().kind == Tok::Equal)
-    fail(here(), "values never change, so there is no `" + std::string(here().text()) + "=`",
-         "bind a new value with `let`, or fold with `for … carry`");
+    fail(here(), "values never change, so there is no '" + std::string(here().text()) + "='",
+         "bind a new value with 'let', or fold with 'for … carry'");
   if (at(Tok::If))
-    fail(here(), "expected the end of the line after " + std::string(what) + ", found `if`",
-         "a condition is written `if c { a } else { b }`");
+    fail(here(), "expected the end of the line after " + std::string(what) + ", found 'if'",
+         "a condition is written 'if c { a } else { b }'");
   fail(here(), "expected the end of the line after " + std::string(what) + ", found " + found());
 }
 
@@ -173,20 +173,20 @@ void Parser::item(Module &module) {
   case Tok::Const: return constItem(module);
   case Tok::Import: return importItem(module);
   case Tok::Let:
-    fail(begin, "`let` stands inside functions", "write `const name = value` at the top of a file");
+    fail(begin, "'let' stands inside functions", "write 'const name = value' at the top of a file");
   default: break;
   }
-  std::string hint = "a file consists of `import`, `const`, `struct` and `fn`";
+  std::string hint = "a file consists of 'import', 'const', 'struct' and 'fn'";
   if (at(Tok::Identifier)) {
     std::string word = token().text;
     if (word == "def" || word == "func" || word == "function")
-      hint = "functions are written `fn name(x: f32[N]) { … }`";
+      hint = "functions are written 'fn name(x: f32[N]) { … }'";
     else if (word == "class" || word == "type")
-      hint = "write `struct Name[N] { field: f32[N] }`";
+      hint = "write 'struct Name[N] { field: f32[N] }'";
     else if (word == "from" || word == "use")
-      hint = "write `import std.nn` or `import \"file.heddle\"`";
+      hint = "write 'import std.nn' or 'import \"file.heddle\"'";
     else if (std::string slip = nearest(word, {"fn", "struct", "const", "import"}); !slip.empty())
-      hint = "did you mean `" + slip + "`?";
+      hint = "did you mean '" + slip + "'?";
   }
   fail(begin, "expected an item, found " + found(), hint);
 }
@@ -201,10 +201,10 @@ void Parser::importItem(Module &module) {
   } else if (at(Tok::Identifier)) {
     item->target = advance().text;
     while (accept(Tok::Dot))
-      item->target += "." + name("a module name after `.`").text;
+      item->target += "." + name("a module name after '.'").text;
   } else {
-    fail(here(), "expected a module after `import`, found " + found(),
-         "write `import std.nn` or `import \"file.heddle\"`");
+    fail(here(), "expected a module after 'import', found " + found(),
+         "write 'import std.nn' or 'import \"file.heddle\"'");
   }
   item->targetSpan = since(target);
   item->span = since(begin);
@@ -247,7 +247,7 @@ void Parser::structItem(Module &module) {
       field.type = type();
       item->fields.push_back(std::move(field));
       if (!at(Tok::Comma) && !at(Tok::Newline) && !at(Tok::RBrace))
-        fail(here(), "expected `,` or a new line after the field, found " + found());
+        fail(here(), "expected ',' or a new line after the field, found " + found());
     } catch (const Abandon &) {
       skipStatement();
       if (position == before && !at(Tok::RBrace))
@@ -265,7 +265,7 @@ void Parser::structItem(Module &module) {
 Attribute Parser::attribute() {
   Attribute result;
   Span begin = advance().span;
-  result.name = name("an attribute after `@`");
+  result.name = name("an attribute after '@'");
   if (at(Tok::LParen))
     result.arguments = arguments();
   result.span = since(begin);
@@ -285,10 +285,10 @@ void Parser::fnItem(Module &module, std::vector<Attribute> attributes, std::stri
     skipNewlines();
     item->result = type();
   } else if (at(Tok::Colon)) {
-    fail(here(), "expected `->` before the result type, found `:`");
+    fail(here(), "expected '->' before the result type, found ':'");
   }
   if (at(Tok::Equal))
-    fail(here(), "expected `{` before the function's body, found `=`");
+    fail(here(), "expected '{' before the function's body, found '='");
   item->body = block("the function's body");
   item->span = since(begin);
   module.order.push_back({ItemKind::Fn, module.functions.size()});
@@ -305,8 +305,8 @@ std::vector<TypeParameter> Parser::typeParameters() {
     parameter.name = upperName("a type parameter");
     if (accept(Tok::Colon)) {
       if (!atName("float"))
-        fail(here(), "expected `float` after `:`, found " + found(),
-             "the one bound of a type parameter is `<F: float>`, any float element type");
+        fail(here(), "expected 'float' after ':', found " + found(),
+             "the one bound of a type parameter is '<F: float>', any float element type");
       advance();
       parameter.isFloat = true;
     }
@@ -346,8 +346,8 @@ std::vector<Parameter> Parser::parameters(bool typesRequired) {
     if (accept(Tok::Colon))
       parameter.type = type();
     else if (typesRequired)
-      diagnostics.error(parameter.name.span, "the parameter `" + parameter.name.text + "` has no type")
-          .hint("write its type after a colon: `" + parameter.name.text + ": f32[N]`");
+      diagnostics.error(parameter.name.span, "the parameter '" + parameter.name.text + "' has no type")
+          .hint("write its type after a colon: '" + parameter.name.text + ": f32[N]'");
     if (accept(Tok::Equal))
       parameter.defaultValue = expression();
     parameter.span = since(begin);
@@ -374,10 +374,10 @@ Name Parser::lowerName(const char *what) {
   if (std::isupper(static_cast<unsigned char>(result.text[0]))) {
     std::string lower = result.text;
     lower[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(lower[0])));
-    diagnostics.error(result.span, std::string("expected ") + what + " that starts lower case, found `" +
-                                       result.text + "`")
-        .hint("values and functions start lower case, dimensions, structs and type parameters upper case: `" +
-              lower + "`");
+    diagnostics.error(result.span, std::string("expected ") + what + " that starts lower case, found '" +
+                                       result.text + "'")
+        .hint("values and functions start lower case, dimensions, structs and type parameters upper case: '" +
+              lower + "'");
   }
   return result;
 }
@@ -387,10 +387,10 @@ Name Parser::upperName(const char *what) {
   if (!std::isupper(static_cast<unsigned char>(result.text[0]))) {
     std::string upper = result.text;
     upper[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(upper[0])));
-    diagnostics.error(result.span, std::string("expected ") + what + " that starts upper case, found `" +
-                                       result.text + "`")
-        .hint("values and functions start lower case, dimensions, structs and type parameters upper case: `" +
-              upper + "`");
+    diagnostics.error(result.span, std::string("expected ") + what + " that starts upper case, found '" +
+                                       result.text + "'")
+        .hint("values and functions start lower case, dimensions, structs and type parameters upper case: '" +
+              upper + "'");
   }
   return result;
 }
@@ -402,7 +402,7 @@ BlockPtr Parser::block(const char *what) {
   Saved saved(header, false);
   Span begin = here();
   if (!at(Tok::LBrace))
-    fail(begin, std::string("expected `{` before ") + what + ", found " + found());
+    fail(begin, std::string("expected '{' before ") + what + ", found " + found());
   advance();
   auto result = std::make_unique<BlockExpr>(begin);
   unsigned height = 0;
@@ -445,7 +445,7 @@ Stmt Parser::statement() {
     if (accept(Tok::Colon))
       result.annotation = type();
     if (at(Tok::Comma))
-      fail(here(), "expected `=`, found `,`", "take a tuple apart with `let (a, b) = …`");
+      fail(here(), "expected '=', found ','", "take a tuple apart with 'let (a, b) = …'");
     expect(Tok::Equal, "after the name");
     skipNewlines();
     result.value = expression();
@@ -459,7 +459,7 @@ Stmt Parser::statement() {
   } else {
     if (at(Tok::Const) || at(Tok::Struct) || at(Tok::Import))
       fail(begin, std::string(describe(token().kind)) + " stands at the top of a file, not inside a function",
-           at(Tok::Const) ? "write `let`" : "");
+           at(Tok::Const) ? "write 'let'" : "");
     result.value = expression();
   }
   result.span = since(begin);

@@ -12,7 +12,7 @@ void Parser::tooDeep(Span span) {
   fail(span.source ? Span{span.source, span.begin, span.begin + 1} : here(),
        "this is nested too deeply; the limit is " + std::to_string(maximumNesting) + " brackets and " +
            std::to_string(maximumHeight) + " operators",
-       "name a part of it with `let`");
+       "name a part of it with 'let'");
 }
 
 Parser::Nested::Nested(Parser &parser) : parser(parser) {
@@ -97,7 +97,7 @@ ExprPtr Parser::comparison() {
     skipNewlines();
     ExprPtr last = sum();
     diagnostics.error(secondSpan, "comparisons cannot be chained")
-        .hint("write `" + first + " and " + middle + " " + spelling(*second) + " " + print(*last) + "`");
+        .hint("write '" + first + " and " + middle + " " + spelling(*second) + " " + print(*last) + "'");
     while (comparisonOperator(token().kind)) {
       advance();
       skipNewlines();
@@ -127,8 +127,8 @@ ExprPtr Parser::term() {
                                      : BinaryOp::MatMul;
     Span opSpan = advance().span;
     if (op == BinaryOp::Div && at(Tok::Slash))
-      fail(cover(opSpan, here()), "there is no operator `//`",
-           "write `/`: on integers it rounds toward zero, on dimensions it must be exact");
+      fail(cover(opSpan, here()), "there is no operator '//'",
+           "write '/': on integers it rounds toward zero, on dimensions it must be exact");
     skipNewlines();
     lhs = binary(op, opSpan, std::move(lhs), factor());
   }
@@ -137,7 +137,7 @@ ExprPtr Parser::term() {
 
 ExprPtr Parser::factor() {
   if (at(Tok::Plus))
-    fail(here(), "there is no unary `+`", "leave it out");
+    fail(here(), "there is no unary '+'", "leave it out");
   if (!at(Tok::Minus))
     return power();
   Nested nested(*this);
@@ -197,8 +197,8 @@ ExprPtr Parser::postfix(ExprPtr base, bool isType) {
       auto node = std::make_unique<FieldExpr>(begin);
       advance();
       if (at(Tok::Integer) || at(Tok::Float))
-        fail(here(), "expected a field name after `.`, found " + found(), "an element of a tuple is `t[0]`");
-      node->name = name("a field name after `.`");
+        fail(here(), "expected a field name after '.', found " + found(), "an element of a tuple is 't[0]'");
+      node->name = name("a field name after '.'");
       node->base = std::move(base);
       node->span = since(begin);
       base = finish(std::move(node), height);
@@ -275,7 +275,7 @@ std::vector<IndexItem> Parser::indexItems() {
       break;
   }
   if (at(Tok::Semicolon))
-    fail(here(), "expected `]`, found `;`", "a stack type is `[T; L]`, with nothing before its bracket");
+    fail(here(), "expected ']', found ';'", "a stack type is '[T; L]', with nothing before its bracket");
   expect(Tok::RBracket, "after the index");
   return result;
 }
@@ -314,9 +314,9 @@ ExprPtr Parser::primary() {
   }
   case Tok::Identifier: {
     if (atName("return"))
-      fail(begin, "there is no `return`", "the value of a block is its last expression");
+      fail(begin, "there is no 'return'", "the value of a block is its last expression");
     if (atName("lambda"))
-      fail(begin, "there is no `lambda`", "write `fn (x) { … }`");
+      fail(begin, "there is no 'lambda'", "write 'fn (x) { … }'");
     auto node = std::make_unique<NameExpr>(begin);
     node->name = advance().text;
     return node;
@@ -348,7 +348,7 @@ ExprPtr Parser::parenthesised() {
     height = std::max(height, tuple->items.back()->height);
     if (!accept(Tok::Comma)) {
       if (atName("for") || at(Tok::For))
-        fail(here(), "expected `)`, found `for`", "there are no comprehensions; write `for x in xs collect { … }`");
+        fail(here(), "expected ')', found 'for'", "there are no comprehensions; write 'for x in xs collect { … }'");
       break;
     }
     comma = true;
@@ -392,7 +392,7 @@ ExprPtr Parser::lambda() {
   auto node = std::make_unique<LambdaExpr>(begin);
   if (at(Tok::Identifier))
     fail(here(), "a function with a name cannot stand inside another",
-         "move it to the top of the file, or write `fn (x) { … }` without a name");
+         "move it to the top of the file, or write 'fn (x) { … }' without a name");
   {
     Saved saved(header, false);
     node->parameters = parameters(/*typesRequired=*/false);
@@ -411,12 +411,12 @@ ExprPtr Parser::ifExpression() {
     Saved saved(header, true);
     node->condition = expression();
   }
-  node->then = block("the block of `if`");
+  node->then = block("the block of 'if'");
   if (acceptOnNextLine(Tok::Else))
-    node->otherwise = at(Tok::If) ? ifExpression() : block("the block of `else`");
+    node->otherwise = at(Tok::If) ? ifExpression() : block("the block of 'else'");
   else
-    diagnostics.error(begin, "this `if` has no `else`")
-        .hint("`if` is an expression, so both cases need a value: add `else { … }`");
+    diagnostics.error(begin, "this 'if' has no 'else'")
+        .hint("'if' is an expression, so both cases need a value: add 'else { … }'");
   node->span = since(begin);
   unsigned height = std::max({heightOf(node->condition), node->then->height, heightOf(node->otherwise)});
   return finish(std::move(node), height);
@@ -430,7 +430,7 @@ ExprPtr Parser::forExpression() {
     Saved saved(header, true);
     node->pattern = pattern();
     if (at(Tok::Comma))
-      fail(here(), "expected `in`, found `,`", "put several names in parentheses: `for (x, y) in (xs, ys)`");
+      fail(here(), "expected 'in', found ','", "put several names in parentheses: 'for (x, y) in (xs, ys)'");
     expect(Tok::In, "after the loop's pattern");
     skipNewlines();
     node->iterable = expression();
@@ -442,7 +442,7 @@ ExprPtr Parser::forExpression() {
         node->init = expression();
       }
       if (at(Tok::Comma))
-        fail(here(), "expected `{`, found `,`", "carry several values as a tuple: `carry (a, b) = (x, y)`");
+        fail(here(), "expected '{', found ','", "carry several values as a tuple: 'carry (a, b) = (x, y)'");
     }
     if (acceptOnNextLine(Tok::Collect)) {
       node->collect = true;
@@ -453,7 +453,7 @@ ExprPtr Parser::forExpression() {
   node->span = since(begin);
   if (!node->hasCarry && !node->collect)
     diagnostics.error(begin, "this loop has no value")
-        .hint("add `carry s = …` for a fold, or `collect` to stack the results");
+        .hint("add 'carry s = …' for a fold, or 'collect' to stack the results");
   unsigned height = std::max({heightOf(node->iterable), heightOf(node->init), node->body->height});
   return finish(std::move(node), height);
 }
@@ -471,7 +471,7 @@ ExprPtr Parser::structLiteral(ExprPtr type) {
     FieldInit field;
     field.name = name("a field name");
     if (at(Tok::Equal))
-      fail(here(), "expected `:` after the field name, found `=`", "fields are written `name: value`");
+      fail(here(), "expected ':' after the field name, found '='", "fields are written 'name: value'");
     if (accept(Tok::Colon)) {
       skipNewlines();
       field.value = expression();
@@ -479,7 +479,7 @@ ExprPtr Parser::structLiteral(ExprPtr type) {
     }
     node->fields.push_back(std::move(field));
     if (!at(Tok::Comma) && !at(Tok::Newline) && !at(Tok::RBrace))
-      fail(here(), "expected `,` or a new line after the field, found " + found());
+      fail(here(), "expected ',' or a new line after the field, found " + found());
     while (at(Tok::Comma) || at(Tok::Newline))
       advance();
   }
@@ -512,7 +512,7 @@ ExprPtr Parser::type() {
     auto stack = std::make_unique<StackTypeExpr>(begin);
     stack->element = type();
     if (!at(Tok::Semicolon))
-      fail(here(), "expected `;` and the length of the stack, found " + found(), "a stack type is `[T; L]`");
+      fail(here(), "expected ';' and the length of the stack, found " + found(), "a stack type is '[T; L]'");
     advance();
     stack->count = expression();
     expect(Tok::RBracket, "after the length of the stack");

@@ -115,7 +115,7 @@ void Loader::imports(ModuleInfo &module) {
         std::string list;
         for (const std::string &name : names)
           list += (list.empty() ? "" : ", ") + name;
-        missing.hint(!near.empty() ? "did you mean `" + near + "`?"
+        missing.hint(!near.empty() ? "did you mean '" + near + "'?"
                                    : "the library has " + list + "; a file is imported by its path in quotes");
       } else {
         missing.hint("the path is relative to the folder of the importing file");
@@ -135,7 +135,7 @@ void Loader::imports(ModuleInfo &module) {
 void Loader::add(ModuleInfo &module, const ast::Name &name, Decl decl) {
   auto [entry, fresh] = module.names.emplace(name.text, decl);
   if (!fresh)
-    diagnostics.error(name.span, "`" + name.text + "` is declared twice")
+    diagnostics.error(name.span, "'" + name.text + "' is declared twice")
         .note(nameSpan(entry->second), "it was declared here");
 }
 
@@ -178,7 +178,7 @@ void Loader::declare(ModuleInfo &module) {
     std::map<std::string, Span> seen;
     for (const ast::FieldDecl &field : item->fields)
       if (auto [entry, fresh] = seen.emplace(field.name.text, field.name.span); !fresh)
-        diagnostics.error(field.name.span, "the field `" + field.name.text + "` is declared twice")
+        diagnostics.error(field.name.span, "the field '" + field.name.text + "' is declared twice")
             .note(entry->second, "it was declared here");
   }
   for (const auto &item : module.tree->functions) {
@@ -195,12 +195,12 @@ void Loader::declare(ModuleInfo &module) {
       if (seen.insert(dim.name.text).second)
         fn->dims.push_back(dim.name);
       else
-        diagnostics.error(dim.name.span, "the dimension `" + dim.name.text + "` is declared twice");
+        diagnostics.error(dim.name.span, "the dimension '" + dim.name.text + "' is declared twice");
     std::map<std::string, Span> parameters;
     for (const ast::Parameter &parameter : fn->item->parameters) {
       if (auto [entry, isNew] = parameters.emplace(parameter.name.text, parameter.name.span);
           !isNew && parameter.name.text != "_")
-        diagnostics.error(parameter.name.span, "the parameter `" + parameter.name.text + "` is declared twice")
+        diagnostics.error(parameter.name.span, "the parameter '" + parameter.name.text + "' is declared twice")
             .note(entry->second, "it was declared here");
       dimensionNames(parameter.type.get(), false, [&](const ast::NameExpr &name) {
         bool isVariable = std::isupper(static_cast<unsigned char>(name.name[0])) && module.lookup(name.name).empty();
@@ -219,31 +219,31 @@ void Loader::attributes(ModuleInfo &module) {
     for (const ast::Attribute &attribute : fn->item->attributes) {
       if (attribute.name.text == "checkpoint") {
         if (!attribute.arguments.empty())
-          diagnostics.error(attribute.span, "`@checkpoint` takes no arguments");
+          diagnostics.error(attribute.span, "'@checkpoint' takes no arguments");
         fn->checkpoint = true;
         continue;
       }
       if (attribute.name.text != "vjp") {
         std::string near = nearest(attribute.name.text, {"checkpoint", "vjp"});
-        diagnostics.error(attribute.name.span, "unknown attribute `@" + attribute.name.text + "`")
-            .hint(near.empty() ? "the attributes are `@checkpoint` and `@vjp(of = f)`" : "did you mean `@" + near + "`?");
+        diagnostics.error(attribute.name.span, "unknown attribute '@" + attribute.name.text + "'")
+            .hint(near.empty() ? "the attributes are '@checkpoint' and '@vjp(of = f)'" : "did you mean '@" + near + "'?");
         continue;
       }
       const ast::NameExpr *target = nullptr;
       if (attribute.arguments.size() == 1 && attribute.arguments[0].name.text == "of")
         target = attribute.arguments[0].value->as<ast::NameExpr>();
       if (!target) {
-        diagnostics.error(attribute.span, "`@vjp` names the function it belongs to").hint("write `@vjp(of = f)`");
+        diagnostics.error(attribute.span, "'@vjp' names the function it belongs to").hint("write '@vjp(of = f)'");
         continue;
       }
       auto found = std::find_if(module.functions.begin(), module.functions.end(),
                                 [&](const auto &other) { return other->name() == target->name; });
       if (found == module.functions.end() || *found == fn) {
-        diagnostics.error(target->span, "`@vjp` names `" + target->name + "`, which is no other function of this file");
+        diagnostics.error(target->span, "'@vjp' names '" + target->name + "', which is no other function of this file");
         continue;
       }
       if ((*found)->rule)
-        diagnostics.error(attribute.span, "`" + target->name + "` has two rules")
+        diagnostics.error(attribute.span, "'" + target->name + "' has two rules")
             .note((*found)->rule->item->name.span, "the other one is here");
       (*found)->rule = fn.get();
     }

@@ -73,7 +73,7 @@ TEST_CASE("long lines are shown around the caret") {
   CHECK(text.find("yyy...") != std::string::npos);
 }
 
-TEST_CASE("contexts are added as notes, innermost first") {
+TEST_CASE("contexts are kept innermost first") {
   Source source("m", "abc");
   Diagnostics diagnostics;
   diagnostics.pushContext({&source, 0, 1}, "outer");
@@ -82,9 +82,9 @@ TEST_CASE("contexts are added as notes, innermost first") {
   diagnostics.popContext();
   diagnostics.popContext();
   Diagnostic found = diagnostics.sorted().front();
-  REQUIRE(found.notes.size() == 2);
-  CHECK(found.notes[0].message == "inner");
-  CHECK(found.notes[1].message == "outer");
+  REQUIRE(found.contexts.size() == 2);
+  CHECK(found.contexts[0].message == "inner");
+  CHECK(found.contexts[1].message == "outer");
 }
 
 TEST_CASE("silenced errors are counted and dropped") {

@@ -58,8 +58,8 @@ TEST_CASE("numbers") {
         "  9223372036854775808\n"
         "  ^~~~~~~~~~~~~~~~~~~\n");
   CHECK(errorsOf("1e999").starts_with("t:1:1: error: the number 1e999 is out of the range of f64\n"));
-  CHECK(errorsOf("3x").starts_with("t:1:1: error: `3x` is not a number\n"));
-  CHECK(errorsOf("0x").starts_with("t:1:1: error: `0x` has no digits\n"));
+  CHECK(errorsOf("3x").starts_with("t:1:1: error: '3x' is not a number\n"));
+  CHECK(errorsOf("0x").starts_with("t:1:1: error: '0x' has no digits\n"));
 }
 
 TEST_CASE("strings and their escapes") {
@@ -69,7 +69,7 @@ TEST_CASE("strings and their escapes") {
   CHECK(errorsOf("\"abc\nd") == "t:1:1: error: the string is not closed on its line\n"
                                 "  \"abc\n"
                                 "  ^~~~\n"
-                                "hint: add `\"` at its end\n");
+                                "hint: add '\"' at its end\n");
   CHECK(errorsOf("\"a\\qb\"").starts_with("t:1:3: error: unknown escape in a string\n"));
 }
 
@@ -85,26 +85,26 @@ TEST_CASE("documentation belongs to the next token unless a blank line is betwee
 
 TEST_CASE("brackets always balance and the fault is named once") {
   CHECK(errorsOf("fn f(x {\n}\nfn g() { 1 }\n") ==
-        "t:1:5: error: `(` is never closed\n"
+        "t:1:5: error: '(' is never closed\n"
         "  fn f(x {\n"
         "      ^\n"
-        "t:3:1: note: the next item starts here; expected `)` before it\n"
+        "t:3:1: note: the next item starts here; expected ')' before it\n"
         "  fn g() { 1 }\n"
         "  ^~\n");
-  CHECK(errorsOf("(a]") == "t:1:1: error: `(` is never closed\n  (a]\n  ^\n"
-                           "t:1:3: error: `]` closes nothing\n  (a]\n    ^\n"
+  CHECK(errorsOf("(a]") == "t:1:1: error: '(' is never closed\n  (a]\n  ^\n"
+                           "t:1:3: error: ']' closes nothing\n  (a]\n    ^\n"
                            "hint: remove it, or open the bracket before\n");
-  CHECK(errorsOf("[(a]") == "t:1:4: error: expected `)`, found `]`\n  [(a]\n     ^\n"
-                            "t:1:2: note: `(` was opened here\n  [(a]\n   ^\n");
+  CHECK(errorsOf("[(a]") == "t:1:4: error: expected ')', found ']'\n  [(a]\n     ^\n"
+                            "t:1:2: note: '(' was opened here\n  [(a]\n   ^\n");
   std::string ignored;
   CHECK(kinds("[(a]", &ignored) == "[ ( a  ] ;");
 }
 
 TEST_CASE("characters from elsewhere have a hint") {
-  CHECK(errorsOf("a && b").find("hint: write `and`") != std::string::npos);
-  CHECK(errorsOf("a \xE2\x88\x92 b").find("hint: this is a typographic dash; write `-`") != std::string::npos);
+  CHECK(errorsOf("a && b").find("hint: write 'and'") != std::string::npos);
+  CHECK(errorsOf("a \xE2\x88\x92 b").find("hint: this is a typographic dash; write '-'") != std::string::npos);
   CHECK(errorsOf("'a'").find("hint: strings stand between double quotes") != std::string::npos);
-  CHECK(errorsOf("größe").find("error: unexpected character `öß`") != std::string::npos);
+  CHECK(errorsOf("größe").find("error: unexpected character 'öß'") != std::string::npos);
   CHECK(errorsOf("a \x01 b").find("error: unexpected control character 0x01") != std::string::npos);
   CHECK(errorsOf("ab \xFF cd") == "t:1:4: error: the file is not valid UTF-8 from here on\n"
                                   "  ab ? cd\n"

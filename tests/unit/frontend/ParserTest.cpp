@@ -102,35 +102,35 @@ TEST_CASE("several syntax errors are reported, each once") {
                               "strct S { a: f32 }\n"
                               "fn g() { return 1 }\n"
                               "fn h() { 1; 2 }\n");
-  CHECK(has(text, "t:2:7: error: expected a name, found `=`\n"));
-  CHECK(has(text, "t:4:3: error: expected an expression, found `let`\n"));
-  CHECK(has(text, "t:4:11: error: `)` closes nothing\n"));
-  CHECK(has(text, "t:5:5: error: unexpected `=`\n"));
-  CHECK(has(text, "hint: names are bound with `let`, and values never change\n"));
-  CHECK(has(text, "t:8:1: error: expected an item, found `strct`\n"));
-  CHECK(has(text, "hint: did you mean `struct`?\n"));
-  CHECK(has(text, "t:9:10: error: there is no `return`\n"));
-  CHECK(has(text, "t:10:11: error: unexpected `;`\n"));
+  CHECK(has(text, "t:2:7: error: expected a name, found '='\n"));
+  CHECK(has(text, "t:4:3: error: expected an expression, found 'let'\n"));
+  CHECK(has(text, "t:4:11: error: ')' closes nothing\n"));
+  CHECK(has(text, "t:5:5: error: unexpected '='\n"));
+  CHECK(has(text, "hint: names are bound with 'let', and values never change\n"));
+  CHECK(has(text, "t:8:1: error: expected an item, found 'strct'\n"));
+  CHECK(has(text, "hint: did you mean 'struct'?\n"));
+  CHECK(has(text, "t:9:10: error: there is no 'return'\n"));
+  CHECK(has(text, "t:10:11: error: unexpected ';'\n"));
 }
 
 TEST_CASE("each slip has its message") {
   CHECK(has(errorsOf("const x = a < b < c"),
             "t:1:17: error: comparisons cannot be chained\n  const x = a < b < c\n                  ^\n"
-            "hint: write `a < b and b < c`\n"));
-  CHECK(has(errorsOf("const x = a // b"), "error: there is no operator `//`"));
-  CHECK(has(errorsOf("const x = +a"), "error: there is no unary `+`"));
-  CHECK(has(errorsOf("fn f() { if a { b } }"), "error: this `if` has no `else`"));
+            "hint: write 'a < b and b < c'\n"));
+  CHECK(has(errorsOf("const x = a // b"), "error: there is no operator '//'"));
+  CHECK(has(errorsOf("const x = +a"), "error: there is no unary '+'"));
+  CHECK(has(errorsOf("fn f() { if a { b } }"), "error: this 'if' has no 'else'"));
   CHECK(has(errorsOf("fn f() { for x in y { x } }"), "error: this loop has no value"));
-  CHECK(has(errorsOf("fn F() { 1 }"), "error: expected the name of the function that starts lower case, found `F`"));
-  CHECK(has(errorsOf("struct s { a: f32 }"), "error: expected the name of the struct that starts upper case, found `s`"));
-  CHECK(has(errorsOf("fn f(x) { x }"), "error: the parameter `x` has no type"));
+  CHECK(has(errorsOf("fn F() { 1 }"), "error: expected the name of the function that starts lower case, found 'F'"));
+  CHECK(has(errorsOf("struct s { a: f32 }"), "error: expected the name of the struct that starts upper case, found 's'"));
+  CHECK(has(errorsOf("fn f(x) { x }"), "error: the parameter 'x' has no type"));
   CHECK(has(errorsOf("fn f(let: f32) { 1 }"), "hint: let is a keyword; choose another name"));
-  CHECK(has(errorsOf("fn f() { x = 1 if y else 2 }"), "error: unexpected `=`"));
-  CHECK(has(errorsOf("fn f() { x[0].0 }"), "hint: an element of a tuple is `t[0]`"));
-  CHECK(has(errorsOf("fn f() { x.0 }"), "error: expected a field name after `.`, found `0`"));
-  CHECK(has(errorsOf("struct A { a = f32 }"), "error: expected `:` after the field name, found `=`"));
-  CHECK(has(errorsOf("def f(x): x"), "hint: functions are written `fn name(x: f32[N]) { … }`"));
-  CHECK(has(errorsOf("fn f() {\n x += 1\n}"), "error: expected an expression, found `=`"));
+  CHECK(has(errorsOf("fn f() { x = 1 if y else 2 }"), "error: unexpected '='"));
+  CHECK(has(errorsOf("fn f() { x[0].0 }"), "hint: an element of a tuple is 't[0]'"));
+  CHECK(has(errorsOf("fn f() { x.0 }"), "error: expected a field name after '.', found '0'"));
+  CHECK(has(errorsOf("struct A { a = f32 }"), "error: expected ':' after the field name, found '='"));
+  CHECK(has(errorsOf("def f(x): x"), "hint: functions are written 'fn name(x: f32[N]) { … }'"));
+  CHECK(has(errorsOf("fn f() {\n x += 1\n}"), "error: expected an expression, found '='"));
 }
 
 TEST_CASE("nesting and operator chains have a limit instead of a crash") {
