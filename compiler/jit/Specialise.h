@@ -1,16 +1,14 @@
 //===- Specialise.h - One function for one set of shapes --------*- C++ -*-===//
 #pragma once
 
+#include "compiler/frontend/Frontend.h"
+
 #include <heddle/heddle.hpp>
 
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-namespace heddle::frontend {
-class Program;
-}
 
 namespace heddle::jit {
 
@@ -30,7 +28,7 @@ public:
 
   /// Elaborates, differentiates, lowers and compiles. Throws Error with the diagnostics.
   static std::unique_ptr<Specialisation> create(const frontend::Program &program, const std::string &entry,
-                                                const std::vector<LeafType> &inputs, const FunctionOptions &options);
+                                                const frontend::EntryArguments &arguments, const FunctionOptions &options);
 
   /// Runs on tensors of the types of `inputs`, which are not changed. Throws Error for what fails at run time. Not to
   /// be called from two threads at once: the working memory is shared.
@@ -40,5 +38,9 @@ public:
   double compileSeconds = 0;
   int64_t arenaBytes = 0;
 };
+
+/// The element type that tensors have for one of the language's, and back.
+DType dtypeOf(frontend::ElementType element);
+frontend::ElementType elementOf(DType dtype);
 
 } // namespace heddle::jit

@@ -12,21 +12,8 @@ namespace heddle::tool {
 
 using frontend::Dim;
 using frontend::DimMap;
-using frontend::Type;
-
-DType dtypeOf(frontend::ElementType element) {
-  switch (element) {
-  case frontend::ElementType::F64: return DType::f64;
-  case frontend::ElementType::F32: return DType::f32;
-  case frontend::ElementType::BF16: return DType::bf16;
-  case frontend::ElementType::F16: return DType::f16;
-  case frontend::ElementType::I64: return DType::i64;
-  case frontend::ElementType::I32: return DType::i32;
-  case frontend::ElementType::I8: return DType::i8;
-  case frontend::ElementType::Bool: return DType::boolean;
-  }
-  return DType::f32;
-}
+using frontend::SignatureLeaf;
+using frontend::SignatureParameter;
 
 std::unique_ptr<frontend::Program> loadChecked(const std::string &file) {
   frontend::Diagnostics diagnostics;
@@ -64,7 +51,7 @@ std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts) 
 
 Entry::Entry(const std::string &file, const std::string &name) : loaded(loadChecked(file)), name(name) {
   frontend::Diagnostics diagnostics;
-  std::optional<frontend::EntrySignature> found = frontend::entrySignature(*loaded, name, diagnostics);
+  std::optional<frontend::EntrySignature> found = frontend::signature(*loaded, name, diagnostics);
   if (!found)
     throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
   signature = std::move(*found);
@@ -109,10 +96,10 @@ public:
     }
   }
 
-  /// The extents of a type whose variables are all bound.
-  Shape shapeOf(const Type &type, const std::string &what) const {
+  /// The extents of a leaf whose variables are all bound.
+  Shape shapeOf(const SignatureLeaf &leaf) const {
     Shape shape;
-    for (const Dim &dim : type.dims()) {
+    for (const Dim &dim : leaf.dims) {
       std::optional<Dim> value = dim.substitute(values);
       if (value && value->isConstant()) {
         shape.push_back(value->value());
@@ -120,9 +107,9 @@ public:
       }
       for (const std::string &variable : dim.variables())
         if (!values.count(variable))
-          throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + variable + " of " + what + ", a " + type.str() + ", is not known",
+          throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + variable + " of '" + leaf.name + "' is not known",
                       "give it with --dim " + variable + "=NUMBER");
-      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.str() + " of " + what + " is not a whole number");
+      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.str() + " of '" + leaf.name + "' is not a whole number");
     }
     return shape;
   }
@@ -175,69 +162,101 @@ private:
 
 } // namespace
 
-void Entry::bind(const std::vector<NamedValue> &values, std::map<std::string, int64_t> &dims,
-                 std::vector<jit::LeafType> &types, std::vector<Tensor> &tensors) const {
+/// The element type of a leaf: as declared, or for a type parameter that of its value; f32 where a value is made up.
+static frontend::ElementType elementOf(const SignatureLeaf &leaf, const NamedValue *value, const std::string &path) {
+  if (leaf.elementVariable.empty())
+    return leaf.element;
+  if (value)
+    if (auto *tensor = std::get_if<Tensor>(&value->value))
+      return jit::elementOf(tensor->dtype());
+    else if (auto *tensors = std::get_if<Struct>(&value->value))
+      return jit::elementOf((*tensors)[path].dtype());
+  return frontend::ElementType::F32;
+}
+
+/// The path of a leaf below its parameter: `layers.wq` of `p.layers.wq`.
+static std::string below(const SignatureParameter &parameter, const SignatureLeaf &leaf) {
+  return leaf.name.size() > parameter.name.size() ? leaf.name.substr(parameter.name.size() + 1) : "";
+}
+
+frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, const std::map<std::string, int64_t> &dims,
+                                     std::vector<Tensor> &tensors) const {
   std::map<std::string, const NamedValue *> byName;
   for (const NamedValue &value : values)
     if (!byName.try_emplace(value.name, &value).second)
       throw Error(HEDDLE_INVALID_ARGUMENT, "'" + value.name + "' is given twice");
   std::vector<std::string> names;
-  for (const auto &parameter : signature.parameters)
+  std::string list;
+  for (const SignatureParameter &parameter : signature.parameters) {
     names.push_back(parameter.name);
+    list += (list.empty() ? "'" : ", '") + parameter.name + "'";
+  }
   for (const NamedValue &value : values)
     if (std::find(names.begin(), names.end(), value.name) == names.end()) {
       std::string near = frontend::nearest(value.name, names);
       throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' has no parameter '" + value.name + "'",
-                  near.empty() ? "its parameters are " + signature.str() : "did you mean '" + near + "'?");
+                  !near.empty() ? "did you mean '" + near + "'?" : list.empty() ? "it has none" : "its parameters are " + list);
     }
 
   DimBinder binder(dims);
-  for (const auto &parameter : signature.parameters) {
+  for (const SignatureParameter &parameter : signature.parameters) {
     auto given = byName.find(parameter.name);
-    if (given == byName.end())
-      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.type.str(),
+    if (given == byName.end()) {
+      if (parameter.hasDefault)
+        continue;
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.type,
                   "write " + parameter.name + "=VALUE");
+    }
     const NamedValue &value = *given->second;
-    for (const Type::Leaf &leaf : parameter.type.leaves()) {
+    for (const SignatureLeaf &leaf : parameter.leaves) {
+      std::string path = below(parameter, leaf);
       bool generated = std::holds_alternative<Generator>(value.value);
-      if (!generated && std::holds_alternative<Struct>(value.value) == leaf.name.empty())
-        throw Error(HEDDLE_INVALID_ARGUMENT,
-                    quoted(value, "") + " is not a value for " + parameter.type.str(),
-                    leaf.name.empty() ? "give a .npy file or a literal for a tensor" : "give a .safetensors file for a struct");
-      std::optional<Shape> shape = shapeOf(value, leaf.name);
+      if (!generated && std::holds_alternative<Struct>(value.value) == path.empty())
+        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, "") + " is not a value for " + parameter.type,
+                    path.empty() ? "give a .npy file or a literal for a tensor" : "give a .safetensors file for a struct");
+      std::optional<Shape> shape = shapeOf(value, path);
       if (!shape)
         continue;
-      if (shape->size() != leaf.type.rank())
-        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, leaf.name) + " has rank " + std::to_string(shape->size()) + ", but '" +
-                                                 parameter.name + "' is " + leaf.type.str());
+      if (shape->size() != leaf.dims.size())
+        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, path) + " has rank " + std::to_string(shape->size()) + ", but '" +
+                                                 leaf.name + "' has rank " + std::to_string(leaf.dims.size()));
       for (size_t axis = 0; axis < shape->size(); ++axis)
-        binder.expect(leaf.type.dims()[axis], (*shape)[axis], "axis " + std::to_string(axis) + " of " + quoted(value, leaf.name));
+        binder.expect(leaf.dims[axis], (*shape)[axis], "axis " + std::to_string(axis) + " of " + quoted(value, path));
     }
   }
   binder.solve();
-  for (const auto &parameter : signature.parameters) {
-    const NamedValue &value = *byName.at(parameter.name);
-    uint64_t stream = 0;
-    for (const Type::Leaf &leaf : parameter.type.leaves()) {
-      std::string path = leaf.name.empty() ? parameter.name : parameter.name + "." + leaf.name;
-      jit::LeafType type{path, dtypeOf(leaf.type.element()), binder.shapeOf(leaf.type, "'" + path + "'")};
-      tensors.push_back(materialise(value, leaf.name, type.dtype, type.shape, stream++));
+  frontend::EntryArguments arguments;
+  for (const SignatureParameter &parameter : signature.parameters) {
+    auto given = byName.find(parameter.name);
+    if (given == byName.end()) {
+      arguments.parameters.emplace_back();
+      continue;
+    }
+    std::vector<frontend::LeafType> types;
+    for (const SignatureLeaf &leaf : parameter.leaves) {
+      std::string path = below(parameter, leaf);
+      frontend::LeafType type{elementOf(leaf, given->second, path), binder.shapeOf(leaf)};
+      tensors.push_back(materialise(*given->second, path, jit::dtypeOf(type.element), type.shape, types.size()));
       types.push_back(std::move(type));
     }
+    arguments.parameters.emplace_back(std::move(types));
   }
   for (const auto &[dim, where] : binder.bound)
-    dims.emplace(dim, where.value);
+    arguments.dims.emplace(dim, where.value);
+  return arguments;
 }
 
-std::vector<jit::LeafType> Entry::types(const std::map<std::string, int64_t> &dims) const {
+frontend::EntryArguments Entry::types(const std::map<std::string, int64_t> &dims) const {
   DimBinder binder(dims);
-  std::vector<jit::LeafType> types;
-  for (const auto &parameter : signature.parameters)
-    for (const Type::Leaf &leaf : parameter.type.leaves()) {
-      std::string path = leaf.name.empty() ? parameter.name : parameter.name + "." + leaf.name;
-      types.push_back({path, dtypeOf(leaf.type.element()), binder.shapeOf(leaf.type, "'" + path + "'")});
-    }
-  return types;
+  frontend::EntryArguments arguments;
+  for (const SignatureParameter &parameter : signature.parameters) {
+    std::vector<frontend::LeafType> types;
+    for (const SignatureLeaf &leaf : parameter.leaves)
+      types.push_back({elementOf(leaf, nullptr, ""), binder.shapeOf(leaf)});
+    arguments.parameters.emplace_back(std::move(types));
+  }
+  arguments.dims = dims;
+  return arguments;
 }
 
 } // namespace heddle::tool

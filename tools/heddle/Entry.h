@@ -20,22 +20,20 @@ public:
 
   const frontend::Program &program() const { return *loaded; }
 
-  /// Makes a tensor for every leaf of every parameter: shapes come from the values, then from `dims`. Throws Error for
-  /// missing and surplus values, types and shapes that do not fit, and dimensions that nothing binds.
-  void bind(const std::vector<NamedValue> &values, std::map<std::string, int64_t> &dims,
-            std::vector<jit::LeafType> &types, std::vector<Tensor> &tensors) const;
+  /// Makes a tensor for every leaf of every parameter that has no default: shapes come from the values, then from
+  /// `dims`. Throws Error for missing and surplus values, types and shapes that do not fit, and dimensions that nothing
+  /// binds.
+  frontend::EntryArguments bind(const std::vector<NamedValue> &values, const std::map<std::string, int64_t> &dims,
+                                std::vector<Tensor> &tensors) const;
 
   /// The types alone, with every dimension taken from `dims`.
-  std::vector<jit::LeafType> types(const std::map<std::string, int64_t> &dims) const;
+  frontend::EntryArguments types(const std::map<std::string, int64_t> &dims) const;
 
 private:
   std::unique_ptr<frontend::Program> loaded;
   std::string name;
   frontend::EntrySignature signature;
 };
-
-/// The element type that tensors have for one of the language's.
-DType dtypeOf(frontend::ElementType element);
 
 /// Loads and checks a program. Throws Error with all diagnostics.
 std::unique_ptr<frontend::Program> loadChecked(const std::string &file);

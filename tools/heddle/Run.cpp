@@ -100,16 +100,14 @@ int run(const RunOptions &options) {
 
   Entry entry(options.file, options.entry);
   std::vector<Tensor> arguments;
-  std::vector<jit::LeafType> types;
-  entry.bind(values, dims, types, arguments);
+  frontend::EntryArguments types = entry.bind(values, dims, arguments);
 
   FunctionOptions specialise;
-  specialise.dims = dims;
   specialise.backend = options.device == "interp" ? Backend::Interpreter : Backend::Cpu;
   specialise.doublePrecision = options.precision == "f64";
   specialise.decompose = options.decompose;
   std::unique_ptr<jit::Specialisation> function =
-      jit::Specialisation::create(entry.program(), options.entry, types, specialise);
+      jit::Specialisation::create(entry.program(), options.entry, std::move(types), specialise);
 
   std::vector<Tensor> results;
   std::vector<double> milliseconds;

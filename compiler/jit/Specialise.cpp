@@ -1,0 +1,228 @@
+//===- Specialise.cpp - One function for one set of shapes ----------------===//
+
+#include "compiler/jit/Specialise.h"
+
+#include "compiler/interpreter/Interpreter.h"
+#include "compiler/jit/Engine.h"
+#include "compiler/pipelines/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <chrono>
+
+using namespace mlir;
+
+namespace heddle::jit {
+
+namespace {
+
+/// The position and text of a diagnostic of a pass, as the front end prints its own.
+std::string describe(Diagnostic &diagnostic) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (auto position = interp::filePosition(diagnostic.getLocation()))
+    stream << position->getFilename().getValue() << ":" << position->getLine() << ":" << position->getColumn() << ": ";
+  stream << (diagnostic.getSeverity() == DiagnosticSeverity::Note ? "note: " : "error: ") << diagnostic;
+  for (Diagnostic &note : diagnostic.getNotes())
+    stream << "\n" << describe(note);
+  return text;
+}
+
+/// Runs the pipeline up to a stage; throws Error with what the passes reported.
+void runPipeline(ModuleOp module, pipelines::Stage last, const pipelines::PipelineOptions &options) {
+  std::string messages;
+  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      messages += (messages.empty() ? "" : "\n") + describe(diagnostic);
+    return success();
+  });
+  PassManager manager(module.getContext(), ModuleOp::getOperationName());
+  pipelines::buildPipeline(manager, last, options);
+  if (failed(manager.run(module)))
+    throw Error(HEDDLE_PROGRAM_ERROR, messages.empty() ? "error: compilation failed without a message" : messages);
+}
+
+DType dtypeOfType(Type type) {
+  if (type.isF64())
+    return DType::f64;
+  if (type.isF32())
+    return DType::f32;
+  if (type.isBF16())
+    return DType::bf16;
+  if (type.isF16())
+    return DType::f16;
+  switch (type.getIntOrFloatBitWidth()) {
+  case 64: return DType::i64;
+  case 32: return DType::i32;
+  case 8: return DType::i8;
+  default: return DType::boolean;
+  }
+}
+
+LeafType leafType(Type type, Attribute name) {
+  auto tensor = cast<RankedTensorType>(type);
+  auto text = dyn_cast_or_null<StringAttr>(name);
+  return {text ? text.str() : "", dtypeOfType(tensor.getElementType()), Shape(tensor.getShape().begin(), tensor.getShape().end())};
+}
+
+/// What both backends share: the context and the module, from which the types of the leaves are read.
+class Base : public Specialisation {
+protected:
+  Base(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry)
+      : context(std::move(context)), module(std::move(owned)) {
+    auto function = module->lookupSymbol<func::FuncOp>(entry);
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      inputs.push_back(leafType(type, function.getArgAttr(i, "heddle.name")));
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+      outputs.push_back(leafType(type, function.getResultAttr(i, "heddle.name")));
+  }
+
+  std::unique_ptr<MLIRContext> context;
+  OwningOpRef<ModuleOp> module;
+};
+
+class Interpreted : public Base {
+public:
+  Interpreted(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry,
+              const FunctionOptions &options)
+      : Base(std::move(context), std::move(owned), entry), entry(entry) {
+    if (options.doublePrecision) {
+      precision = interp::Precision::F64;
+      for (LeafType &type : outputs)
+        if (isFloat(type.dtype))
+          type.dtype = DType::f64;
+    }
+    pipelines::PipelineOptions passes;
+    passes.decompose = options.decompose;
+    runPipeline(*module, pipelines::Stage::Grad, passes);
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor> &arguments) override;
+
+private:
+  std::string entry;
+  interp::Precision precision = interp::Precision::Declared;
+};
+
+class Compiled : public Base {
+public:
+  Compiled(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry,
+           const FunctionOptions &options)
+      : Base(std::move(context), std::move(owned), entry) {
+    pipelines::PipelineOptions passes;
+    passes.decompose = options.decompose;
+    runPipeline(*module, pipelines::Stage::Lowered, passes);
+    auto lowered = module->lookupSymbol<func::FuncOp>(entry);
+    arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
+    PassManager manager(this->context.get(), ModuleOp::getOperationName());
+    cpu::buildLLVMPipeline(manager);
+    if (failed(manager.run(*module)))
+      throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
+    auto native = NativeModule::create(*module);
+    if (!native)
+      throw Error(HEDDLE_INTERNAL, llvm::toString(native.takeError()));
+    auto loaded = Executable::load(std::move(*native), entry);
+    if (!loaded)
+      throw Error(HEDDLE_INTERNAL, llvm::toString(loaded.takeError()));
+    executable = std::move(*loaded);
+    // Only the machine code is needed from here on.
+    module = nullptr;
+    this->context.reset();
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor> &arguments) override {
+    if (!arena.defined())
+      arena = Tensor::empty({std::max<int64_t>(arenaBytes, 1)}, DType::i8);
+    std::vector<Tensor> results;
+    std::vector<void *> buffers;
+    for (const Tensor &argument : arguments)
+      buffers.push_back(argument.raw());
+    for (const LeafType &type : outputs) {
+      results.push_back(Tensor::empty(type.shape, type.dtype));
+      buffers.push_back(results.back().raw());
+    }
+    buffers.push_back(arena.raw());
+    heddle_call_t call;
+    heddle_call_init(&call);
+    executable->run(&call, buffers.data());
+    check(heddle_call_result(&call));
+    return results;
+  }
+
+private:
+  std::unique_ptr<Executable> executable;
+  Tensor arena;
+};
+
+std::vector<Tensor> Interpreted::run(const std::vector<Tensor> &arguments) {
+  std::vector<interp::Array> values;
+  for (const Tensor &argument : arguments)
+    values.push_back(interp::Array::fromBuffer(static_cast<interp::Element>(argument.dtype()), argument.shape(), argument.raw()));
+  interp::Options options;
+  options.precision = precision;
+  auto computed = interp::interpret(*module, entry, std::move(values), options);
+  if (!computed)
+    throw Error(HEDDLE_PROGRAM_ERROR, llvm::toString(computed.takeError()));
+  std::vector<Tensor> results;
+  for (auto [type, value] : llvm::zip(outputs, *computed)) {
+    results.push_back(Tensor::empty(type.shape, type.dtype));
+    value.toBuffer(results.back().raw());
+  }
+  return results;
+}
+
+} // namespace
+
+std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &program, const std::string &entry,
+                                                       const frontend::EntryArguments &arguments, const FunctionOptions &options) {
+  auto start = std::chrono::steady_clock::now();
+  DialectRegistry registry;
+  pipelines::registerDialects(registry);
+  auto context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  frontend::Diagnostics diagnostics;
+  OwningOpRef<ModuleOp> module = frontend::emitEntry(program, entry, arguments, *context, diagnostics);
+  if (!module)
+    throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
+  std::unique_ptr<Specialisation> result;
+  if (options.backend == Backend::Interpreter)
+    result = std::make_unique<Interpreted>(std::move(context), std::move(module), entry, options);
+  else
+    result = std::make_unique<Compiled>(std::move(context), std::move(module), entry, options);
+  result->compileSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+DType dtypeOf(frontend::ElementType element) {
+  switch (element) {
+  case frontend::ElementType::F64: return DType::f64;
+  case frontend::ElementType::F32: return DType::f32;
+  case frontend::ElementType::BF16: return DType::bf16;
+  case frontend::ElementType::F16: return DType::f16;
+  case frontend::ElementType::I64: return DType::i64;
+  case frontend::ElementType::I32: return DType::i32;
+  case frontend::ElementType::I8: return DType::i8;
+  case frontend::ElementType::Bool: return DType::boolean;
+  }
+  return DType::f32;
+}
+
+frontend::ElementType elementOf(DType dtype) {
+  switch (dtype) {
+  case DType::f64: return frontend::ElementType::F64;
+  case DType::f32: return frontend::ElementType::F32;
+  case DType::bf16: return frontend::ElementType::BF16;
+  case DType::f16: return frontend::ElementType::F16;
+  case DType::i64: return frontend::ElementType::I64;
+  case DType::i32: return frontend::ElementType::I32;
+  case DType::i8: return frontend::ElementType::I8;
+  case DType::boolean: return frontend::ElementType::Bool;
+  }
+  return frontend::ElementType::F32;
+}
+
+} // namespace heddle::jit

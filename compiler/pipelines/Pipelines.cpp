@@ -1,0 +1,67 @@
+//===- Pipelines.cpp - The stages of compilation --------------------------===//
+
+#include "compiler/pipelines/Pipelines.h"
+
+#include "compiler/autodiff/Autodiff.h"
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
+#include "compiler/jit/Engine.h"
+#include "dialects/heddle/IR/Heddle.h"
+#include "dialects/sparsek/IR/SparseK.h"
+#include "dialects/sparsek/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace heddle::pipelines;
+
+static constexpr StageInfo table[] = {
+    {Stage::Ast, "ast", "the source as a tree, in the one formatting"},
+    {Stage::Heddle, "heddle", "tensor operations for concrete dimensions and element types"},
+    {Stage::Grad, "grad", "the same with derivatives as ordinary functions, simplified"},
+    {Stage::Fused, "fused", "one function of groups that become one kernel each"},
+    {Stage::Lowered, "lowered", "kernels of loops over buffers in one arena"},
+    {Stage::LLVM, "llvm", "LLVM IR, optimised for the processor"},
+    {Stage::Object, "obj", "machine code as an object file"},
+};
+
+ArrayRef<StageInfo> heddle::pipelines::stages() { return table; }
+
+std::optional<Stage> heddle::pipelines::stageNamed(StringRef name) {
+  for (const StageInfo &info : table)
+    if (info.name == name)
+      return info.stage;
+  return std::nullopt;
+}
+
+void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const PipelineOptions &options) {
+  if (last >= Stage::Grad) {
+    if (options.decompose)
+      manager.addPass(sparsek::createSparseKDecompose());
+    manager.addPass(autodiff::createHeddleDifferentiate());
+    manager.addPass(createCanonicalizerPass());
+    manager.addPass(createCSEPass());
+    manager.addPass(createSymbolDCEPass());
+  }
+  if (last >= Stage::Fused)
+    cpu::buildFusedPipeline(manager, options.cpu);
+  if (last >= Stage::Lowered)
+    cpu::buildLoweredPipeline(manager, options.cpu);
+  if (last >= Stage::LLVM)
+    cpu::buildLLVMPipeline(manager);
+}
+
+void heddle::pipelines::registerDialects(DialectRegistry &registry) {
+  registry.insert<ir::HeddleDialect, sparsek::SparseKDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect,
+                  memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect, LLVM::LLVMDialect>();
+  func::registerInlinerExtension(registry);
+  autodiff::registerModels(registry);
+  jit::registerTranslations(registry);
+}
