@@ -53,7 +53,7 @@ Program Program::parse(const std::string &text, const std::string &name) {
 
 Function Program::function(const std::string &name, FunctionOptions options) const {
   frontend::Diagnostics diagnostics;
-  auto signature = frontend::signature(*state->program, name, diagnostics);
+  auto signature = frontend::entrySignature(*state->program, name, diagnostics);
   if (!signature)
     throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
   auto function = std::make_shared<Function::State>();
@@ -73,23 +73,23 @@ std::vector<std::string> Program::functions() const {
 /// The leaves of one argument as the types of a parameter's leaves; numbers take the parameter's element type.
 static std::vector<frontend::LeafType> leafTypes(const frontend::SignatureParameter &parameter, const Argument &argument,
                                                  std::vector<Tensor> &tensors) {
-  if (argument.leaves().size() != parameter.leaves.size())
-    throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter.name + "', a " + parameter.type + ", has " +
-                                             std::to_string(parameter.leaves.size()) + " tensors, but the argument has " +
+  std::vector<frontend::Type::Leaf> leaves = parameter.type.leaves();
+  if (argument.leaves().size() != leaves.size())
+    throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter.name + "', a " + parameter.typeText + ", has " +
+                                             std::to_string(leaves.size()) + " tensors, but the argument has " +
                                              std::to_string(argument.leaves().size()));
   std::vector<frontend::LeafType> types;
-  size_t index = 0;
   for (const auto &[name, tensor] : argument.leaves()) {
-    const frontend::SignatureLeaf &leaf = parameter.leaves[index++];
-    std::string path = leaf.name.size() > parameter.name.size() ? leaf.name.substr(parameter.name.size() + 1) : "";
-    if (!name.empty() && name != path)
+    const frontend::Type::Leaf &leaf = leaves[types.size()];
+    if (!name.empty() && name != leaf.name)
       throw Error(HEDDLE_INVALID_ARGUMENT, "the argument for '" + parameter.name + "' has the tensor '" + name +
-                                               "' where '" + path + "' is expected",
+                                               "' where '" + leaf.name + "' is expected",
                   "pass the leaves in the order in which the struct declares them");
-    bool declared = leaf.elementVariable.empty();
-    DType dtype = declared ? jit::dtypeOf(leaf.element) : tensor.dtype();
+    bool declared = parameter.elementVariables[types.size()].empty();
+    DType dtype = declared ? jit::dtypeOf(leaf.type.element()) : tensor.dtype();
     if (!argument.isNumber() && tensor.dtype() != dtype)
-      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + leaf.name + "' is " + heddle::name(dtype) + ", but the argument is " + tensor.str(),
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter.name + (leaf.name.empty() ? "" : "." + leaf.name) + "' is " +
+                                               leaf.type.str() + ", but the argument is " + tensor.str(),
                   "convert it with Tensor::cast");
     tensors.push_back(tensor.dtype() == dtype ? tensor : tensor.cast(dtype));
     types.push_back({jit::elementOf(dtype), Shape(tensor.shape().begin(), tensor.shape().end())});
@@ -108,7 +108,7 @@ jit::Specialisation &Function::State::specialise(const std::vector<Argument> &ar
     const frontend::SignatureParameter &parameter = signature.parameters[i];
     if (i >= arguments.size()) {
       if (!parameter.hasDefault)
-        throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' needs an argument for '" + parameter.name + "', a " + parameter.type);
+        throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' needs an argument for '" + parameter.name + "', a " + parameter.typeText);
       types.parameters.emplace_back();
       continue;
     }

@@ -4,12 +4,11 @@
 
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/jit/Engine.h"
-#include "compiler/pipelines/Pipelines.h"
+#include "compiler/jit/Stages.h"
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 
 #include <chrono>
@@ -19,32 +18,6 @@ using namespace mlir;
 namespace heddle::jit {
 
 namespace {
-
-/// The position and text of a diagnostic of a pass, as the front end prints its own.
-std::string describe(Diagnostic &diagnostic) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  if (auto position = interp::filePosition(diagnostic.getLocation()))
-    stream << position->getFilename().getValue() << ":" << position->getLine() << ":" << position->getColumn() << ": ";
-  stream << (diagnostic.getSeverity() == DiagnosticSeverity::Note ? "note: " : "error: ") << diagnostic;
-  for (Diagnostic &note : diagnostic.getNotes())
-    stream << "\n" << describe(note);
-  return text;
-}
-
-/// Runs the pipeline up to a stage; throws Error with what the passes reported.
-void runPipeline(ModuleOp module, pipelines::Stage last, const pipelines::PipelineOptions &options) {
-  std::string messages;
-  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-      messages += (messages.empty() ? "" : "\n") + describe(diagnostic);
-    return success();
-  });
-  PassManager manager(module.getContext(), ModuleOp::getOperationName());
-  pipelines::buildPipeline(manager, last, options);
-  if (failed(manager.run(module)))
-    throw Error(HEDDLE_PROGRAM_ERROR, messages.empty() ? "error: compilation failed without a message" : messages);
-}
 
 DType dtypeOfType(Type type) {
   if (type.isF64())
@@ -115,6 +88,9 @@ public:
       : Base(std::move(context), std::move(owned), entry) {
     pipelines::PipelineOptions passes;
     passes.decompose = options.decompose;
+#if !HEDDLE_HAS_CPU
+    throw Error(HEDDLE_INTERNAL, "native code is not built in yet");
+#endif
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     auto lowered = module->lookupSymbol<func::FuncOp>(entry);
     arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
@@ -180,14 +156,7 @@ std::vector<Tensor> Interpreted::run(const std::vector<Tensor> &arguments) {
 std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &program, const std::string &entry,
                                                        const frontend::EntryArguments &arguments, const FunctionOptions &options) {
   auto start = std::chrono::steady_clock::now();
-  DialectRegistry registry;
-  pipelines::registerDialects(registry);
-  auto context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-  context->loadAllAvailableDialects();
-  frontend::Diagnostics diagnostics;
-  OwningOpRef<ModuleOp> module = frontend::emitEntry(program, entry, arguments, *context, diagnostics);
-  if (!module)
-    throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
+  auto [context, module] = elaborate(program, entry, arguments);
   std::unique_ptr<Specialisation> result;
   if (options.backend == Backend::Interpreter)
     result = std::make_unique<Interpreted>(std::move(context), std::move(module), entry, options);

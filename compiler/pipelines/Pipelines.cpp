@@ -7,7 +7,10 @@
 #include "compiler/jit/Engine.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
+#if __has_include("dialects/sparsek/Transforms/Passes.h")
 #include "dialects/sparsek/Transforms/Passes.h"
+#define HEDDLE_HAS_DECOMPOSE 1
+#endif
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
@@ -43,17 +46,21 @@ std::optional<Stage> heddle::pipelines::stageNamed(StringRef name) {
 
 void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const PipelineOptions &options) {
   if (last >= Stage::Grad) {
+#if HEDDLE_HAS_DECOMPOSE
     if (options.decompose)
       manager.addPass(sparsek::createSparseKDecompose());
+#endif
     manager.addPass(autodiff::createHeddleDifferentiate());
     manager.addPass(createCanonicalizerPass());
     manager.addPass(createCSEPass());
     manager.addPass(createSymbolDCEPass());
   }
+#if HEDDLE_HAS_CPU
   if (last >= Stage::Fused)
     cpu::buildFusedPipeline(manager, options.cpu);
   if (last >= Stage::Lowered)
     cpu::buildLoweredPipeline(manager, options.cpu);
+#endif
   if (last >= Stage::LLVM)
     cpu::buildLLVMPipeline(manager);
 }

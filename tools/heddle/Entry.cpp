@@ -12,8 +12,8 @@ namespace heddle::tool {
 
 using frontend::Dim;
 using frontend::DimMap;
-using frontend::SignatureLeaf;
 using frontend::SignatureParameter;
+using frontend::Type;
 
 std::unique_ptr<frontend::Program> loadChecked(const std::string &file) {
   frontend::Diagnostics diagnostics;
@@ -51,7 +51,7 @@ std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts) 
 
 Entry::Entry(const std::string &file, const std::string &name) : loaded(loadChecked(file)), name(name) {
   frontend::Diagnostics diagnostics;
-  std::optional<frontend::EntrySignature> found = frontend::signature(*loaded, name, diagnostics);
+  std::optional<frontend::EntrySignature> found = frontend::entrySignature(*loaded, name, diagnostics);
   if (!found)
     throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
   signature = std::move(*found);
@@ -96,10 +96,10 @@ public:
     }
   }
 
-  /// The extents of a leaf whose variables are all bound.
-  Shape shapeOf(const SignatureLeaf &leaf) const {
+  /// The extents of a tensor type whose variables are all bound; `path` names it in messages.
+  Shape shapeOf(const Type &type, const std::string &path) const {
     Shape shape;
-    for (const Dim &dim : leaf.dims) {
+    for (const Dim &dim : type.dims()) {
       std::optional<Dim> value = dim.substitute(values);
       if (value && value->isConstant()) {
         shape.push_back(value->value());
@@ -107,9 +107,9 @@ public:
       }
       for (const std::string &variable : dim.variables())
         if (!values.count(variable))
-          throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + variable + " of '" + leaf.name + "' is not known",
+          throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + variable + " of '" + path + "', a " + type.str() + ", is not known",
                       "give it with --dim " + variable + "=NUMBER");
-      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.str() + " of '" + leaf.name + "' is not a whole number");
+      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.str() + " of '" + path + "' is not a whole number");
     }
     return shape;
   }
@@ -162,21 +162,23 @@ private:
 
 } // namespace
 
-/// The element type of a leaf: as declared, or for a type parameter that of its value; f32 where a value is made up.
-static frontend::ElementType elementOf(const SignatureLeaf &leaf, const NamedValue *value, const std::string &path) {
-  if (leaf.elementVariable.empty())
-    return leaf.element;
+/// The element type of a parameter's leaf: as declared, or where a type parameter stands for it that of its value; f32
+/// where the value is made up.
+static frontend::ElementType elementOf(const SignatureParameter &parameter, size_t index, const Type::Leaf &leaf,
+                                       const NamedValue *value) {
+  if (parameter.elementVariables[index].empty())
+    return leaf.type.element();
   if (value)
     if (auto *tensor = std::get_if<Tensor>(&value->value))
       return jit::elementOf(tensor->dtype());
     else if (auto *tensors = std::get_if<Struct>(&value->value))
-      return jit::elementOf((*tensors)[path].dtype());
+      return jit::elementOf((*tensors)[leaf.name].dtype());
   return frontend::ElementType::F32;
 }
 
-/// The path of a leaf below its parameter: `layers.wq` of `p.layers.wq`.
-static std::string below(const SignatureParameter &parameter, const SignatureLeaf &leaf) {
-  return leaf.name.size() > parameter.name.size() ? leaf.name.substr(parameter.name.size() + 1) : "";
+/// `p.layers.wq`, or `x` for a parameter that is one tensor.
+static std::string pathOf(const SignatureParameter &parameter, const Type::Leaf &leaf) {
+  return leaf.name.empty() ? parameter.name : parameter.name + "." + leaf.name;
 }
 
 frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, const std::map<std::string, int64_t> &dims,
@@ -186,16 +188,13 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, cons
     if (!byName.try_emplace(value.name, &value).second)
       throw Error(HEDDLE_INVALID_ARGUMENT, "'" + value.name + "' is given twice");
   std::vector<std::string> names;
-  std::string list;
-  for (const SignatureParameter &parameter : signature.parameters) {
+  for (const SignatureParameter &parameter : signature.parameters)
     names.push_back(parameter.name);
-    list += (list.empty() ? "'" : ", '") + parameter.name + "'";
-  }
   for (const NamedValue &value : values)
     if (std::find(names.begin(), names.end(), value.name) == names.end()) {
       std::string near = frontend::nearest(value.name, names);
       throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' has no parameter '" + value.name + "'",
-                  !near.empty() ? "did you mean '" + near + "'?" : list.empty() ? "it has none" : "its parameters are " + list);
+                  near.empty() ? "it takes (" + signature.str() + ")" : "did you mean '" + near + "'?");
     }
 
   DimBinder binder(dims);
@@ -204,24 +203,23 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, cons
     if (given == byName.end()) {
       if (parameter.hasDefault)
         continue;
-      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.type,
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.typeText,
                   "write " + parameter.name + "=VALUE");
     }
     const NamedValue &value = *given->second;
-    for (const SignatureLeaf &leaf : parameter.leaves) {
-      std::string path = below(parameter, leaf);
+    for (const Type::Leaf &leaf : parameter.type.leaves()) {
       bool generated = std::holds_alternative<Generator>(value.value);
-      if (!generated && std::holds_alternative<Struct>(value.value) == path.empty())
-        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, "") + " is not a value for " + parameter.type,
-                    path.empty() ? "give a .npy file or a literal for a tensor" : "give a .safetensors file for a struct");
-      std::optional<Shape> shape = shapeOf(value, path);
+      if (!generated && std::holds_alternative<Struct>(value.value) == leaf.name.empty())
+        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, "") + " is not a value for " + parameter.typeText,
+                    leaf.name.empty() ? "give a .npy file or a literal for a tensor" : "give a .safetensors file for a struct");
+      std::optional<Shape> shape = shapeOf(value, leaf.name);
       if (!shape)
         continue;
-      if (shape->size() != leaf.dims.size())
-        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, path) + " has rank " + std::to_string(shape->size()) + ", but '" +
-                                                 leaf.name + "' has rank " + std::to_string(leaf.dims.size()));
+      if (shape->size() != leaf.type.rank())
+        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, leaf.name) + " has rank " + std::to_string(shape->size()) + ", but '" +
+                                                 pathOf(parameter, leaf) + "' is " + leaf.type.str());
       for (size_t axis = 0; axis < shape->size(); ++axis)
-        binder.expect(leaf.dims[axis], (*shape)[axis], "axis " + std::to_string(axis) + " of " + quoted(value, path));
+        binder.expect(leaf.type.dims()[axis], (*shape)[axis], "axis " + std::to_string(axis) + " of " + quoted(value, leaf.name));
     }
   }
   binder.solve();
@@ -233,10 +231,10 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, cons
       continue;
     }
     std::vector<frontend::LeafType> types;
-    for (const SignatureLeaf &leaf : parameter.leaves) {
-      std::string path = below(parameter, leaf);
-      frontend::LeafType type{elementOf(leaf, given->second, path), binder.shapeOf(leaf)};
-      tensors.push_back(materialise(*given->second, path, jit::dtypeOf(type.element), type.shape, types.size()));
+    for (const Type::Leaf &leaf : parameter.type.leaves()) {
+      frontend::LeafType type{elementOf(parameter, types.size(), leaf, given->second),
+                              binder.shapeOf(leaf.type, pathOf(parameter, leaf))};
+      tensors.push_back(materialise(*given->second, leaf.name, jit::dtypeOf(type.element), type.shape, types.size()));
       types.push_back(std::move(type));
     }
     arguments.parameters.emplace_back(std::move(types));
@@ -251,8 +249,8 @@ frontend::EntryArguments Entry::types(const std::map<std::string, int64_t> &dims
   frontend::EntryArguments arguments;
   for (const SignatureParameter &parameter : signature.parameters) {
     std::vector<frontend::LeafType> types;
-    for (const SignatureLeaf &leaf : parameter.leaves)
-      types.push_back({elementOf(leaf, nullptr, ""), binder.shapeOf(leaf)});
+    for (const Type::Leaf &leaf : parameter.type.leaves())
+      types.push_back({elementOf(parameter, types.size(), leaf, nullptr), binder.shapeOf(leaf.type, pathOf(parameter, leaf))});
     arguments.parameters.emplace_back(std::move(types));
   }
   arguments.dims = dims;
