@@ -6,6 +6,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <atomic>
 #include <bit>
 #include <cassert>
 #include <cmath>
@@ -119,11 +120,21 @@ Shape heddle::interp::rowMajorStrides(llvm::ArrayRef<int64_t> shape) {
 // Arrays
 //===----------------------------------------------------------------------===//
 
+static std::atomic<int64_t> live = 0;
+
+Array::Storage::Storage(std::vector<Cell> elements) : cells(std::move(elements)) {
+  live += static_cast<int64_t>(cells.size());
+}
+
+Array::Storage::~Storage() { live -= static_cast<int64_t>(cells.size()); }
+
+int64_t Array::liveElements() { return live; }
+
 Array::Array(Element element, llvm::ArrayRef<int64_t> shape) : type(element), extents(shape) {
   int64_t count = elementCount(shape);
   assert(count >= 0 && "the shape does not fit the address space");
   // All bits zero is both 0.0 and the integer 0.
-  storage = std::make_shared<std::vector<Cell>>(count, Cell{.integer = 0});
+  storage = std::make_shared<Storage>(std::vector<Cell>(count, Cell{.integer = 0}));
 }
 
 Array Array::scalar(Element element, double value) {
@@ -137,8 +148,8 @@ Array Array::scalar(Element element, double value) {
 
 llvm::MutableArrayRef<Cell> Array::edit() {
   if (storage.use_count() > 1)
-    storage = std::make_shared<std::vector<Cell>>(*storage);
-  return *storage;
+    storage = std::make_shared<Storage>(storage->cells);
+  return storage->cells;
 }
 
 Array Array::reshaped(llvm::ArrayRef<int64_t> shape) const {

@@ -81,11 +81,14 @@ public:
   llvm::ArrayRef<int64_t> shape() const { return extents; }
   int64_t rank() const { return static_cast<int64_t>(extents.size()); }
   int64_t extent(int64_t axis) const { return extents[axis]; }
-  int64_t count() const { return static_cast<int64_t>(storage->size()); }
+  int64_t count() const { return static_cast<int64_t>(storage->cells.size()); }
 
-  llvm::ArrayRef<Cell> cells() const { return *storage; }
-  double real(int64_t i) const { return (*storage)[i].real; }
-  int64_t integer(int64_t i) const { return (*storage)[i].integer; }
+  llvm::ArrayRef<Cell> cells() const { return storage->cells; }
+  double real(int64_t i) const { return storage->cells[i].real; }
+  int64_t integer(int64_t i) const { return storage->cells[i].integer; }
+
+  /// The elements of all arrays of this process, shared ones counted once.
+  static int64_t liveElements();
 
   /// The elements for writing; they are copied first where another array shares them. What is written must be
   /// a value of the element type.
@@ -98,9 +101,16 @@ public:
   std::string str(int64_t limit = 64) const;
 
 private:
+  /// Elements that count as live.
+  struct Storage {
+    std::vector<Cell> cells;
+    explicit Storage(std::vector<Cell> cells);
+    ~Storage();
+  };
+
   Element type;
   Shape extents;
-  std::shared_ptr<std::vector<Cell>> storage;
+  std::shared_ptr<Storage> storage;
 };
 
 } // namespace heddle::interp

@@ -90,9 +90,9 @@ Array Context::make(Operation *op, ArrayRef<int64_t> shape, unsigned index) cons
     fail(op, "result has shape " + ir::shapeString(shape) + ", but its type says " +
                  ir::shapeString(type.getShape()));
   int64_t count = elementCount(shape);
-  if (count < 0 || count > options.maxElements)
-    fail(op, "an array of shape " + ir::shapeString(shape) + " is more than the interpreter holds (" +
-                 Twine(options.maxElements) + " elements)");
+  if (count < 0 || count > options.maxElements - Array::liveElements())
+    fail(op, "an array of shape " + ir::shapeString(shape) + " passes the interpreter's limit of " +
+                 Twine(options.maxElements) + " elements at once");
   return Array(elementOf(type), shape);
 }
 

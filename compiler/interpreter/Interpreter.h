@@ -47,7 +47,8 @@ public:
 
 struct Options {
   Precision precision = Precision::Declared;
-  /// Arrays of more elements are refused. One element takes 8 bytes, whatever its type.
+  /// An operation whose result would take all arrays of the process past this many elements is refused. One
+  /// element takes 8 bytes, whatever its type.
   int64_t maxElements = int64_t(1) << 29;
   /// Calls nested deeper are refused.
   int maxDepth = 256;

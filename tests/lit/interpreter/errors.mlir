@@ -97,13 +97,13 @@ func.func @no_body() {
 }
 
 func.func @too_large() {
-  // CHECK: errors.mlir:[[#@LINE+1]]:8: error: an array of shape 100000x100000 is more than the interpreter holds (536870912 elements)
+  // CHECK: errors.mlir:[[#@LINE+1]]:8: error: an array of shape 100000x100000 passes the interpreter's limit of 536870912 elements at once
   %y = heddle.iota axis 0 : tensor<100000x100000xf32>
   return
 }
 
 func.func @far_too_large() {
-  // CHECK: errors.mlir:[[#@LINE+1]]:8: error: an array of shape 4294967296x4294967296x4294967296 is more than the interpreter holds (536870912 elements)
+  // CHECK: errors.mlir:[[#@LINE+1]]:8: error: an array of shape 4294967296x4294967296x4294967296 passes the interpreter's limit of 536870912 elements at once
   %y = heddle.iota axis 0 : tensor<4294967296x4294967296x4294967296xf32>
   return
 }
