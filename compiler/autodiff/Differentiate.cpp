@@ -139,10 +139,7 @@ private:
       activity.propagate(function.front());
     };
     mark();
-    bool changed = false;
-    if (failed(decomposeForDerivative(function, activity, forward, changed)))
-      return failure();
-    if (changed)
+    if (decomposeForDerivative(function, activity, forward))
       mark();
     return success();
   }

@@ -27,8 +27,7 @@ void cutLongLoops(mlir::func::FuncOp function, mlir::SymbolTable &symbols);
 /// Replaces sparsek operations without the derivative that is asked for by dense ones, with a remark. In
 /// reverse mode these are backward operations, where a second derivative is taken, and attention whose lse
 /// has a reader; in forward mode attention and threshold too.
-mlir::LogicalResult decomposeForDerivative(mlir::func::FuncOp function, const Activity &activity,
-                                           bool forward, bool &changed);
+bool decomposeForDerivative(mlir::func::FuncOp function, const Activity &activity, bool forward);
 
 /// Fails, with an error, where a value's shape is not static.
 mlir::LogicalResult checkStatic(mlir::func::FuncOp function);

@@ -5,6 +5,7 @@
 #include "compiler/interpreter/check/Check.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
+#include "dialects/sparsek/Transforms/Decompose.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -18,6 +19,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   heddle::autodiff::registerHeddleAutodiffPasses();
   heddle::autodiff::registerModels(registry);
+  heddle::sparsek::registerSparseKPasses();
   heddle::cpu::registerHeddleToLLVMPasses();
   registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect, heddle::check::CheckDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));
