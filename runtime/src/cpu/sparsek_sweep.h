@@ -223,11 +223,13 @@ private:
       const double target = (sum + static_cast<double>(saturated - k)) / static_cast<double>(inside);
       const double dies = relative(lowest);
       const double desaturates = nextSaturated < count ? relative(nextSaturated) - 1 : infinity;
-      if (dies > target && desaturates >= target) {
+      // Nothing is left for the inside keys once topk are saturated: they die, whatever the rounding of target says.
+      const bool dead = saturated >= k || dies <= target;
+      if (!dead && desaturates >= target) {
         offset = target;
         return;
       }
-      if (dies <= target && dies <= desaturates) {
+      if (dead && dies <= desaturates) {
         died = static_cast<double>(score[lowest]);
         sum -= dies;
         --inside;
