@@ -80,7 +80,7 @@ static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const 
       std::vector<int64_t> order = descendingOrder(seen);
       for (int64_t j : ArrayRef(order).take_front(topk))
         end[base + j].integer = i + 1; // the attending queries are one run
-      if (candidates > 0 && std::isnan(seen[order.back()])) {
+      if (llvm::any_of(seen, [](double score) { return std::isnan(score); })) {
         hi[base + i].real = notANumber;
       } else if (candidates > topk) {
         std::vector<double> descending;

@@ -17,13 +17,12 @@ double heddle::interp::boundedScore(double score) {
 }
 
 std::vector<int64_t> heddle::interp::descendingOrder(llvm::ArrayRef<double> scores) {
+  auto rank = [&](int64_t i) {
+    return std::isnan(scores[i]) ? boundedScore(-INFINITY) : boundedScore(scores[i]);
+  };
   std::vector<int64_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) {
-    if (std::isnan(scores[i]) || std::isnan(scores[j]))
-      return !std::isnan(scores[i]) && std::isnan(scores[j]);
-    return scores[i] > scores[j];
-  });
+  std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) { return rank(i) > rank(j); });
   return order;
 }
 
