@@ -1,0 +1,338 @@
+// The backward kernels. A task of the first one is a chunk of queries of one key-value head: it recomputes the weights
+// tile by tile from the stored lse, writes dq and dtau, and adds dk, dv and du to partial sums of its own, one row per
+// key that the chunk sees. The second kernel adds the partial sums of all chunks, in their order.
+#include "compiler/conversion/SparseKToCPU/AttentionCode.h"
+#include "compiler/conversion/SparseKToCPU/AttentionReduce.h"
+#include "compiler/conversion/SparseKToCPU/KeyBlocks.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+
+namespace heddle::cpu {
+namespace attention {
+namespace {
+
+class BackwardKernel {
+public:
+  BackwardKernel(AttentionCode &v, const KernelArguments &arguments) : v(v), p(v.plan), args(arguments) {}
+
+  void emit() {
+    const AttentionSpec &s = p.spec;
+    queryRows = v.scratch(p.headBlock * p.tile * p.keyPad);
+    outRows = v.scratch(p.headBlock * p.tile * p.valuePad);
+    queries = v.scratch(p.headBlock * p.tile * s.keyWidth);
+    outs = v.scratch(p.headBlock * p.tile * s.valueWidth);
+    queryGradients = v.scratch(p.headBlock * p.tile * s.keyWidth);
+    lse = v.scratch(p.headBlock * p.tile);
+    shared = v.scratch(p.headBlock * p.tile);
+    tauGradients = v.scratch(p.tile);
+    weights = v.scratch(p.keyBlock * p.tile);
+    slopes = v.scratch(p.keyBlock * p.tile);
+    if (routes())
+      scoreGradients = v.scratch(p.keyBlock * p.lanes);
+    blocks.emplace(v, args);
+    v.loop(args.begin, args.end, 1, [&](Value task) {
+      row = v.add(args.firstRow, v.div(task, p.chunks()));
+      Value chunk = v.rem(task, p.chunks());
+      slotBase = v.mul(task, p.slotRows());
+      windowBase = v.mul(task, p.windowRows());
+      clearParts(chunk);
+      Value firstTile = v.mul(chunk, p.chunk / p.tile);
+      Value lastTile = v.min(v.add(firstTile, p.chunk / p.tile), v.index(p.tiles()));
+      v.loop(firstTile, lastTile, 1, [&](Value tile) { emitTile(tile); });
+    });
+  }
+
+private:
+  bool routes() const { return p.routesKeys() || p.routesValues(); }
+
+  void clearParts(Value chunk) {
+    const AttentionSpec &s = p.spec;
+    const int64_t width = p.partWidth();
+    if (s.topk > 0) {
+      Value total = v.loadIndex(args.slotTotal, v.add(v.mul(row, p.chunks()), chunk));
+      v.zeroFill(args.slotPart, v.mul(slotBase, width), v.mul(total, width));
+      v.loop(v.index(0), total, 1,
+             [&](Value i) { v.storeScalar(v.zeroScalar(), args.scorePart, v.add(slotBase, i)); });
+    }
+    if (s.window > 0) {
+      Value start = v.mul(chunk, p.chunk);
+      Value end = v.min(v.add(start, p.chunk), v.index(s.length));
+      Value begin = v.max(v.index(0), v.sub(start, v.index(s.window - 1)));
+      v.zeroFill(args.windowPart, v.mul(windowBase, width), v.mul(v.sub(end, begin), width));
+    }
+  }
+
+  void emitTile(Value tile) {
+    first = v.mul(tile, p.tile);
+    count = v.min(v.index(p.tile), v.sub(v.index(p.spec.length), first));
+    blocks->startTile(row, tile, first, count);
+    v.zeroFill(tauGradients, v.index(0), v.index(p.tile));
+    v.loop(v.index(0), v.index(p.spec.group()), p.headBlock, [&](Value head) { emitHeads(head); });
+    Value at = v.add(v.mul(row, p.spec.length), first);
+    v.loop(v.index(0), count, 1,
+           [&](Value i) { v.storeScalar(v.loadScalar(tauGradients, i), args.dtau, v.add(at, i)); });
+  }
+
+  void emitHeads(Value firstHead) {
+    auto eachHead = [&](llvm::function_ref<void(Value)> body) {
+      v.loop(v.index(0), v.index(p.headBlock), 1, body);
+    };
+    eachHead([&](Value head) { start(firstHead, head); });
+    blocks->forEachBlock([&](const KeyBlock &block, bool selected, PanelRangeOf rangeOf) {
+      const bool scores = selected && routes();
+      if (scores)
+        v.zeroFill(scoreGradients, v.index(0), v.index(p.keyBlock * p.lanes));
+      eachHead([&](Value head) {
+        v.loop(v.index(0), v.index(p.tile / p.panel), 1, [&](Value panel) {
+          rangeOf(v.mul(panel, p.panel), [&](const PanelRange &range, Value masked) {
+            accumulate(block, selected, head, panel, range, masked);
+          });
+        });
+      });
+      if (scores)
+        v.loop(v.index(0), blocks->blockCount, 1, [&](Value j) {
+          Value at = v.add(slotBase, v.loadIndex(block.slot, j));
+          Value sum = v.sumOfLanes(v.loadVector(scoreGradients, v.mul(j, p.lanes)));
+          v.storeScalar(v.sumOf(v.loadScalar(args.scorePart, at), sum), args.scorePart, at);
+        });
+    });
+    eachHead([&](Value head) { finish(firstHead, head); });
+  }
+
+  Value queryRow(Value firstHead, Value head) {
+    Value queryHead = v.add(v.mul(row, p.spec.group()), v.add(firstHead, head));
+    return v.add(v.mul(queryHead, p.spec.length), first);
+  }
+
+  void start(Value firstHead, Value head) {
+    const int64_t width = p.spec.keyWidth, valueWidth = p.spec.valueWidth;
+    Value at = queryRow(firstHead, head);
+    Value keyBase = v.mul(head, p.tile * p.keyPad), valueBase = v.mul(head, p.tile * p.valuePad);
+    // Queries are scaled once: scores, dk and the gates' gradients then need no factor.
+    v.stageRows(args.q, v.mul(at, width), count, width, p.keyPad, queryRows, keyBase);
+    v.scaleRows(queryRows, keyBase, p.keyPad, p.spec.scale);
+    v.toPanels(queryRows, keyBase, width, p.keyPad, queries, v.mul(head, p.tile * width));
+    v.stageRows(args.dout, v.mul(at, valueWidth), count, valueWidth, p.valuePad, outRows, valueBase);
+    v.toPanels(outRows, valueBase, valueWidth, p.valuePad, outs, v.mul(head, p.tile * valueWidth));
+    v.zeroFill(queryGradients, v.mul(head, p.tile * width), v.index(p.tile * width));
+    Value stats = v.mul(head, p.tile);
+    v.zeroFill(lse, stats, v.index(p.tile));
+    v.zeroFill(shared, stats, v.index(p.tile));
+    v.loop(v.index(0), count, 1, [&](Value r) {
+      v.storeScalar(v.loadScalar(args.lse, v.add(at, r)), lse, v.add(stats, r));
+      v.storeScalar(outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad))), shared, v.add(stats, r));
+    });
+  }
+
+  /// D of one query: its row of o times its staged row of the cotangent.
+  Value outProduct(Value query, Value staged) {
+    const int64_t width = p.spec.valueWidth, whole = width / p.lanes * p.lanes;
+    Value source = v.mul(query, width);
+    Values sum{v.zero()};
+    if (whole)
+      sum = v.loopCarrying(v.index(0), v.index(whole), p.lanes, sum, [&](Value c, ValueRange sums) {
+        return Values{v.multiplyAdd(v.loadLanes(args.o, v.add(source, c)), v.loadVector(outRows, v.add(staged, c)),
+                                    sums[0])};
+      });
+    if (width > whole)
+      sum[0] = v.multiplyAdd(v.loadLanes(args.o, v.add(source, whole), width - whole),
+                             v.loadVector(outRows, v.add(staged, whole)), sum[0]);
+    return v.sumOfLanes(sum[0]);
+  }
+
+  void accumulate(const KeyBlock &block, bool selected, Value head, Value panel, const PanelRange &range,
+                  Value masked) {
+    const AttentionSpec &s = p.spec;
+    // Whole register tiles of keys; the pairs that this adds are masked.
+    PanelRange outer = range;
+    outer.begin = v.mul(v.div(range.begin, p.tileRows), p.tileRows);
+    outer.end = v.mul(v.div(v.add(range.end, p.tileRows - 1), p.tileRows), p.tileRows);
+    Value keyBase = v.add(v.mul(head, p.tile * s.keyWidth), v.mul(panel, s.keyWidth * p.panel));
+    Value valueBase = v.add(v.mul(head, p.tile * s.valueWidth), v.mul(panel, s.valueWidth * p.panel));
+    v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, keyBase, outer, weights, p.tile, range.panelStart);
+    v.scoreProduct(block.values, p.valuePad, s.valueWidth, outs, valueBase, outer, slopes, p.tile, range.panelStart);
+    auto differs = [&](Value x, Value y) {
+      return arith::CmpIOp::create(v.b, arith::CmpIPredicate::ne, x, y).getResult();
+    };
+    Value rounded = arith::OrIOp::create(v.b, differs(range.begin, outer.begin), differs(range.end, outer.end));
+    Value anyMasked = arith::OrIOp::create(v.b, masked, rounded);
+    v.when(
+        anyMasked, [&] { slopesOf(block, selected, /*masked=*/true, head, outer); },
+        [&] { slopesOf(block, selected, /*masked=*/false, head, outer); });
+    v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {}, queryGradients,
+                  keyBase);
+    Buffer part = selected ? args.slotPart : args.windowPart;
+    Value firstRow = selected ? slotBase : windowBase;
+    v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, part, p.partWidth(),
+              firstRow, block.slot, 0);
+    v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, part, p.partWidth(),
+              firstRow, block.slot, p.keyPad);
+  }
+
+  /// From scores and products with the cotangent, in place: the weights of dv and the slopes of dq and dk; adds to the
+  /// gradients of scores and thresholds.
+  void slopesOf(const KeyBlock &block, bool selected, bool masked, Value head, const PanelRange &range) {
+    const bool gateKeys = selected && p.gateKeys(), gateValues = selected && p.gateValues();
+    const bool routesKeys = selected && p.routesKeys(), routesValues = selected && p.routesValues();
+    const bool needsGate = gateKeys || gateValues || routesKeys || routesValues;
+    Value stats = v.add(v.mul(head, p.tile), range.panelStart);
+    Values hi(2), lo(2), logSum(2), d(2), tau;
+    for (int64_t part = 0; part < 2; ++part) {
+      logSum[part] = v.loadVector(lse, v.add(stats, part * p.lanes));
+      d[part] = v.loadVector(shared, v.add(stats, part * p.lanes));
+      tau.push_back(v.loadVector(tauGradients, v.add(range.panelStart, part * p.lanes)));
+      if (needsGate) {
+        hi[part] = v.loadVector(blocks->hi, v.add(range.panelStart, part * p.lanes));
+        lo[part] = v.loadVector(blocks->lo, v.add(range.panelStart, part * p.lanes));
+      }
+    }
+    Value one = v.constant(1);
+    tau = v.loopCarrying(range.begin, range.end, 1, tau, [&](Value j, ValueRange taus) {
+      Values next;
+      Value score;
+      for (int64_t part = 0; part < 2; ++part) {
+        Value at = v.add(v.add(v.mul(j, p.tile), range.panelStart), part * p.lanes);
+        Value product = v.loadVector(weights, at), along = v.loadVector(slopes, at);
+        Value argument, gate;
+        if (needsGate) {
+          argument = v.gateArgument(v.splat(v.loadScalar(block.scores, j)), hi[part], lo[part]);
+          gate = v.larger(argument, v.zero());
+          gate = v.select(v.isGreater(one, gate), gate, one);
+        }
+        Value exponent = gateKeys ? v.mulf(product, gate) : product;
+        Value weight = v.exponential(v.subf(exponent, logSum[part]));
+        Value slope = v.mulf(weight, v.subf(gateValues ? v.mulf(gate, along) : along, d[part]));
+        Value seen;
+        if (masked) {
+          seen = v.sees(block, j, range.panelStart, part);
+          weight = v.select(seen, weight, v.zero());
+          slope = v.select(seen, slope, v.zero());
+        }
+        v.storeLanes(gateValues ? v.mulf(weight, gate) : weight, weights, at);
+        v.storeLanes(gateKeys ? v.mulf(slope, gate) : slope, slopes, at);
+        if (!routesKeys && !routesValues) {
+          next.push_back(taus[part]);
+          continue;
+        }
+        Value gradient = v.mulf(weight, along);
+        if (routesKeys)
+          gradient = v.multiplyAdd(slope, product, gradient);
+        // The same predicate as everywhere: strictly between 0 and 1.
+        Value inside = arith::AndIOp::create(v.b, v.isGreater(argument, v.zero()), v.isGreater(one, argument));
+        if (masked)
+          inside = arith::AndIOp::create(v.b, inside, seen);
+        gradient = v.select(inside, gradient, v.zero());
+        next.push_back(v.subf(taus[part], gradient));
+        score = score ? v.sumOf(score, gradient) : gradient;
+      }
+      if (score) {
+        Value at = v.mul(j, p.lanes);
+        v.storeLanes(v.sumOf(v.loadVector(scoreGradients, at), score), scoreGradients, at);
+      }
+      return next;
+    });
+    if (routesKeys || routesValues)
+      for (int64_t part = 0; part < 2; ++part)
+        v.storeLanes(tau[part], tauGradients, v.add(range.panelStart, part * p.lanes));
+  }
+
+  void finish(Value firstHead, Value head) {
+    const int64_t width = p.spec.keyWidth;
+    // The tile's statistics and staged queries are no longer needed.
+    Value scale = v.constant(p.spec.scale);
+    v.loop(v.index(0), v.index(p.tile), p.lanes, [&](Value i) { v.storeLanes(scale, lse, i); });
+    v.fromPanels(queryGradients, v.mul(head, p.tile * width), width, p.keyPad, lse, v.index(0), queryRows);
+    Value at = queryRow(firstHead, head);
+    v.loop(v.index(0), count, 1, [&](Value r) {
+      v.copyRow(queryRows, v.mul(r, p.keyPad), args.dq, v.mul(v.add(at, r), width), width);
+    });
+  }
+
+  AttentionCode &v;
+  const Plan &p;
+  const KernelArguments &args;
+  std::optional<KeyBlocks> blocks;
+  Buffer queryRows, outRows;            ///< [head, tile, pad]: scaled queries, cotangents
+  Buffer queries, outs, queryGradients; ///< the same as panels; dq without its scale
+  Buffer lse, shared;                   ///< [head, tile]; shared is D
+  Buffer tauGradients;                  ///< [tile]
+  Buffer weights, slopes;               ///< [keyBlock, tile]
+  Buffer scoreGradients;                ///< [keyBlock, lanes]
+  Value row, first, count, slotBase, windowBase;
+};
+
+} // namespace
+} // namespace attention
+
+AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
+                                       const MatmulTarget &target, StringRef namePrefix) {
+  using namespace attention;
+  using A = AttentionArgument;
+  using E = AttentionOperand::Element;
+  const Plan plan = makePlan(spec, target, /*backward=*/true);
+  const AttentionSpec &s = plan.spec;
+  AttentionProgram program;
+  if (s.rows() == 0 || s.length == 0 || s.queryHeads == 0)
+    return program;
+
+  Workspace workspace;
+  llvm::SmallVector<AttentionOperand, 5> lists;
+  if (s.topk > 0) {
+    const int64_t tiles = s.rows() * plan.tiles(), chunks = s.rows() * plan.chunks();
+    for (int64_t extent : {tiles * plan.listStride, tiles, tiles, chunks * plan.slotStride, chunks})
+      lists.push_back(workspace.take(plan, E::I32, extent));
+    AttentionStep call;
+    call.isRuntimeCall = true;
+    call.symbol = "heddle_cpu_sparsek_tile_slots";
+    call.operands.push_back(bufferOperand(plan, A::End));
+    for (int64_t value : {s.rows(), s.length, s.topk, s.window, plan.tile, plan.listStride, plan.chunk,
+                          plan.slotStride})
+      call.operands.push_back(integerOperand(value));
+    call.operands.append(lists.begin(), lists.end());
+    program.steps.push_back(call);
+  }
+  const int64_t parts = plan.wave * plan.chunks();
+  llvm::SmallVector<AttentionOperand, 3> partOperands{
+      workspace.take(plan, E::Score, s.topk > 0 ? parts * plan.slotRows() * plan.partWidth() : 0),
+      workspace.take(plan, E::Score, s.window > 0 ? parts * plan.windowRows() * plan.partWidth() : 0),
+      workspace.take(plan, E::Score, s.topk > 0 ? parts * plan.slotRows() : 0)};
+  program.workspaceBytes = workspace.bytes();
+
+  AttentionStep main, reduce;
+  main.symbol = (namePrefix + "_attention_backward").str();
+  for (A argument : {A::Q, A::K, A::V, A::O, A::Lse, A::DOut})
+    main.operands.push_back(bufferOperand(plan, argument));
+  if (s.topk > 0)
+    for (A argument : {A::U, A::Hi, A::Lo, A::End})
+      main.operands.push_back(bufferOperand(plan, argument));
+  main.operands.append(lists.begin(), lists.end());
+  main.operands.append(partOperands.begin(), partOperands.end());
+  main.operands.push_back(bufferOperand(plan, A::DQ));
+  main.operands.push_back(bufferOperand(plan, A::DTau));
+  main.operands.push_back(integerOperand(0));
+  emitKernel(builder, module, plan, main,
+             [&](AttentionCode &v, const KernelArguments &arguments) { BackwardKernel(v, arguments).emit(); });
+
+  reduce.symbol = (namePrefix + "_attention_reduce").str();
+  reduce.operands.append(lists.begin(), lists.end());
+  reduce.operands.append(partOperands.begin(), partOperands.end());
+  for (A argument : {A::DK, A::DV, A::DU})
+    reduce.operands.push_back(bufferOperand(plan, argument));
+  reduce.operands.push_back(integerOperand(0));
+  emitKernel(builder, module, plan, reduce, emitReduceKernel);
+
+  // Waves of rows share the memory of the partial sums.
+  for (int64_t row = 0; row < s.rows(); row += plan.wave) {
+    const int64_t rows = std::min(plan.wave, s.rows() - row);
+    main.count = rows * plan.chunks();
+    reduce.count = rows * ((s.length + plan.reduceKeys - 1) / plan.reduceKeys);
+    main.operands.back().integer = reduce.operands.back().integer = row;
+    program.steps.push_back(main);
+    program.steps.push_back(reduce);
+  }
+  return program;
+}
+
+} // namespace heddle::cpu

@@ -1,0 +1,239 @@
+#include "compiler/conversion/SparseKToCPU/KeyBlocks.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <limits>
+
+using namespace mlir;
+
+namespace heddle::cpu::attention {
+
+KeyBlocks::KeyBlocks(AttentionCode &v, const KernelArguments &arguments) : v(v), p(v.plan), args(arguments) {
+  block.keys = v.scratch(p.keyBlock * p.keyPad);
+  block.values = v.scratch(p.keyBlock * p.valuePad);
+  block.from = v.intScratch(p.keyBlock);
+  block.until = v.intScratch(p.keyBlock);
+  if (p.spec.topk > 0) {
+    block.scores = v.scratch(p.keyBlock);
+    hi = v.scratch(p.tile);
+    lo = v.scratch(p.tile);
+  }
+  if (args.slotPart.memref || args.windowPart.memref)
+    block.slot = v.intScratch(p.keyBlock);
+}
+
+void KeyBlocks::startTile(Value newRow, Value newTile, Value newFirst, Value newCount) {
+  row = newRow;
+  tile = newTile;
+  first = newFirst;
+  count = newCount;
+  if (p.spec.topk == 0)
+    return;
+  Value at = v.add(v.mul(row, p.spec.length), first);
+  v.loop(v.index(0), count, 1, [&](Value i) {
+    v.storeScalar(v.loadScalar(args.hi, v.add(at, i)), hi, i);
+    v.storeScalar(v.loadScalar(args.lo, v.add(at, i)), lo, i);
+  });
+  v.loop(count, v.index(p.tile), 1, [&](Value i) {
+    v.storeScalar(v.zeroScalar(), hi, i);
+    v.storeScalar(v.zeroScalar(), lo, i);
+  });
+}
+
+void KeyBlocks::forEachBlock(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body) {
+  if (p.spec.topk > 0)
+    selectedBlocks(body);
+  if (p.spec.window > 0)
+    windowBlocks(body);
+}
+
+void KeyBlocks::storeInterval(Value position, Value from, Value until) {
+  auto cut = [&](Value query) { return v.min(v.max(v.sub(query, first), v.index(0)), v.index(p.tile)); };
+  v.storeI32(cut(from), block.from, position);
+  v.storeI32(cut(until), block.until, position);
+}
+
+void KeyBlocks::padSlots(int64_t spare) {
+  if (!block.slot)
+    return;
+  // Register tiles run over the block's end: no query sees what is there, and its sums go to a row that nobody reads.
+  v.loop(blockCount, v.index(p.keyBlock), 1, [&](Value i) {
+    v.storeI32(v.index(spare), block.slot, i);
+    v.storeI32(v.index(0), block.until, i);
+  });
+}
+
+void KeyBlocks::selectedBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body) {
+  const int64_t length = p.spec.length;
+  Value list = v.add(v.mul(row, p.tiles()), tile);
+  Value whole = v.loadIndex(args.full, list), total = v.loadIndex(args.total, list);
+  Value base = v.mul(list, p.listStride);
+  Value rowStart = v.mul(row, length);
+  Value slots; // the names in the list are slots of the chunk, or keys
+  if (block.slot) {
+    Value chunk = v.add(v.mul(row, p.chunks()), v.div(first, p.chunk));
+    slots = v.mul(chunk, p.slotStride);
+  }
+  v.loop(v.index(0), total, p.keyBlock, [&](Value start) {
+    blockCount = v.min(v.index(p.keyBlock), v.sub(total, start));
+    v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
+      Value key = v.loadIndex(args.lists, v.add(base, v.add(start, position)));
+      if (slots) {
+        v.storeI32(key, block.slot, position);
+        key = v.loadIndex(args.slotKeys, v.add(slots, key));
+      }
+      Value at = v.add(rowStart, key);
+      // Infinities act as the largest f32, as in the selection; with hi = -inf the gate is then 1.
+      const double big = std::numeric_limits<float>::max();
+      Value u = v.loadScalar(args.u, at);
+      u = v.select(v.isGreater(u, v.scalarConstant(-big)), u, v.scalarConstant(-big));
+      u = v.select(v.isGreater(u, v.scalarConstant(big)), v.scalarConstant(big), u);
+      v.storeScalar(u, block.scores, position);
+      storeInterval(position, v.add(key, p.spec.window), v.loadIndex(args.ends, at));
+      return key;
+    });
+    padSlots(p.slotStride);
+    Value masked = v.less(whole, v.add(start, blockCount));
+    body(block, /*selected=*/true, [&](Value panelStart, PanelUse use) {
+      use({v.index(0), blockCount, panelStart}, masked);
+    });
+  });
+}
+
+void KeyBlocks::windowBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body) {
+  const int64_t window = p.spec.window;
+  Value begin = v.max(v.index(0), v.sub(first, v.index(window - 1))), end = v.add(first, count);
+  Value windowBase; // row of the chunk's partial sums that stands for key 0
+  if (block.slot) {
+    Value chunkStart = v.mul(v.div(first, p.chunk), p.chunk);
+    windowBase = v.max(v.index(0), v.sub(chunkStart, v.index(window - 1)));
+  }
+  v.loop(begin, end, p.keyBlock, [&](Value start) {
+    blockCount = v.min(v.index(p.keyBlock), v.sub(end, start));
+    v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
+      Value key = v.add(start, position);
+      storeInterval(position, key, v.add(key, window));
+      if (block.slot)
+        v.storeI32(v.sub(key, windowBase), block.slot, position);
+      return key;
+    });
+    padSlots(p.windowKeys(p.chunk));
+    body(block, /*selected=*/false, [&](Value panelStart, PanelUse use) {
+      // Only the keys that some query of the panel sees.
+      Value firstQuery = v.add(first, panelStart);
+      Value low = v.max(v.index(0), v.sub(v.sub(firstQuery, v.index(window - 1)), start));
+      Value high = v.min(blockCount, v.sub(v.add(firstQuery, p.panel), start));
+      // The panel's first query sees the last key, and its last query the first one.
+      Value future = v.less(firstQuery, v.add(start, v.sub(high, v.index(1))));
+      Value past = v.less(v.add(v.add(start, low), window), v.add(firstQuery, p.panel));
+      Value masked = arith::OrIOp::create(v.b, future, past);
+      v.when(v.less(low, high), [&] { use({low, high, panelStart}, masked); });
+    });
+  });
+}
+
+llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace, AttentionStep &call) {
+  using E = AttentionOperand::Element;
+  const AttentionSpec &s = plan.spec;
+  const int64_t tiles = s.rows() * plan.tiles();
+  llvm::SmallVector<AttentionOperand, 3> operands{workspace.take(plan, E::I32, tiles * plan.listStride),
+                                                  workspace.take(plan, E::I32, tiles),
+                                                  workspace.take(plan, E::I32, tiles)};
+  call.isRuntimeCall = true;
+  call.symbol = "heddle_cpu_sparsek_tile_keys";
+  call.operands.push_back(bufferOperand(plan, AttentionArgument::End));
+  for (int64_t value : {s.rows(), s.length, s.topk, s.window, plan.tile, plan.listStride})
+    call.operands.push_back(integerOperand(value));
+  call.operands.append(operands.begin(), operands.end());
+  return operands;
+}
+
+void emitKernel(OpBuilder &builder, ModuleOp module, const Plan &plan, const AttentionStep &step,
+                llvm::function_ref<void(AttentionCode &, const KernelArguments &)> body) {
+  using A = AttentionArgument;
+  OpBuilder::InsertionGuard guard(builder);
+  ImplicitLocOpBuilder b(builder.getUnknownLoc(), builder);
+  AttentionCode v(b, plan);
+  SmallVector<Type> types(2, b.getIndexType());
+  for (const AttentionOperand &operand : step.operands)
+    types.push_back(operand.isInteger ? b.getIndexType() : attentionOperandType(builder, plan.spec, operand));
+  b.setInsertionPointToEnd(module.getBody());
+  auto function = func::FuncOp::create(b, step.symbol, b.getFunctionType(types, {}));
+  function.setPrivate();
+  for (unsigned i = 2; i < types.size(); ++i)
+    if (!types[i].isIndex())
+      function.setArgAttr(i, "llvm.noalias", b.getUnitAttr());
+  b.setInsertionPointToStart(function.addEntryBlock());
+
+  KernelArguments arguments;
+  arguments.begin = function.getArgument(0);
+  arguments.end = function.getArgument(1);
+  Value *integers[] = {&arguments.lists, &arguments.full, &arguments.total, &arguments.slotKeys, &arguments.slotTotal};
+  Buffer *parts[] = {&arguments.slotPart, &arguments.windowPart, &arguments.scorePart};
+  int nextInteger = 0, nextPart = 0;
+  for (auto [i, operand] : llvm::enumerate(step.operands)) {
+    Value value = function.getArgument(unsigned(i) + 2);
+    if (operand.isInteger) {
+      arguments.firstRow = value;
+      continue;
+    }
+    const Buffer input{value, plan.spec.element}, score{value, plan.compute};
+    switch (operand.argument) {
+    case A::Q:
+      arguments.q = input;
+      break;
+    case A::K:
+      arguments.k = input;
+      break;
+    case A::V:
+      arguments.v = input;
+      break;
+    case A::O:
+      arguments.o = input;
+      break;
+    case A::DOut:
+      arguments.dout = input;
+      break;
+    case A::DQ:
+      arguments.dq = input;
+      break;
+    case A::DK:
+      arguments.dk = input;
+      break;
+    case A::DV:
+      arguments.dv = input;
+      break;
+    case A::U:
+      arguments.u = score;
+      break;
+    case A::Hi:
+      arguments.hi = score;
+      break;
+    case A::Lo:
+      arguments.lo = score;
+      break;
+    case A::Lse:
+      arguments.lse = score;
+      break;
+    case A::DU:
+      arguments.du = score;
+      break;
+    case A::DTau:
+      arguments.dtau = score;
+      break;
+    case A::End:
+      arguments.ends = value;
+      break;
+    case A::Workspace:
+      if (operand.element == AttentionOperand::Element::I32)
+        *integers[nextInteger++] = value;
+      else
+        *parts[nextPart++] = score;
+      break;
+    }
+  }
+  body(v, arguments);
+  func::ReturnOp::create(b);
+}
+
+} // namespace heddle::cpu::attention

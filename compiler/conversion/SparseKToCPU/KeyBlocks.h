@@ -1,0 +1,65 @@
+// The walk over the keys of a tile, block by block, and the frame of a kernel. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/SparseKToCPU/AttentionCode.h"
+
+namespace mlir {
+class ModuleOp;
+}
+
+namespace heddle::cpu::attention {
+
+/// The arguments of a kernel by name; those that it does not take are null.
+struct KernelArguments {
+  Value begin, end;
+  Buffer q, k, v, u, hi, lo, o, lse, dout, dq, dk, dv, du, dtau;
+  Value ends;                      ///< i32 [rows, length]
+  Value lists, full, total;        ///< i32: tile lists, their whole-tile and total lengths
+  Value slotKeys, slotTotal;       ///< i32: the keys of a chunk's slots, how many
+  Buffer slotPart, windowPart;     ///< partial sums of dk and dv, of the selected and of the window keys
+  Buffer scorePart;                ///< partial sums of du
+  Value firstRow;                  ///< the wave's first row
+};
+
+/// Calls `use` with the panel's part of a block and whether some of its pairs are masked, where it has any part.
+using PanelUse = llvm::function_ref<void(const PanelRange &range, Value masked)>;
+using PanelRangeOf = llvm::function_ref<void(Value panelStart, PanelUse use)>;
+
+class KeyBlocks {
+public:
+  /// Allocates the block's buffers: at the top of a kernel.
+  KeyBlocks(AttentionCode &v, const KernelArguments &arguments);
+
+  /// Once per tile: row, its tile, the tile's first query and how many queries it has.
+  void startTile(Value row, Value tile, Value first, Value count);
+
+  /// Loops over the blocks: the selected keys, where the plan has any, and then the window's.
+  void forEachBlock(llvm::function_ref<void(const KeyBlock &block, bool selected, PanelRangeOf rangeOf)> body);
+
+  Buffer hi, lo;    ///< thresholds of the tile [tile]; zero beyond its queries
+  Value blockCount; ///< keys of the current block
+
+private:
+  void selectedBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body);
+  void windowBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body);
+  void padSlots(int64_t spare);
+  void storeInterval(Value position, Value from, Value until);
+
+  AttentionCode &v;
+  const Plan &p;
+  const KernelArguments &args;
+  KeyBlock block;
+  Value row, tile, first, count;
+};
+
+/// Reserves the lists of selected keys and describes the runtime call that fills them; returns the operands lists,
+/// full, total.
+llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace, AttentionStep &call);
+
+/// Adds the function of a step to the module and emits its body. Operands are matched to `KernelArguments` by
+/// argument, those of the workspace in the order lists, full, total, slotKeys, slotTotal and slotPart, windowPart,
+/// scorePart; the integer is firstRow.
+void emitKernel(mlir::OpBuilder &builder, mlir::ModuleOp module, const Plan &plan, const AttentionStep &step,
+                llvm::function_ref<void(AttentionCode &, const KernelArguments &)> body);
+
+} // namespace heddle::cpu::attention

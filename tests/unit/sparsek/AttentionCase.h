@@ -1,0 +1,187 @@
+// Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+// Runs compiled attention on random inputs beside the reference.
+#pragma once
+
+#include "tools/bench/sparsek-jit.h"
+#include "tools/bench/sparsek-reference.h"
+
+#include <heddle/cpu_sparsek.h>
+
+#include <cstring>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace heddle::tests {
+
+/// A narrow float as its bits.
+template <cpu::MatmulElement Element>
+struct Stored;
+template <>
+struct Stored<cpu::MatmulElement::F64> {
+  using Type = double;
+};
+template <>
+struct Stored<cpu::MatmulElement::F32> {
+  using Type = float;
+};
+template <>
+struct Stored<cpu::MatmulElement::F16> {
+  using Type = _Float16;
+};
+template <>
+struct Stored<cpu::MatmulElement::BF16> {
+  struct Type {
+    uint16_t bits = 0;
+    Type() = default;
+    explicit Type(double x) { // nearest, ties to even; finite values only
+      float f = static_cast<float>(x);
+      uint32_t b;
+      std::memcpy(&b, &f, 4);
+      bits = static_cast<uint16_t>((b + 0x7fff + (b >> 16 & 1)) >> 16);
+    }
+    explicit operator double() const {
+      uint32_t b = uint32_t(bits) << 16;
+      float f;
+      std::memcpy(&f, &b, 4);
+      return f;
+    }
+  };
+};
+
+inline cpu::AttentionSpec attentionSpec(int64_t batch, int64_t queryHeads, int64_t heads, int64_t n, int64_t e,
+                                        int64_t v, int64_t k, int64_t w) {
+  cpu::AttentionSpec s;
+  s.batch = batch;
+  s.queryHeads = queryHeads;
+  s.heads = heads;
+  s.length = n;
+  s.keyWidth = e;
+  s.valueWidth = v;
+  s.topk = k;
+  s.window = w;
+  s.scale = 1 / std::sqrt(double(e));
+  return s;
+}
+
+inline std::string describe(const cpu::AttentionSpec &s) {
+  return "b " + std::to_string(s.batch) + ", hq " + std::to_string(s.queryHeads) + ", h " + std::to_string(s.heads) +
+         ", n " + std::to_string(s.length) + ", e " + std::to_string(s.keyWidth) + ", v " +
+         std::to_string(s.valueWidth) + ", k " + std::to_string(s.topk) + ", w " + std::to_string(s.window) +
+         ", gate " + std::to_string(int(s.gate)) + (s.straightThrough ? ", straight through" : "");
+}
+
+/// ||got - expected|| / ||expected||
+inline double distance(const std::vector<double> &got, const std::vector<double> &expected) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (got[i] == expected[i])
+      continue; // infinities
+    difference += (got[i] - expected[i]) * (got[i] - expected[i]);
+  }
+  for (double x : expected)
+    norm += std::isfinite(x) ? x * x : 0;
+  return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+template <cpu::MatmulElement Element>
+class AttentionCase {
+public:
+  using T = typename Stored<Element>::Type;
+  using Score = std::conditional_t<Element == cpu::MatmulElement::F64, double, float>;
+  using A = cpu::AttentionArgument;
+
+  explicit AttentionCase(const cpu::AttentionSpec &given, double spread = 0.5, uint32_t seed = 1) {
+    cpu::AttentionSpec spec = given;
+    spec.element = Element;
+    reference.spec = spec;
+    std::mt19937 random(seed);
+    std::normal_distribution<double> normal;
+    auto fill = [&](std::vector<T> &values, std::vector<double> &exact, int64_t size) {
+      for (int64_t i = 0; i < size; ++i) {
+        values.push_back(T(normal(random)));
+        exact.push_back(static_cast<double>(values.back()));
+      }
+    };
+    const int64_t queries = spec.batch * spec.queryHeads * spec.length, keys = spec.rows() * spec.length;
+    fill(q, reference.q, queries * spec.keyWidth);
+    fill(k, reference.k, keys * spec.keyWidth);
+    fill(v, reference.v, keys * spec.valueWidth);
+    fill(dout, reference.dout, queries * spec.valueWidth);
+    for (int64_t i = 0; i < keys; ++i)
+      u.push_back(static_cast<Score>(spread * normal(random)));
+    hi.resize(u.size());
+    lo.resize(u.size());
+    end.resize(u.size());
+    select();
+  }
+
+  /// Thresholds of the present scores; after changing `u`.
+  void select() {
+    const cpu::AttentionSpec &s = reference.spec;
+    std::vector<int32_t> count(u.size());
+    heddle_status_t status;
+    if constexpr (std::is_same_v<Score, double>)
+      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(), lo.data(),
+                                                count.data(), end.data());
+    else
+      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(), lo.data(),
+                                                count.data(), end.data());
+    if (status != HEDDLE_OK)
+      throw std::runtime_error(heddle_last_error());
+    reference.u.assign(u.begin(), u.end());
+    reference.hi.assign(hi.begin(), hi.end());
+    reference.lo.assign(lo.begin(), lo.end());
+    reference.end = end;
+  }
+
+  void allocate() {
+    const cpu::AttentionSpec &s = reference.spec;
+    const size_t queries = size_t(s.batch * s.queryHeads * s.length);
+    o.assign(queries * size_t(s.valueWidth), T(99));
+    lse.assign(queries, Score(99));
+    dq.assign(q.size(), T(99));
+    dk.assign(k.size(), T(99));
+    dv.assign(v.size(), T(99));
+    du.assign(u.size(), Score(99));
+    dtau.assign(u.size(), Score(99));
+  }
+
+  bench::AttentionBuffers buffers() {
+    bench::AttentionBuffers b;
+    b[A::Q] = q.data();
+    b[A::K] = k.data();
+    b[A::V] = v.data();
+    b[A::U] = u.data();
+    b[A::Hi] = hi.data();
+    b[A::Lo] = lo.data();
+    b[A::End] = end.data();
+    b[A::O] = o.data();
+    b[A::Lse] = lse.data();
+    b[A::DOut] = dout.data();
+    b[A::DQ] = dq.data();
+    b[A::DK] = dk.data();
+    b[A::DV] = dv.data();
+    b[A::DU] = du.data();
+    b[A::DTau] = dtau.data();
+    return b;
+  }
+
+  template <typename U>
+  static std::vector<double> exact(const std::vector<U> &values) {
+    std::vector<double> result;
+    for (const U &x : values)
+      result.push_back(static_cast<double>(x));
+    return result;
+  }
+
+  bench::AttentionReference reference;
+  std::vector<T> q, k, v, dout, o, dq, dk, dv;
+  std::vector<Score> u, hi, lo, lse, du, dtau;
+  std::vector<int32_t> end;
+};
+
+} // namespace heddle::tests
