@@ -17,8 +17,7 @@ static void addEntry(CLI::App &command, EntryOptions &options) {
   command.add_option("ENTRY", options.entry, "the function")->required();
   command.add_option("--dim", options.dims, "NAME=NUMBER: a dimension that no value binds; may be repeated")
       ->type_name("NAME=NUMBER")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);
 }
 
 /// Parses and runs; throws what the commands throw.
