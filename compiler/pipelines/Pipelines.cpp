@@ -7,10 +7,7 @@
 #include "compiler/jit/Engine.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
-#if __has_include("dialects/sparsek/Transforms/Passes.h")
-#include "dialects/sparsek/Transforms/Passes.h"
-#define HEDDLE_HAS_DECOMPOSE 1
-#endif
+#include "dialects/sparsek/Transforms/Decompose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
@@ -46,10 +43,8 @@ std::optional<Stage> heddle::pipelines::stageNamed(StringRef name) {
 
 void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const PipelineOptions &options) {
   if (last >= Stage::Grad) {
-#if HEDDLE_HAS_DECOMPOSE
     if (options.decompose)
       manager.addPass(sparsek::createSparseKDecompose());
-#endif
     manager.addPass(autodiff::createHeddleDifferentiate());
     manager.addPass(createCanonicalizerPass());
     manager.addPass(createCSEPass());
