@@ -85,7 +85,7 @@ static std::optional<Dim> count(Call &call, llvm::StringRef parameter) {
 static bool requireSome(Call &call, const Dim &topk, const Dim &window) {
   if (topk != Dim(0) || window != Dim(0))
     return true;
-  call.errorAt("topk", call.name().str() + " with topk = 0 and window = 0 attends to nothing")
+  call.errorAt("topk", call.name().str() + " attends to nothing: topk and window are both 0")
       .hint("topk = 0 with a window is sliding-window attention");
   return false;
 }

@@ -106,6 +106,7 @@ std::string numberText(double value);
 /// The table entries of each family.
 llvm::ArrayRef<Builtin> elementwiseBuiltins();
 llvm::ArrayRef<Builtin> operatorBuiltins();
+llvm::ArrayRef<Builtin> negationBuiltins();
 llvm::ArrayRef<Builtin> activationBuiltins();
 llvm::ArrayRef<Builtin> reductionBuiltins();
 llvm::ArrayRef<Builtin> linearBuiltins();

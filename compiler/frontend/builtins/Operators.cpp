@@ -251,6 +251,11 @@ static Value logicalNot(Call &call) {
   return call.emit.unary(UnaryKind::Not, *x, call.span());
 }
 
+llvm::ArrayRef<Builtin> negationBuiltins() {
+  static const Builtin table[] = {{"neg", "neg(x)", "The negative of every element.", negate}};
+  return table;
+}
+
 llvm::ArrayRef<Builtin> operatorBuiltins() {
   static const Builtin table[] = {
       {"+", "+(a, b)", "The sum.", arithmetic<BinaryKind::Add>},
@@ -269,7 +274,6 @@ llvm::ArrayRef<Builtin> operatorBuiltins() {
       {"and", "and(a, b)", "Whether both are true.", logic<BinaryKind::And>},
       {"or", "or(a, b)", "Whether one is true.", logic<BinaryKind::Or>},
       {"not", "not(x)", "Whether it is false.", logicalNot},
-      {"neg", "neg(x)", "The negative of every element.", negate},
   };
   return table;
 }

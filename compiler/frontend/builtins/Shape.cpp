@@ -10,6 +10,11 @@ static Dim productOf(llvm::ArrayRef<Dim> dims) {
   return product;
 }
 
+/// Whether two products or sums differ unless some dimension is 0.
+static bool differ(const Dim &a, const Dim &b) {
+  return a != b && (a.provablyAtLeast(b) || b.provablyAtLeast(a));
+}
+
 static Value reshape(Call &call) {
   std::optional<Value> x = call.tensor("x");
   std::optional<llvm::SmallVector<Dim>> dims = call.dimensions("an extent");
@@ -42,7 +47,7 @@ static Value reshape(Call &call) {
     if (!rest)
       return fail();
     *open = *rest;
-  } else if (std::optional<int> order = total.compare(known); order && *order != 0) {
+  } else if (differ(total, known)) {
     return fail();
   }
   return call.emit.reshape(*x, *dims, call.span());
@@ -164,7 +169,7 @@ static Value split(Call &call) {
       sizes.push_back(*size);
       total += *size;
     }
-    if (std::optional<int> order = total.compare(extent); sizes.empty() || (order && *order != 0)) {
+    if (sizes.empty() || differ(total, extent)) {
       call.error(span, "split into parts of " + shapeString(sizes) + " makes " + total.str() + ", but axis " +
                            std::to_string(*axis) + " of " + x->getType().str() + " is " + extent.str())
           .note(x->span(), "this is " + x->getType().str())

@@ -17,9 +17,9 @@ struct Table {
 
   Table() {
     for (llvm::ArrayRef<Builtin> family :
-         {elementwiseBuiltins(), activationBuiltins(), reductionBuiltins(), linearBuiltins(), shapeBuiltins(),
-          rearrangeBuiltins(), makeBuiltins(), gatherBuiltins(), networkBuiltins(), attentionBuiltins(),
-          treeBuiltins(), differentiateBuiltins()})
+         {elementwiseBuiltins(), negationBuiltins(), activationBuiltins(), reductionBuiltins(),
+          linearBuiltins(), shapeBuiltins(), rearrangeBuiltins(), makeBuiltins(), gatherBuiltins(),
+          networkBuiltins(), attentionBuiltins(), treeBuiltins(), differentiateBuiltins()})
       add(family, true);
     add(operatorBuiltins(), false);
     add(matmulBuiltins(), false);

@@ -149,6 +149,8 @@ TEST_CASE("shapes that cannot be made") {
         "cannot reshape f32[4, 6] of 24 elements to [5, 5] of 25");
   CHECK(errorOf("reshape", {pos(tensor(f32, {4, 6})), pos(integer(5)), pos(integer(-1))}) ==
         "cannot reshape f32[4, 6] of 24 elements to [5, -1]");
+  CHECK(errorOf("reshape", {pos(tensor(f32, {B, 8})), pos(Value::dimension(B, {})), pos(integer(9))}) ==
+        "cannot reshape f32[B, 8] of 8 * B elements to [B, 9] of 9 * B");
   CHECK(errorOf("reshape", {pos(tensor(f32, N)), pos(integer(-1)), pos(integer(-1))}) ==
         "reshape to [-1, -1]: only one extent may be -1");
   CHECK(errorOf("transpose", {pos(tensor(f32, {B, N, D})), pos(integer(0)), pos(integer(1))}) ==
@@ -251,7 +253,7 @@ TEST_CASE("attention with operands that do not fit") {
         "do not divide 4 "
         "query heads");
   CHECK(errorOf("sparsek_attention", {pos(k), pos(k), pos(k), pos(u), named("topk", integer(0))}) ==
-        "sparsek_attention with topk = 0 and window = 0 attends to nothing | topk = 0 with a window is "
+        "sparsek_attention attends to nothing: topk and window are both 0 | topk = 0 with a window is "
         "sliding-window "
         "attention");
   CHECK(errorOf("sparsek_attention", {pos(k), pos(k), pos(k), pos(u), named("topk", tensor(i32, {}))}) ==
