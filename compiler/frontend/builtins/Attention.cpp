@@ -25,7 +25,7 @@ static bool requireRank(Call &call, llvm::StringRef parameter, const Value &valu
                         const char *shape) {
   if (value.getType().rank() == rank)
     return true;
-  call.errorAt(parameter, call.name().str() + " needs `" + parameter.str() + "` of shape " + shape +
+  call.errorAt(parameter, call.name().str() + " needs '" + parameter.str() + "' of shape " + shape +
                               ", not " + value.getType().str());
   return false;
 }
@@ -36,11 +36,11 @@ static bool requireExtent(Call &call, llvm::StringRef parameter, const Value &va
   const Dim &extent = value.getType().dims()[axis], &wanted = model.getType().dims()[modelAxis];
   if (extent == wanted)
     return true;
-  call.errorAt(parameter, call.name().str() + " needs axis " + std::to_string(axis) + " of `" +
-                              parameter.str() + "` to be " + wanted.str() + " as in `" + modelName.str() +
-                              "`, but it is " + extent.str())
-      .note(model.span(), "`" + modelName.str() + "` is " + model.getType().str())
-      .note(value.span(), "`" + parameter.str() + "` is " + value.getType().str());
+  call.errorAt(parameter, call.name().str() + " needs axis " + std::to_string(axis) + " of '" +
+                              parameter.str() + "' to be " + wanted.str() + " as in '" + modelName.str() +
+                              "', but it is " + extent.str())
+      .note(model.span(), "'" + modelName.str() + "' is " + model.getType().str())
+      .note(value.span(), "'" + parameter.str() + "' is " + value.getType().str());
   return false;
 }
 
@@ -64,8 +64,8 @@ static std::optional<AttentionArguments> attentionArguments(Call &call, bool sam
     call.errorAt("q", call.name().str() + " shares each key-value head among equally many query heads, but " +
                           keyDims[1].str() + " key-value heads do not divide " + dims[1].str() +
                           " query heads")
-        .note(q->span(), "`q` is " + q->getType().str())
-        .note(k->span(), "`k` is " + k->getType().str());
+        .note(q->span(), "'q' is " + q->getType().str())
+        .note(k->span(), "'k' is " + k->getType().str());
     return std::nullopt;
   }
   return AttentionArguments{*q, *k, *v, dims[0], dims[1], keyDims[1], dims[2], keyDims[2], dims[3]};
@@ -76,7 +76,7 @@ static std::optional<Dim> count(Call &call, llvm::StringRef parameter) {
     return Dim(0);
   std::optional<Dim> value = call.integer(parameter);
   if (value && value->compare(0) == -1) {
-    call.errorAt(parameter, "`" + parameter.str() + "` must be at least 0, not " + value->str());
+    call.errorAt(parameter, "'" + parameter.str() + "' must be at least 0, not " + value->str());
     return std::nullopt;
   }
   return value;
@@ -101,7 +101,7 @@ static std::optional<double> scaleArgument(Call &call, AttentionArguments &args)
   if (!scale)
     return std::nullopt;
   if (!scale->getType().isScalar()) {
-    call.errorAt("scale", "`scale` must be a scalar, not " + scale->getType().str());
+    call.errorAt("scale", "'scale' must be a scalar, not " + scale->getType().str());
     return std::nullopt;
   }
   args.q = Math(call).mul(args.q, call.emit.cast(*scale, args.q.getType().element(), call.span()));
@@ -114,7 +114,7 @@ static std::optional<Value> scores(Call &call, const AttentionArguments &args) {
     return std::nullopt;
   ElementType wanted = scoreElement(args.q);
   if (u->getType().element() != wanted) {
-    call.errorAt("u", call.name().str() + " needs scores in " + spelling(wanted).str() + ", but `u` is " +
+    call.errorAt("u", call.name().str() + " needs scores in " + spelling(wanted).str() + ", but 'u' is " +
                           u->getType().str())
         .hint("cast(u, " + spelling(wanted).str() + ") converts them");
     return std::nullopt;
@@ -190,7 +190,7 @@ static Value sparsekProject(Call &call) {
   if (!z)
     return Value::error();
   if (z->getType().isScalar()) {
-    call.errorAt("z", "sparsek works along the last axis, but `z` is a scalar " + z->getType().str());
+    call.errorAt("z", "sparsek works along the last axis, but 'z' is a scalar " + z->getType().str());
     return Value::error();
   }
   const Value &given = call["k"];
@@ -207,7 +207,7 @@ static Value sparsekProject(Call &call) {
   Value k =
       given.dim() ? call.emit.constant(scalar, *given.dim(), call.span()) : withDefaultType(call.emit, given);
   if (!k.getType().isScalar(ElementType::F32) && !k.getType().isScalar(ElementType::F64)) {
-    call.errorAt("k", "sparsek needs a number or an f32 scalar for `k`, not " + k.getType().str());
+    call.errorAt("k", "sparsek needs a number or an f32 scalar for 'k', not " + k.getType().str());
     return Value::error();
   }
   return call.emit.make(
@@ -223,7 +223,7 @@ static Value sparsekThreshold(Call &call) {
   if (!u || !topk || !window || !requireRank(call, "u", *u, 3, "[B, H, N]"))
     return Value::error();
   if (accumulatorOf(u->getType().element()) != u->getType().element()) {
-    call.errorAt("u", "sparsek_threshold needs scores in f32 or f64, but `u` is " + u->getType().str())
+    call.errorAt("u", "sparsek_threshold needs scores in f32 or f64, but 'u' is " + u->getType().str())
         .hint("cast(u, f32) converts them");
     return Value::error();
   }

@@ -64,7 +64,7 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
     if (argument.name.empty()) {
       if (firstNamed) {
         call.error(argument.span,
-                   "a positional argument stands after the named argument `" + firstNamed->name + "`")
+                   "a positional argument stands after the named argument '" + firstNamed->name + "'")
             .note(firstNamed->span, "the named argument");
         return std::nullopt;
       }
@@ -95,15 +95,15 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
           names.push_back(other.name.str());
         std::string near = nearest(argument.name, names);
         Diagnostic &error = call.error(argument.nameSpan.end ? argument.nameSpan : argument.span,
-                                       context.name + " has no parameter `" + argument.name + "`");
+                                       context.name + " has no parameter '" + argument.name + "'");
         if (!near.empty())
-          error.hint("did you mean `" + near + "`?");
+          error.hint("did you mean '" + near + "'?");
         error.hint(usage);
         return std::nullopt;
       }
     }
     if (const Argument *earlier = call.find(parameter->name)) {
-      call.error(argument.span, "argument `" + parameter->name.str() + "` is given twice")
+      call.error(argument.span, "argument '" + parameter->name.str() + "' is given twice")
           .note(earlier->span, "first given here");
       return std::nullopt;
     }
@@ -115,7 +115,7 @@ std::optional<Call> Call::bind(CallContext &context, llvm::StringRef signature) 
     if (!missing)
       continue;
     call.error(context.callee,
-               context.name + " is called without its argument `" + parameter.name.str() + "`")
+               context.name + " is called without its argument '" + parameter.name.str() + "'")
         .hint(usage);
     return std::nullopt;
   }
@@ -144,7 +144,7 @@ Diagnostic &Call::errorAt(llvm::StringRef parameter, std::string message) {
 
 /// `'x'` for a function's argument, `the operand` for an operator's.
 static std::string named(const Call &call, llvm::StringRef parameter) {
-  return llvm::isAlpha(call.name().front()) ? "`" + parameter.str() + "`" : "an operand";
+  return llvm::isAlpha(call.name().front()) ? "'" + parameter.str() + "'" : "an operand";
 }
 
 std::optional<Value> Call::asTensor(const Value &value, const std::string &what, Span span) {
@@ -221,7 +221,7 @@ std::optional<bool> Call::flag(llvm::StringRef parameter, bool otherwise) {
     return otherwise;
   if (const bool *known = (*this)[parameter].boolean())
     return *known;
-  errorAt(parameter, "`" + parameter.str() + "` must be true or false, known to the compiler, not " +
+  errorAt(parameter, "'" + parameter.str() + "' must be true or false, known to the compiler, not " +
                          (*this)[parameter].getType().str());
   return std::nullopt;
 }
@@ -237,7 +237,7 @@ std::optional<Dim> Call::asInteger(const Value &value, const std::string &what, 
 }
 
 std::optional<Dim> Call::integer(llvm::StringRef parameter) {
-  return asInteger((*this)[parameter], "`" + parameter.str() + "`", spanOf(parameter));
+  return asInteger((*this)[parameter], "'" + parameter.str() + "'", spanOf(parameter));
 }
 
 std::optional<std::string> Call::choice(llvm::StringRef parameter, llvm::ArrayRef<llvm::StringRef> choices) {
@@ -249,7 +249,7 @@ std::optional<std::string> Call::choice(llvm::StringRef parameter, llvm::ArrayRe
   std::string list;
   for (auto [index, item] : llvm::enumerate(choices))
     list += (index == 0 ? "" : index + 1 == choices.size() ? " or " : ", ") + ("\"" + item.str() + "\"");
-  errorAt(parameter, "`" + parameter.str() + "` must be " + list + ", not " +
+  errorAt(parameter, "'" + parameter.str() + "' must be " + list + ", not " +
                          (text ? "\"" + *text + "\"" : (*this)[parameter].getType().str()));
   return std::nullopt;
 }
@@ -262,7 +262,7 @@ std::optional<double> Call::number(llvm::StringRef parameter, double otherwise) 
     return *known;
   if (const Dim *dim = value.dim(); dim && value.getType().isLiteral())
     return double(dim->value());
-  errorAt(parameter, "`" + parameter.str() + "` must be a number literal, not " + value.getType().str());
+  errorAt(parameter, "'" + parameter.str() + "' must be a number literal, not " + value.getType().str());
   return std::nullopt;
 }
 

@@ -120,10 +120,10 @@ std::optional<llvm::SmallVector<size_t>> Derivative::resolve(CallContext &contex
       index = size_t(llvm::find(names, item.name) - names.begin());
       if (index == names.size()) {
         std::string near = nearest(item.name, names);
-        Diagnostic &error = context.diagnostics.error(wrtSpan, function + " has no parameter `" + item.name +
-                                                                   "` to differentiate in");
+        Diagnostic &error = context.diagnostics.error(wrtSpan, function + " has no parameter '" + item.name +
+                                                                   "' to differentiate in");
         if (!near.empty())
-          error.hint("did you mean `" + near + "`?");
+          error.hint("did you mean '" + near + "'?");
         return std::nullopt;
       }
     }
@@ -134,7 +134,7 @@ std::optional<llvm::SmallVector<size_t>> Derivative::resolve(CallContext &contex
       return std::nullopt;
     }
     std::string name = index < parameters.size() && !parameters[index].name.empty()
-                           ? "`" + parameters[index].name + "`"
+                           ? "'" + parameters[index].name + "'"
                            : std::to_string(index);
     if (!hasFloatLeaves(args[index].getType())) {
       Diagnostic &error = context.diagnostics.error(
@@ -296,14 +296,14 @@ static Value differentiate(Call &call) {
       } else if (position && position->isConstant() && position->value() >= 0) {
         wrt.push_back({"", position->value()});
       } else {
-        call.errorAt("wrt", "`wrt` names parameters or gives their positions from 0, but it is " +
+        call.errorAt("wrt", "'wrt' names parameters or gives their positions from 0, but it is " +
                                 (position ? position->str() : item.getType().str()))
             .hint("write wrt = \"p\", wrt = 0 or wrt = (0, 1)");
         return Value::error();
       }
     }
     if (wrt.empty()) {
-      call.errorAt("wrt", "`wrt` names no parameter");
+      call.errorAt("wrt", "'wrt' names no parameter");
       return Value::error();
     }
   } else {

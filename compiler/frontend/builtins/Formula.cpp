@@ -29,7 +29,7 @@ static std::optional<FormulaTerm> parseTerm(Call &call, llvm::StringRef text, Sp
       ++at;
     } else if (text.substr(at).starts_with("...")) {
       if (open)
-        return fail("the formula " + quoted(text.trim()) + " has `...` inside a group");
+        return fail("the formula " + quoted(text.trim()) + " has '...' inside a group");
       term.push_back({{"..."}, false, true});
       at += 3;
     } else if (llvm::isAlnum(c) || c == '_') {
@@ -40,7 +40,7 @@ static std::optional<FormulaTerm> parseTerm(Call &call, llvm::StringRef text, Sp
       at = end;
       if (llvm::isDigit(name.front())) {
         if (name != "1" || !groups)
-          return fail("the formula names an axis `" + name.str() + "`; names start with a letter");
+          return fail("the formula names an axis '" + name.str() + "'; names start with a letter");
         if (!open)
           term.push_back({{}, true, false});
         continue;
@@ -50,7 +50,7 @@ static std::optional<FormulaTerm> parseTerm(Call &call, llvm::StringRef text, Sp
       else
         term.push_back({{name.str()}, false, false});
     } else {
-      return fail("the formula contains `" + std::string(1, c) + "`, which cannot stand in " +
+      return fail("the formula contains '" + std::string(1, c) + "', which cannot stand in " +
                   quoted(text.trim()));
     }
   }
@@ -60,7 +60,7 @@ static std::optional<FormulaTerm> parseTerm(Call &call, llvm::StringRef text, Sp
   for (const FormulaAxis &axis : term)
     for (const std::string &name : axis.names) {
       if (llvm::is_contained(seen, name))
-        return fail("the formula names axis `" + name + "` twice in " + quoted(text.trim()));
+        return fail("the formula names axis '" + name + "' twice in " + quoted(text.trim()));
       seen.push_back(name);
     }
   return term;
@@ -69,7 +69,7 @@ static std::optional<FormulaTerm> parseTerm(Call &call, llvm::StringRef text, Sp
 std::optional<Formula> parseFormula(Call &call, const std::string &text, Span span, bool groups) {
   llvm::StringRef whole(text);
   if (whole.count("->") != 1) {
-    call.error(span, "the formula " + quoted(whole) + " has no single `->` between operands and result")
+    call.error(span, "the formula " + quoted(whole) + " has no single '->' between operands and result")
         .hint(groups ? "write for example \"b n (h e) -> b h n e\""
                      : "write for example \"b n d, d e -> b n e\"");
     return std::nullopt;

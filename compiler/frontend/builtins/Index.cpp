@@ -231,7 +231,7 @@ Value Indexer::evaluate(llvm::ArrayRef<IndexItem> items) {
       llvm::count_if(items, [](const IndexItem &item) { return item.kind == IndexItem::Kind::Ellipsis; });
   size_t named = items.size() - ellipses;
   if (ellipses > 1) {
-    error(context.span, "an index has one `...` at most");
+    error(context.span, "an index has one '...' at most");
     return Value::error();
   }
   if (named > type.rank()) {

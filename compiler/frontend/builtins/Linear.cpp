@@ -109,7 +109,7 @@ static Value einsum(Call &call) {
       if (isNew || known->second.dim == dim)
         continue;
       const Value &first = (*operands)[known->second.operand], &second = (*operands)[index];
-      call.error(span, "axis `" + name + "` of the formula is " + known->second.dim.str() + " in operand " +
+      call.error(span, "axis '" + name + "' of the formula is " + known->second.dim.str() + " in operand " +
                            std::to_string(known->second.operand + 1) + " and " + dim.str() + " in operand " +
                            std::to_string(index + 1))
           .note(first.span(),
@@ -121,7 +121,7 @@ static Value einsum(Call &call) {
   }
   for (const FormulaAxis &axis : formula->output)
     if (!extents.count(axis.names.front())) {
-      call.error(span, "axis `" + axis.names.front() + "` of the result stands in no operand");
+      call.error(span, "axis '" + axis.names.front() + "' of the result stands in no operand");
       return Value::error();
     }
   if (extents.size() > 52) {

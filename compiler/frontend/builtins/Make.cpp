@@ -35,7 +35,7 @@ static Value filled(Call &call) {
 /// `leaf 'm.w' of Model[V], f32[V]`; only the type for a tensor.
 static std::string describe(const Type &whole, const Type::Leaf &leaf) {
   return leaf.name.empty() ? leaf.type.str()
-                           : "leaf `" + leaf.name + "` of " + whole.str() + ", " + leaf.type.str();
+                           : "leaf '" + leaf.name + "' of " + whole.str() + ", " + leaf.type.str();
 }
 
 static Value full(Call &call) {

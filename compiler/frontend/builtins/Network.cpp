@@ -95,18 +95,18 @@ static std::optional<Value> weight(Call &call, llvm::StringRef parameter, const 
     return std::nullopt;
   ElementType element = x.getType().element(), given = value->getType().element();
   if (given != element && given != accumulatorOf(element)) {
-    call.errorAt(parameter, call.name().str() + " of " + x.getType().str() + " needs `" + parameter.str() +
-                                "` in " + spelling(element).str() + ", not " + value->getType().str())
+    call.errorAt(parameter, call.name().str() + " of " + x.getType().str() + " needs '" + parameter.str() +
+                                "' in " + spelling(element).str() + ", not " + value->getType().str())
         .hint("cast(x, " + spelling(element).str() + ") converts it");
     return std::nullopt;
   }
   llvm::ArrayRef<Dim> dims = value->getType().dims();
   if (!dims.empty() && (dims.size() != 1 || dims[0] != x.getType().dims().back())) {
-    call.errorAt(parameter, call.name().str() + " of " + x.getType().str() + " needs `" + parameter.str() +
-                                "` of shape [" + x.getType().dims().back().str() + "], not " +
+    call.errorAt(parameter, call.name().str() + " of " + x.getType().str() + " needs '" + parameter.str() +
+                                "' of shape [" + x.getType().dims().back().str() + "], not " +
                                 value->getType().str())
         .note(x.span(), "the input is " + x.getType().str())
-        .note(value->span(), "`" + parameter.str() + "` is " + value->getType().str());
+        .note(value->span(), "'" + parameter.str() + "' is " + value->getType().str());
     return std::nullopt;
   }
   return call.emit.cast(*value, accumulatorOf(element), call.span());
@@ -118,7 +118,7 @@ static std::optional<Value> rowsArgument(Call &call) {
   if (!x || !x->getType().isScalar())
     return x;
   call.errorAt("x",
-               call.name().str() + " works along the last axis, but `x` is a scalar " + x->getType().str());
+               call.name().str() + " works along the last axis, but 'x' is a scalar " + x->getType().str());
   return std::nullopt;
 }
 

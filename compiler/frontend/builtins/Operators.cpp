@@ -219,7 +219,7 @@ static std::optional<Value> truth(Call &call, llvm::StringRef parameter) {
   if (!value || value->getType().element() == ElementType::Bool)
     return value;
   call.errorAt(parameter,
-               "`" + call.name().str() + "` needs truth values, but an operand is " + value->getType().str())
+               "'" + call.name().str() + "' needs truth values, but an operand is " + value->getType().str())
       .hint("x != 0 gives truth values");
   return std::nullopt;
 }

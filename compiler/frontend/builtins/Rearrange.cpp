@@ -8,14 +8,14 @@ static std::optional<std::map<std::string, Dim>> solveExtents(Call &call, const 
                                                               const Value &x) {
   std::map<std::string, Dim> extents;
   for (const Argument &size : call.otherNamed()) {
-    std::optional<Dim> dim = call.asInteger(size.value, "`" + size.name + "`", size.span);
+    std::optional<Dim> dim = call.asInteger(size.value, "'" + size.name + "'", size.span);
     if (!dim)
       return std::nullopt;
     bool known = llvm::any_of(
         left, [&](const FormulaAxis &axis) { return llvm::is_contained(axis.names, size.name); });
     if (!known) {
       call.error(size.nameSpan.end ? size.nameSpan : size.span,
-                 "the pattern has no axis `" + size.name + "` on its left");
+                 "the pattern has no axis '" + size.name + "' on its left");
       return std::nullopt;
     }
     extents[size.name] = *dim;
@@ -32,7 +32,7 @@ static std::optional<std::map<std::string, Dim>> solveExtents(Call &call, const 
     }
     if (open.size() > 1) {
       call.errorAt("pattern",
-                   "the extents of `" + open[0] + "` and `" + open[1] + "` in one group are both unknown")
+                   "the extents of '" + open[0] + "' and '" + open[1] + "' in one group are both unknown")
           .hint("give one: rearrange(x, pattern, " + open[1] + " = 4)");
       return std::nullopt;
     }
@@ -98,7 +98,7 @@ static Value rearrange(Call &call) {
     for (const std::string &name : axis.names) {
       auto place = llvm::find(order, name);
       if (place == order.end()) {
-        call.error(span, "axis `" + name + "` of the result stands not in the operand")
+        call.error(span, "axis '" + name + "' of the result stands not in the operand")
             .hint("broadcast_to repeats along new axes");
         return Value::error();
       }
@@ -109,7 +109,7 @@ static Value rearrange(Call &call) {
   }
   for (auto [index, name] : llvm::enumerate(order))
     if (!llvm::is_contained(permutation, int64_t(index))) {
-      call.error(span, "axis `" + name + "` of the operand is missing in the result")
+      call.error(span, "axis '" + name + "' of the operand is missing in the result")
           .hint("sum(x, axis = " + std::to_string(index) + ") or mean removes an axis");
       return Value::error();
     }

@@ -47,7 +47,7 @@ template <ReduceKind kind>
 static Value truthReduction(Call &call) {
   std::optional<Value> x = call.tensor("x");
   if (x && x->getType().element() != ElementType::Bool) {
-    call.errorAt("x", call.name().str() + " needs truth values, but `x` is " + x->getType().str())
+    call.errorAt("x", call.name().str() + " needs truth values, but 'x' is " + x->getType().str())
         .hint("x != 0 gives truth values");
     return Value::error();
   }
@@ -63,7 +63,7 @@ static Value extremum(Call &call) {
   for (llvm::StringRef reducing : {"axis", "keepdims"})
     if (call.has(reducing)) {
       call.errorAt(reducing,
-                   call.name().str() + " of two tensors is elementwise and has no `" + reducing.str() + "`")
+                   call.name().str() + " of two tensors is elementwise and has no '" + reducing.str() + "'")
           .hint(call.name().str() + "(x, axis = 0) reduces one tensor");
       return Value::error();
     }

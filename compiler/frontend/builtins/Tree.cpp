@@ -159,7 +159,7 @@ static Value mapLeaves(Call &call) {
         results[place].push_back(part);
         continue;
       }
-      call.errorAt("f", "map_leaves' function turns leaf `" + leaf.name + "`, " + leaf.type.str() +
+      call.errorAt("f", "map_leaves' function turns leaf '" + leaf.name + "', " + leaf.type.str() +
                             ", into " + result.getType().str() + "; a leaf's shape must stay");
       return Value::error();
     }
@@ -178,7 +178,7 @@ static Value mapLeaves(Call &call) {
     if (!resultType) {
       for (auto [want, leaf] : llvm::zip(wanted, leaves))
         if (want.type != leaf.type) {
-          call.errorAt("f", "map_leaves turns leaf `" + leaf.name + "` of " + type.str() + " from " +
+          call.errorAt("f", "map_leaves turns leaf '" + leaf.name + "' of " + type.str() + " from " +
                                 leaf.type.str() + " into " + want.type.str() + ", which no " +
                                 type.name().str() + " has")
               .hint("a type parameter such as struct " + type.name().str() +
@@ -212,8 +212,8 @@ static Value reduceLeaves(Call &call) {
       return Value::error();
     std::optional<Value> same = coerce(call.emit, next, state.getType());
     if (!same) {
-      call.errorAt("f", "reduce_leaves' function turns a state of " + state.getType().str() + " and leaf `" +
-                            leaf.name + "`, " + leaf.type.str() + ", into " + next.getType().str() +
+      call.errorAt("f", "reduce_leaves' function turns a state of " + state.getType().str() + " and leaf '" +
+                            leaf.name + "', " + leaf.type.str() + ", into " + next.getType().str() +
                             "; the state's type must stay")
           .note(call.spanOf("init"), "the first state is " + state.getType().str());
       return Value::error();

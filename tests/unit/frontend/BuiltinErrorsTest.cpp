@@ -46,17 +46,17 @@ IndexItem ellipsis() { return {IndexItem::Kind::Ellipsis, {}, {}, {}, {}, {}}; }
 TEST_CASE("arguments that do not fit the signature") {
   Value x = tensor(f32, {B, N});
   CHECK(errorOf("exp", {pos(x), pos(x)}) == "exp takes at most 1 argument, but 2 are given | usage: exp(x)");
-  CHECK(errorOf("exp", {}) == "exp is called without its argument `x` | usage: exp(x)");
+  CHECK(errorOf("exp", {}) == "exp is called without its argument 'x' | usage: exp(x)");
   CHECK(errorOf("sum", {pos(x), named("axes", integer(0))}) ==
-        "sum has no parameter `axes` | did you mean `axis`? | usage: sum(x, axis = all, keepdims = false)");
+        "sum has no parameter 'axes' | did you mean 'axis'? | usage: sum(x, axis = all, keepdims = false)");
   CHECK(errorOf("sum", {pos(x), named("axis", integer(0)), named("axis", integer(0))}) ==
-        "argument `axis` is given twice");
+        "argument 'axis' is given twice");
   CHECK(errorOf("sum", {named("axis", integer(0)), pos(x)}) ==
-        "a positional argument stands after the named argument `axis`");
+        "a positional argument stands after the named argument 'axis'");
   CHECK(errorOf("sum", {pos(x), named("keepdims", integer(1))}) ==
-        "`keepdims` must be true or false, known to the compiler, not an int literal");
+        "'keepdims' must be true or false, known to the compiler, not an int literal");
   CHECK(errorOf("gelu", {pos(x), named("approximate", text("fast"))}) ==
-        "`approximate` must be \"none\" or \"tanh\", not \"fast\"");
+        "'approximate' must be \"none\" or \"tanh\", not \"fast\"");
 }
 
 TEST_CASE("axes out of range") {
@@ -72,7 +72,7 @@ TEST_CASE("axes out of range") {
 
 TEST_CASE("element types that do not fit") {
   CHECK(errorOf("exp", {pos(tensor(i32, N))}) ==
-        "exp needs a floating-point tensor, but `x` is i32[N] | cast(x, f32) converts it");
+        "exp needs a floating-point tensor, but 'x' is i32[N] | cast(x, f32) converts it");
   CHECK(errorOf("+", {pos(tensor(f32, N)), pos(tensor(bf16, N))}) ==
         "+ combines f32[N] with bf16[N], and element types are not converted implicitly | cast(x, f32) "
         "converts the bf16");
@@ -86,10 +86,10 @@ TEST_CASE("element types that do not fit") {
   CHECK(errorOf("+", {pos(tensor(boolean, N)), pos(integer(1))}) ==
         "+ needs numbers, but an operand is bool[N] | cast(x, i32) converts truth values to 0 and 1");
   CHECK(errorOf("and", {pos(tensor(i32, N)), pos(tensor(boolean, N))}) ==
-        "`and` needs truth values, but an operand is i32[N] | x != 0 gives truth values");
+        "'and' needs truth values, but an operand is i32[N] | x != 0 gives truth values");
   CHECK(errorOf("take", {pos(tensor(f32, N)), pos(tensor(f32, M))}) ==
-        "take needs i32 or i64 indices, but `ids` is f32[M] | cast(x, i32) converts it");
-  CHECK(errorOf("exp", {pos(tuple({integer(1)}))}) == "exp needs a tensor, but `x` is (an int literal,)");
+        "take needs i32 or i64 indices, but 'ids' is f32[M] | cast(x, i32) converts it");
+  CHECK(errorOf("exp", {pos(tuple({integer(1)}))}) == "exp needs a tensor, but 'x' is (an int literal,)");
 }
 
 TEST_CASE("shapes that do not broadcast") {
@@ -129,17 +129,17 @@ TEST_CASE("products that do not fit") {
   CHECK(errorOf("@", {pos(x), pos(tensor(f32, {}))}) ==
         "@ needs tensors of rank 1 or more, not f32[B, N, D] and f32 | * multiplies by a scalar");
   CHECK(errorOf("einsum", {pos(text("b n d, d e -> b n e")), pos(x), pos(tensor(f32, {M, N}))}) ==
-        "axis `d` of the formula is D in operand 1 and M in operand 2");
+        "axis 'd' of the formula is D in operand 1 and M in operand 2");
   CHECK(errorOf("einsum", {pos(text("bnd->nbd")), pos(x)}) ==
         "the formula names 1 axis in \"bnd\", but the operand is f32[B, N, D] | names are separated by "
         "spaces: \"b n d\"");
   CHECK(errorOf("einsum", {pos(text("b n d")), pos(x)}) ==
-        "the formula \"b n d\" has no single `->` between operands and result | write for example \"b n d, d "
+        "the formula \"b n d\" has no single '->' between operands and result | write for example \"b n d, d "
         "e -> b n e\"");
   CHECK(errorOf("einsum", {pos(text("b n d -> b z")), pos(x)}) ==
-        "axis `z` of the result stands in no operand");
+        "axis 'z' of the result stands in no operand");
   CHECK(errorOf("einsum", {pos(text("b n n -> b")), pos(x)}) ==
-        "the formula names axis `n` twice in \"b n n\"");
+        "the formula names axis 'n' twice in \"b n n\"");
   CHECK(errorOf("einsum", {pos(text("b n d, d -> b")), pos(x)}) ==
         "the formula has 2 operands, but 1 are given");
 }
@@ -177,9 +177,9 @@ TEST_CASE("shapes that cannot be made") {
                 {pos(tensor(f32, {B, 7})), pos(text("b (h e) -> b h e")), named("h", integer(2))}) ==
         "axis 1 of f32[B, 7] is 7, which 2 does not divide");
   CHECK(errorOf("rearrange", {pos(tensor(f32, {B, N})), pos(text("b (h e) -> b h e"))}) ==
-        "the extents of `h` and `e` in one group are both unknown | give one: rearrange(x, pattern, e = 4)");
+        "the extents of 'h' and 'e' in one group are both unknown | give one: rearrange(x, pattern, e = 4)");
   CHECK(errorOf("rearrange", {pos(tensor(f32, {B, N})), pos(text("b n -> b"))}) ==
-        "axis `n` of the operand is missing in the result | sum(x, axis = 1) or mean removes an axis");
+        "axis 'n' of the operand is missing in the result | sum(x, axis = 1) or mean removes an axis");
 }
 
 TEST_CASE("indices and slices") {
@@ -203,7 +203,7 @@ TEST_CASE("indices and slices") {
         "the start of a slice must be known to the compiler, not i32 | take(x, start + arange(count)) picks "
         "a block at a "
         "run-time position");
-  CHECK(indexError(x, {ellipsis(), ellipsis()}) == "an index has one `...` at most");
+  CHECK(indexError(x, {ellipsis(), ellipsis()}) == "an index has one '...' at most");
   CHECK(indexError(tuple({x, x}), {at(integer(2))}) ==
         "index 2 is out of range for (f32[B, 8], f32[B, 8]), which has 2 elements");
 
@@ -217,7 +217,7 @@ TEST_CASE("indices and slices") {
 
 TEST_CASE("values from types") {
   CHECK(errorOf("zeros", {pos(integer(3))}) ==
-        "zeros needs a type for `type`, such as f32[N, D], but it is an int literal");
+        "zeros needs a type for 'type', such as f32[N, D], but it is an int literal");
   CHECK(errorOf("full", {pos(typeOf(Type::tensor(i32, N))), pos(real(0.5))}) ==
         "full needs a scalar of i32 for i32[N], not a float literal");
   CHECK(errorOf("random_normal", {pos(typeOf(Type::tensor(f32, N))), pos(tensor(i32, {}))}) ==
@@ -235,7 +235,7 @@ TEST_CASE("values from types") {
 TEST_CASE("layers of wrong shapes") {
   Value x = tensor(f32, {B, D});
   CHECK(errorOf("rms_norm", {pos(x), pos(tensor(f32, N))}) ==
-        "rms_norm of f32[B, D] needs `gain` of shape [D], not f32[N]");
+        "rms_norm of f32[B, D] needs 'gain' of shape [D], not f32[N]");
   CHECK(errorOf("cross_entropy", {pos(x), pos(tensor(i32, N))}) ==
         "cross_entropy needs one label for each row of the logits: labels of shape [B], not i32[N]");
   CHECK(errorOf("rope", {pos(tensor(f32, {B, 7}))}) ==
@@ -257,15 +257,15 @@ TEST_CASE("attention with operands that do not fit") {
         "sliding-window "
         "attention");
   CHECK(errorOf("sparsek_attention", {pos(k), pos(k), pos(k), pos(u), named("topk", tensor(i32, {}))}) ==
-        "`topk` must be an integer known to the compiler, not a computed i32 | literals, dimensions and "
+        "'topk' must be an integer known to the compiler, not a computed i32 | literals, dimensions and "
         "their arithmetic are "
         "known to the compiler");
   CHECK(errorOf("sparsek_attention",
                 {pos(k), pos(k), pos(k), pos(tensor(bf16, {B, 3, N})), named("topk", integer(2))}) ==
-        "sparsek_attention needs scores in f32, but `u` is bf16[B, 3, N] | cast(u, f32) converts them");
+        "sparsek_attention needs scores in f32, but 'u' is bf16[B, 3, N] | cast(u, f32) converts them");
   CHECK(errorOf("sparsek_attention",
                 {pos(k), pos(k), pos(tensor(f32, {B, 3, M, D})), pos(u), named("topk", integer(2))}) ==
-        "sparsek_attention needs axis 2 of `v` to be N as in `k`, but it is M");
+        "sparsek_attention needs axis 2 of 'v' to be N as in 'k', but it is M");
   CHECK(errorOf("attention", {pos(k), pos(k), pos(k), named("window", integer(4))}) ==
         "attention with a window must be causal | add causal = true");
   CHECK(errorOf("sparsek", {pos(u), pos(integer(0))}) == "sparsek needs k above 0, not 0");

@@ -19,7 +19,7 @@ public:
   TestFunction(std::vector<std::string> parameters, std::function<Value(CallContext &)> body)
       : parameters(std::move(parameters)), body(std::move(body)) {}
   Value call(CallContext &context) const override { return body(context); }
-  std::string describe() const override { return "function `test`"; }
+  std::string describe() const override { return "function 'test'"; }
   std::vector<std::string> parameters;
   std::function<Value(CallContext &)> body;
 };

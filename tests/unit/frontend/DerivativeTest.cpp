@@ -92,20 +92,20 @@ TEST_CASE("wrong derivatives are explained") {
     return harness.firstError();
   };
   CHECK(errorOf(harness.call("grad", {pos(square())}), {pos(x)}) ==
-        "grad needs a function with one floating-point scalar as its result, but function `test` gives "
+        "grad needs a function with one floating-point scalar as its result, but function 'test' gives "
         "f32[D] | sum or mean "
         "makes a scalar of it; vjp takes a cotangent of any shape");
   CHECK(errorOf(harness.call("grad", {pos(loss()), {"wrt", Value::string("ids", {}), {}, {}}}),
-                {pos(p), pos(ids)}) == "grad differentiates in parameter `ids`, but integers have no "
+                {pos(p), pos(ids)}) == "grad differentiates in parameter 'ids', but integers have no "
                                        "derivative: it is i32[D] | wrt = names another "
                                        "parameter");
   CHECK(errorOf(harness.call("grad", {pos(loss()), {"wrt", Value::string("idx", {}), {}, {}}}),
                 {pos(p), pos(ids)}) ==
-        "function `test` has no parameter `idx` to differentiate in | did you mean `ids`?");
+        "function 'test' has no parameter 'idx' to differentiate in | did you mean 'ids'?");
   CHECK(errorOf(harness.call("grad", {pos(loss()), {"wrt", Value::intLiteral(2, {}), {}, {}}}),
-                {pos(p), pos(ids)}) == "wrt = 2, but function `test` has 2 parameters");
+                {pos(p), pos(ids)}) == "wrt = 2, but function 'test' has 2 parameters");
   CHECK(errorOf(harness.call("vjp", {pos(square())}), {pos(x), pos(ids)}) ==
-        "vjp(function `test`) needs a cotangent of type f32[D], but it is i32[D]");
+        "vjp(function 'test') needs a cotangent of type f32[D], but it is i32[D]");
   harness.diagnostics.clear();
   CHECK(harness.call("grad", {pos(x)}).isError());
   CHECK(harness.firstError() == "grad needs a function, not f32[D] | write for example grad(loss)(p, batch)");
@@ -157,7 +157,7 @@ TEST_CASE("map_leaves keeps the struct, or changes its element type") {
                                                }),
                                                pos(masters)});
     CHECK(summed.isError());
-    CHECK(harness.firstError() == std::string("map_leaves' function turns leaf `w`, ") +
+    CHECK(harness.firstError() == std::string("map_leaves' function turns leaf 'w', ") +
                                       (known ? "f32[8]" : "f32[D]") + ", into f32; a leaf's shape must stay");
   }
 }
