@@ -114,6 +114,21 @@ def Heddle_AssertOp : Heddle_Op<"assert"> {
   let assemblyFormat = "$condition `,` $message attr-dict `:` type($condition)";
 }
 
+def Heddle_CheckIndexOp : Heddle_Op<"check_index"> {
+  let summary = "A run-time check of indices";
+  let description = [{
+    Where an element is negative or not below `limit`, the program fails with `message`, at the operation's location;
+    the first "{}" of the message becomes that element and the second one the limit. Put before operations that
+    read or write at the indices when a target is chosen; those then stay inside their operands whatever the indices are.
+
+    ```mlir
+    heddle.check_index %ids below 256, "index {} is outside a dimension of {}" : tensor<2x5xi32>
+    ```
+  }];
+  let arguments = (ins Heddle_IndexTensor:$ids, I64Attr:$limit, StrAttr:$message);
+  let assemblyFormat = "$ids `below` $limit `,` $message attr-dict `:` type($ids)";
+}
+
 def Heddle_VjpOp : Heddle_PureOp<"vjp", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Request for a function's value and its pulled-back cotangent";
   let description = [{

@@ -4,6 +4,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -17,7 +18,18 @@ using namespace heddle::ir;
 #define GET_OP_CLASSES
 #include "dialects/heddle/IR/HeddleOps.cpp.inc"
 
+namespace {
+/// Every operation may move into another function; calls are inlined by the callee's own dialect.
+struct HeddleInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Operation *, bool) const final { return true; }
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final { return true; }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final { return true; }
+};
+} // namespace
+
 void HeddleDialect::initialize() {
+  addInterfaces<HeddleInliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/heddle/IR/HeddleAttrs.cpp.inc"

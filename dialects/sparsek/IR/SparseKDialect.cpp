@@ -4,6 +4,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -14,7 +15,15 @@ using namespace heddle::sparsek;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/sparsek/IR/SparseKAttrs.cpp.inc"
 
+namespace {
+struct SparseKInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final { return true; }
+};
+} // namespace
+
 void SparseKDialect::initialize() {
+  addInterfaces<SparseKInliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/sparsek/IR/SparseKAttrs.cpp.inc"

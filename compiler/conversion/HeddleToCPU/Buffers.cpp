@@ -1,0 +1,254 @@
+//===- Buffers.cpp - Where every tensor of an entry lives -----------------===//
+
+#include "compiler/conversion/HeddleToCPU/Buffers.h"
+#include "compiler/conversion/HeddleToCPU/Evaluator.h"
+#include "compiler/conversion/HeddleToCPU/ScalarOps.h"
+
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+
+using namespace mlir;
+using namespace heddle::cpu;
+using namespace heddle::ir;
+
+static int64_t bytesOf(RankedTensorType type) {
+  return type.getNumElements() * (storageType(type.getElementType()).getIntOrFloatBitWidth() / 8);
+}
+
+/// The value that a chain of reshapes renames.
+static Value origin(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape.getX();
+  return value;
+}
+
+BufferPlan::BufferPlan(func::FuncOp function) : function(function) {
+  Block &body = function.getBody().front();
+  number(body);
+  for (BlockArgument argument : body.getArguments()) {
+    Storage storage{Storage::Argument, (int64_t)argument.getArgNumber()};
+    storage.block = &body;
+    places[argument] = {newStorage(storage), {}};
+  }
+  for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
+    Storage storage{Storage::Result, (int64_t)i};
+    storage.block = &body;
+    hint(value, {newStorage(storage), {}}, &body);
+  }
+  hintBlock(body);
+  placeBlock(body);
+  assignOffsets();
+}
+
+void BufferPlan::number(Block &block) {
+  for (Operation &op : block) {
+    int start = nextPoint++;
+    if (!isa<FusionOp>(op))
+      for (Region &region : op.getRegions())
+        for (Block &inner : region)
+          number(inner);
+    points[&op] = {start, nextPoint++};
+  }
+}
+
+int BufferPlan::newStorage(Storage storage) {
+  storages.push_back(storage);
+  return storages.size() - 1;
+}
+
+int BufferPlan::newArena(RankedTensorType type, Block *block) {
+  Storage storage;
+  storage.bytes = bytesOf(type);
+  storage.block = block;
+  return newStorage(storage);
+}
+
+/// Asks for a value to be made at a place. Only what an operation of the block makes can be; the first wish counts.
+void BufferPlan::hint(Value value, const Place &place, Block *block) {
+  Value source = origin(value);
+  Operation *op = source.getDefiningOp();
+  if (!op || op->getBlock() != block || isa<ConstantOp>(op))
+    return;
+  hints.try_emplace(source, place);
+}
+
+/// Whether the next value of a carry may be written to the carry's place when it is made: nothing reads the old value
+/// from then on.
+bool BufferPlan::mayWriteEarly(ForOp loop, unsigned carry) {
+  Block *body = &loop.getBody().front();
+  Value next = origin(loop.getYield().getValues()[carry]);
+  Operation *producer = next.getDefiningOp();
+  if (!producer || producer->getBlock() != body)
+    return false;
+  SmallVector<Value> open = {loop.getCarries()[carry]};
+  while (!open.empty()) {
+    for (Operation *user : open.pop_back_val().getUsers()) {
+      if (isa<ReshapeOp>(user)) {
+        open.push_back(user->getResult(0));
+        continue;
+      }
+      Operation *ancestor = body->findAncestorOpInBlock(*user);
+      if (ancestor == producer || producer->isBeforeInBlock(ancestor))
+        return false;
+    }
+  }
+  return true;
+}
+
+/// From the last operation to the first, so that wishes reach through loops to initial values.
+void BufferPlan::hintBlock(Block &block) {
+  for (Operation &op : llvm::reverse(block)) {
+    if (auto loop = dyn_cast<ForOp>(op)) {
+      Block *body = &loop.getBody().front();
+      for (auto [i, result] : llvm::enumerate(loop.getResults())) {
+        auto type = cast<RankedTensorType>(result.getType());
+        Place place;
+        if (auto found = hints.find(result); found != hints.end())
+          place = found->second;
+        else
+          place = {newArena(type, &block), {}};
+        places[result] = place;
+        storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
+        if (i < loop.getNumCarries()) {
+          Value init = loop.getInits()[i], source = origin(init);
+          // Its own first value can be made in place if this loop alone reads it.
+          bool alone = true;
+          for (Value v = init;; v = v.getDefiningOp<ReshapeOp>().getX()) {
+            alone &= v.hasOneUse();
+            if (v == source)
+              break;
+          }
+          if (alone)
+            hint(init, place, &block);
+          if (mayWriteEarly(loop, i))
+            hint(loop.getYield().getValues()[i], place, body);
+        } else {
+          Place slice = place;
+          slice.steps.push_back({loop, loop.getCount() ? type.getNumElements() / (int64_t)loop.getCount() : 0});
+          hint(loop.getYield().getValues()[i], slice, body);
+        }
+      }
+      hintBlock(*body);
+    } else if (isa<IfOp>(op)) {
+      for (auto [i, result] : llvm::enumerate(op.getResults())) {
+        auto found = hints.find(result);
+        Place place = found != hints.end() ? found->second : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
+        places[result] = place;
+        storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
+        for (Region &region : op.getRegions())
+          hint(region.front().getTerminator()->getOperand(i), place, &region.front());
+      }
+      for (Region &region : op.getRegions())
+        hintBlock(region.front());
+    }
+  }
+}
+
+/// A use of a storage: inside a loop that does not contain the storage it lasts until the loop ends.
+void BufferPlan::touch(int number, Operation *user) {
+  Storage &storage = storages[number];
+  Operation *ancestor = storage.block ? storage.block->findAncestorOpInBlock(*user) : user;
+  auto [start, end] = points[ancestor ? ancestor : user];
+  storage.first = std::min(storage.first, start);
+  storage.last = std::max(storage.last, ancestor == user && user->getNumRegions() == 0 ? start : end);
+}
+
+void BufferPlan::placeBlock(Block &block) {
+  for (Operation &op : block) {
+    for (Value operand : op.getOperands())
+      touch(places.find(operand)->second.storage, &op);
+    if (auto reshape = dyn_cast<ReshapeOp>(op)) {
+      places[reshape.getResult()] = Place(places.find(reshape.getX())->second);
+      continue;
+    }
+    if (isa<ConstantOp>(op)) {
+      Storage storage{Storage::Constant};
+      storage.constant = &op;
+      storage.block = &block;
+      places[op.getResult(0)] = {newStorage(storage), {}};
+      continue;
+    }
+    if (auto loop = dyn_cast<ForOp>(op)) {
+      Block *body = &loop.getBody().front();
+      places[loop.getStep()] = {newArena(tensorType(loop.getStep()), body), {}};
+      storages.back().first = points[&op].first;
+      touch(storages.size() - 1, &op);
+      for (auto [scanned, slice] : llvm::zip(loop.getScanned(), loop.getSlices())) {
+        Place place = places.find(scanned)->second;
+        place.steps.push_back({loop, tensorType(slice).getNumElements()});
+        places[slice] = place;
+      }
+      for (auto [carry, result] : llvm::zip(loop.getCarries(), loop.getCarryResults()))
+        places[carry] = Place(places.find(result)->second);
+      for (Value result : loop.getResults())
+        touch(places.find(result)->second.storage, &op);
+      placeBlock(*body);
+      // A carry that becomes another carry, or the same one moved: the old values are saved before any is replaced.
+      for (auto [i, value] : llvm::enumerate(loop.getYield().getValues().take_front(loop.getNumCarries()))) {
+        const Place &from = places.find(value)->second, &to = places.find(loop.getCarries()[i])->second;
+        bool isCarry = llvm::any_of(loop.getCarries(), [&](Value carry) { return places.find(carry)->second == from; });
+        if (from == to || !isCarry)
+          continue;
+        int temporary = newArena(tensorType(value), body);
+        touch(temporary, loop.getYield());
+        exchanges[{loop, (unsigned)i}] = temporary;
+      }
+      continue;
+    }
+    if (isa<IfOp>(op)) {
+      for (Value result : op.getResults())
+        touch(places.find(result)->second.storage, &op);
+      for (Region &region : op.getRegions())
+        placeBlock(region.front());
+      continue;
+    }
+    for (Value result : op.getResults()) {
+      auto found = hints.find(result);
+      Place place = found != hints.end() ? found->second : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
+      places[result] = place;
+      touch(place.storage, &op);
+    }
+    if (int64_t size = workspaceBytes(&op)) {
+      Storage storage;
+      storage.bytes = size;
+      storage.block = &block;
+      int number = newStorage(storage);
+      touch(number, &op);
+      workspaces[&op] = number;
+    }
+  }
+}
+
+int64_t BufferPlan::exchangeOffset(ForOp loop, unsigned carry) const {
+  auto found = exchanges.find({loop, carry});
+  return found == exchanges.end() ? -1 : storages[found->second].offset;
+}
+
+/// The largest first, each at the lowest offset that is free for as long as it lives.
+void BufferPlan::assignOffsets() {
+  SmallVector<int> order;
+  for (auto [i, storage] : llvm::enumerate(storages))
+    if (storage.kind == Storage::Arena && storage.last >= 0)
+      order.push_back(i);
+  llvm::stable_sort(order, [&](int a, int b) { return storages[a].bytes > storages[b].bytes; });
+  SmallVector<int> placed;
+  for (int number : order) {
+    Storage &storage = storages[number];
+    int64_t size = (storage.bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment;
+    SmallVector<std::pair<int64_t, int64_t>> taken;
+    for (int other : placed) {
+      const Storage &o = storages[other];
+      if (o.first <= storage.last && storage.first <= o.last)
+        taken.push_back({o.offset, o.offset + (o.bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment});
+    }
+    llvm::sort(taken);
+    int64_t offset = 0;
+    for (auto [low, high] : taken) {
+      if (low - offset >= size)
+        break;
+      offset = std::max(offset, high);
+    }
+    storage.offset = offset;
+    bytes = std::max(bytes, offset + size);
+    placed.push_back(number);
+  }
+}

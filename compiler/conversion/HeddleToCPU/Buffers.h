@@ -1,0 +1,78 @@
+//===- Buffers.h - Where every tensor of an entry lives ----------*- C++ -*-===//
+#ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_BUFFERS_H
+#define HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_BUFFERS_H
+
+#include "dialects/heddle/IR/Heddle.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <vector>
+
+namespace heddle::cpu {
+
+/// Alignment of values in the arena, in bytes.
+constexpr int64_t arenaAlignment = 64;
+
+/// A piece of memory that tensors live in.
+struct Storage {
+  enum Kind { Arena, Argument, Result, Constant } kind = Arena;
+  int64_t number = 0; ///< of the argument or result
+  int64_t bytes = 0;
+  int64_t offset = 0;                    ///< in the arena
+  int first = 1 << 30, last = -1;        ///< program points between which it is in use
+  mlir::Block *block = nullptr;          ///< uses in loops inside this block last until the loop's end
+  mlir::Operation *constant = nullptr;   ///< the heddle.constant
+};
+
+/// A tensor's place: a storage, and for each loop around a slice of it how many elements a step advances.
+struct Place {
+  int storage = -1;
+  llvm::SmallVector<std::pair<ir::ForOp, int64_t>, 1> steps;
+  bool operator==(const Place &other) const { return storage == other.storage && steps == other.steps; }
+};
+
+/// Chooses places for all tensors of a function whose operations are grouped, and offsets in one arena by lifetime.
+///  - results of the function are written where the caller wants them;
+///  - a loop's carry has one place, where its initial value is made if nothing else reads that;
+///  - values that a loop collects are made in their slice of the stacked result;
+///  - reshapes are other names of the same place.
+class BufferPlan {
+public:
+  explicit BufferPlan(mlir::func::FuncOp function);
+
+  const Place &place(mlir::Value value) const { return places.find(value)->second; }
+  const Storage &storage(const Place &place) const { return storages[place.storage]; }
+  int64_t arenaBytes() const { return bytes; }
+
+  /// Memory for one operation's own use, placed by the plan; `bytesOf` is asked for each operation.
+  static int64_t workspaceBytes(mlir::Operation *op);
+  /// Offset of an operation's workspace in the arena.
+  int64_t workspace(mlir::Operation *op) const { return storages[workspaces.lookup(op)].offset; }
+  /// A place for a yielded carry on its way, where two carries exchange their values; -1 if it needs none.
+  int64_t exchangeOffset(ir::ForOp loop, unsigned carry) const;
+
+private:
+  void number(mlir::Block &block);
+  void hintBlock(mlir::Block &block);
+  void placeBlock(mlir::Block &block);
+  void hint(mlir::Value value, const Place &place, mlir::Block *block);
+  bool mayWriteEarly(ir::ForOp loop, unsigned carry);
+  int newStorage(Storage storage);
+  int newArena(mlir::RankedTensorType type, mlir::Block *block);
+  void touch(int storage, mlir::Operation *user);
+  void assignOffsets();
+
+  mlir::func::FuncOp function;
+  llvm::DenseMap<mlir::Value, Place> places, hints;
+  std::vector<Storage> storages;
+  llvm::DenseMap<mlir::Operation *, std::pair<int, int>> points; ///< of an operation and of the end of its regions
+  llvm::DenseMap<mlir::Operation *, int> workspaces;
+  llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, int> exchanges;
+  int nextPoint = 0;
+  int64_t bytes = 0;
+};
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_BUFFERS_H

@@ -1,0 +1,457 @@
+//===- Fuse.cpp - Groups of operations that become one kernel -------------===//
+//
+// In each block, operations are nodes of a graph. Moves of elements (broadcasts, transpositions, slices, ...) are no
+// nodes: they are repeated in each group that reads through them. Nodes are merged, first each with the producers of
+// its operands, then with neighbours that read the same data, as long as the union can be one kernel and the graph of
+// groups stays without cycles.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/conversion/HeddleToCPU/GroupKernel.h"
+#include "compiler/conversion/HeddleToCPU/Passes.h"
+
+#include "dialects/heddle/IR/Heddle.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <queue>
+
+using namespace mlir;
+using namespace heddle::cpu;
+using namespace heddle::ir;
+
+namespace {
+
+constexpr size_t maxMembers = 160, maxLeaves = 40, maxOutputs = 16;
+
+bool isSplat(ConstantOp op) {
+  auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
+  return dense && dense.isSplat();
+}
+
+/// Moves of elements and other values that cost nothing to have again.
+bool isMove(Operation *op) {
+  if (auto constant = dyn_cast<ConstantOp>(op))
+    return isSplat(constant);
+  return isa<BroadcastOp, ReshapeOp, TransposeOp, SliceOp, ReverseOp, IotaOp, CastOp, DynamicSliceOp>(op);
+}
+
+/// What the evaluator computes one element at a time, and reductions.
+bool isFusible(Operation *op) {
+  if (isMove(op) || isa<ReduceOp, ArgReduceOp>(op))
+    return true;
+  if (isa<PadOp, ConcatOp, GatherOp, TakeAlongOp, DynamicUpdateSliceOp, RandomOp, FoldInOp, SelectOp, CompareOp>(op))
+    return true;
+  return isa<NegOp, AbsOp, SignOp, ExpOp, Expm1Op, LogOp, Log1pOp, SqrtOp, RsqrtOp, SinOp, CosOp, TanhOp, ErfOp, SigmoidOp,
+             FloorOp, CeilOp, RoundOp, NotOp, AddOp, SubOp, MulOp, DivOp, RemOp, PowOp, MaxOp, MinOp, AndOp, OrOp>(op);
+}
+
+bool isReduction(Operation *op) { return isa<ReduceOp, ArgReduceOp>(op); }
+
+struct Node {
+  Operation *op = nullptr;
+  bool fusible = false;
+  SmallVector<int> sources; ///< nodes whose results it reads, also through moves
+  int group = 0;
+};
+
+struct Group {
+  SmallVector<int> members; ///< sorted
+  bool alive = true;
+};
+
+class BlockFusion {
+public:
+  BlockFusion(Block &block, bool merge) : block(block), merge(merge) {}
+
+  void run() {
+    collect();
+    if (merge) {
+      mergeWithProducers();
+      mergeNeighbours();
+    }
+    rewrite();
+  }
+
+private:
+  bool isLocal(Value value) const {
+    Operation *op = value.getDefiningOp();
+    return op && op->getBlock() == &block;
+  }
+
+  /// A value that something outside of kernels reads has to be in memory.
+  void demand(Value value) {
+    if (!isLocal(value))
+      return;
+    Operation *op = value.getDefiningOp();
+    if (!isMove(op) || !demanded.insert(op).second)
+      return;
+    // A reshape of something in memory is the same memory.
+    if (isa<ReshapeOp>(op))
+      demand(op->getOperand(0));
+  }
+
+  void collect() {
+    for (Operation &op : block)
+      if (!isFusible(&op))
+        op.walk([&](Operation *inner) {
+          for (Value operand : inner->getOperands())
+            demand(operand);
+        });
+    for (Operation &op : block) {
+      if (op.hasTrait<OpTrait::IsTerminator>() || (isMove(&op) && !demanded.contains(&op)))
+        continue;
+      Node node;
+      node.op = &op;
+      node.fusible = isFusible(&op) && !isa<ReshapeOp>(op);
+      node.group = nodes.size();
+      llvm::SetVector<int> sources;
+      auto add = [&](Value value) {
+        if (node.fusible) {
+          for (Value leaf : leavesOf(value))
+            if (int source = sourceOf(leaf); source >= 0)
+              sources.insert(source);
+        } else if (int source = sourceOf(value); source >= 0) {
+          sources.insert(source);
+        }
+      };
+      if (node.fusible) {
+        for (Value operand : op.getOperands())
+          add(operand);
+      } else {
+        op.walk([&](Operation *inner) {
+          for (Value operand : inner->getOperands())
+            add(operand);
+        });
+        // What has effects stays in order.
+        if (!isPure(&op)) {
+          if (lastEffect >= 0)
+            sources.insert(lastEffect);
+          lastEffect = nodes.size();
+        }
+      }
+      node.sources.assign(sources.begin(), sources.end());
+      numbers[&op] = nodes.size();
+      groups.push_back({{(int)nodes.size()}, true});
+      nodes.push_back(std::move(node));
+    }
+  }
+
+  int sourceOf(Value value) const {
+    auto found = isLocal(value) ? numbers.find(value.getDefiningOp()) : numbers.end();
+    return found == numbers.end() ? -1 : found->second;
+  }
+
+  /// The values behind `value` that are not moves of this block.
+  SmallVector<Value> leavesOf(Value value) {
+    SmallVector<Value> leaves, open = {value};
+    while (!open.empty()) {
+      Value next = open.pop_back_val();
+      if (isLocal(next) && isMove(next.getDefiningOp()))
+        llvm::append_range(open, next.getDefiningOp()->getOperands());
+      else
+        leaves.push_back(next);
+    }
+    return leaves;
+  }
+
+  bool inGroup(ArrayRef<int> members, Operation *op) const {
+    auto found = numbers.find(op);
+    return found != numbers.end() && llvm::binary_search(members, found->second);
+  }
+
+  /// Results of members that something outside the group reads.
+  SmallVector<Value> outputsOf(ArrayRef<int> members) {
+    SmallVector<Value> outputs;
+    for (int member : members)
+      for (Value result : nodes[member].op->getResults())
+        if (usedOutside(result, members))
+          outputs.push_back(result);
+    return outputs;
+  }
+
+  bool usedOutside(Value value, ArrayRef<int> members) {
+    if (auto own = value.getDefiningOp(); isMove(own) && demanded.contains(own))
+      return true;
+    for (Operation *user : value.getUsers()) {
+      if (user->getBlock() != &block)
+        return true;
+      if (inGroup(members, user))
+        continue;
+      if (isMove(user)) {
+        // A move that was demanded reads it in another kernel, or is the same memory under another shape.
+        if (demanded.contains(user) || usedOutside(user->getResult(0), members))
+          return true;
+        continue;
+      }
+      return true;
+    }
+    return false;
+  }
+
+  std::function<bool(Value)> leafTest(SmallVector<int> members) {
+    return [this, members = std::move(members)](Value value) {
+      if (!isLocal(value))
+        return true;
+      Operation *op = value.getDefiningOp();
+      return !isMove(op) && !inGroup(members, op);
+    };
+  }
+
+  bool canBeKernel(ArrayRef<int> members) {
+    SmallVector<Operation *> reductions;
+    llvm::SetVector<Value> leaves;
+    for (int member : members) {
+      Operation *op = nodes[member].op;
+      if (isReduction(op))
+        reductions.push_back(op);
+      for (Value operand : op->getOperands())
+        for (Value leaf : leavesOf(operand))
+          if (!isLocal(leaf) || !inGroup(members, leaf.getDefiningOp()))
+            leaves.insert(leaf);
+    }
+    SmallVector<Value> outputs = outputsOf(members);
+    if (members.size() > maxMembers || leaves.size() > maxLeaves || outputs.size() > maxOutputs || outputs.empty())
+      return false;
+    std::string why;
+    return succeeded(GroupKernel(reductions, outputs, leafTest(SmallVector<int>(members))).plan(why));
+  }
+
+  /// Whether a path leads from a member over other groups back to a member.
+  bool makesCycle(ArrayRef<int> members) {
+    int first = members.front();
+    llvm::DenseSet<int> seen;
+    SmallVector<int> open;
+    auto visitSources = [&](int node) {
+      for (int source : nodes[node].sources)
+        if (!llvm::binary_search(members, source) && seen.insert(nodes[source].group).second)
+          open.push_back(nodes[source].group);
+    };
+    for (int member : members)
+      visitSources(member);
+    while (!open.empty()) {
+      const Group &group = groups[open.pop_back_val()];
+      if (group.members.back() < first)
+        continue;
+      for (int node : group.members)
+        for (int source : nodes[node].sources) {
+          if (llvm::binary_search(members, source))
+            return true;
+          if (seen.insert(nodes[source].group).second)
+            open.push_back(nodes[source].group);
+        }
+    }
+    return false;
+  }
+
+  bool tryMerge(int a, int b) {
+    if (a == b || !nodes[groups[a].members.front()].fusible || !nodes[groups[b].members.front()].fusible)
+      return false;
+    SmallVector<int> members(groups[a].members);
+    llvm::append_range(members, groups[b].members);
+    llvm::sort(members);
+    if (makesCycle(members) || !canBeKernel(members))
+      return false;
+    int target = std::min(a, b), gone = std::max(a, b);
+    for (int member : groups[gone].members)
+      nodes[member].group = target;
+    groups[target].members = std::move(members);
+    groups[gone].alive = false;
+    groups[gone].members.clear();
+    return true;
+  }
+
+  int64_t elements(int node) const {
+    int64_t most = tensorType(nodes[node].op->getResult(0)).getNumElements();
+    if (isReduction(nodes[node].op))
+      most = tensorType(nodes[node].op->getOperand(0)).getNumElements();
+    return most;
+  }
+
+  void mergeWithProducers() {
+    for (int n = 0; n < (int)nodes.size(); ++n) {
+      if (!nodes[n].fusible)
+        continue;
+      SmallVector<int> sources(nodes[n].sources);
+      llvm::sort(sources, std::greater<int>());
+      for (int source : sources)
+        if (nodes[source].fusible)
+          tryMerge(nodes[source].group, nodes[n].group);
+    }
+  }
+
+  /// Groups over as many elements that read the same large tensor.
+  void mergeNeighbours() {
+    std::map<void *, SmallVector<int>> readers;
+    llvm::MapVector<std::pair<void *, int64_t>, llvm::SetVector<int>> buckets;
+    for (int n = 0; n < (int)nodes.size(); ++n) {
+      if (!nodes[n].fusible || isMove(nodes[n].op))
+        continue;
+      int64_t size = elements(n);
+      if (size < 64)
+        continue;
+      for (Value operand : nodes[n].op->getOperands())
+        for (Value leaf : leavesOf(operand))
+          if (tensorType(leaf).getNumElements() == size)
+            buckets[{leaf.getAsOpaquePointer(), size}].insert(n);
+    }
+    for (auto &[key, members] : buckets)
+      for (size_t i = 1; i < members.size(); ++i)
+        for (size_t j = i; j-- > 0 && i - j <= 4;)
+          if (tryMerge(nodes[members[j]].group, nodes[members[i]].group))
+            break;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Rewriting
+  //===--------------------------------------------------------------------===//
+
+  /// Groups in an order that respects what they read, as close to the program's as possible.
+  SmallVector<int> schedule() {
+    SmallVector<int> waiting(groups.size(), 0);
+    SmallVector<SmallVector<int>> users(groups.size());
+    for (auto [g, group] : llvm::enumerate(groups)) {
+      llvm::SetVector<int> sources;
+      for (int member : group.members)
+        for (int source : nodes[member].sources)
+          if (nodes[source].group != (int)g)
+            sources.insert(nodes[source].group);
+      waiting[g] = sources.size();
+      for (int source : sources)
+        users[source].push_back(g);
+    }
+    std::priority_queue<std::pair<int, int>, std::vector<std::pair<int, int>>, std::greater<>> ready;
+    for (auto [g, group] : llvm::enumerate(groups))
+      if (group.alive && waiting[g] == 0)
+        ready.push({group.members.back(), (int)g});
+    SmallVector<int> order;
+    while (!ready.empty()) {
+      int g = ready.top().second;
+      ready.pop();
+      order.push_back(g);
+      for (int user : users[g])
+        if (--waiting[user] == 0)
+          ready.push({groups[user].members.back(), user});
+    }
+    return order;
+  }
+
+  void rewrite() {
+    Operation *end = block.getTerminator();
+    SmallVector<int> order = schedule();
+    SmallVector<Operation *> dead;
+    IRMapping replaced;
+    // What the moves inside groups read is looked up in the original operations, so these stay until the end.
+    for (int g : order) {
+      const Group &group = groups[g];
+      Operation *first = nodes[group.members.front()].op;
+      if (!nodes[group.members.front()].fusible) {
+        first->moveBefore(end);
+        first->walk([&](Operation *inner) {
+          for (OpOperand &operand : inner->getOpOperands())
+            operand.set(replaced.lookupOrDefault(operand.get()));
+        });
+        continue;
+      }
+      makeFusion(group.members, end, replaced);
+      for (int member : group.members)
+        dead.push_back(nodes[member].op);
+    }
+    for (OpOperand &operand : end->getOpOperands())
+      operand.set(replaced.lookupOrDefault(operand.get()));
+    // Everything else in the block is unused now.
+    SmallVector<Operation *> rest;
+    llvm::DenseSet<Operation *> kept;
+    for (int g : order)
+      if (!nodes[groups[g].members.front()].fusible)
+        kept.insert(nodes[groups[g].members.front()].op);
+    for (Operation &op : llvm::reverse(block))
+      if (!kept.contains(&op) && !isa<FusionOp>(op) && &op != end)
+        rest.push_back(&op);
+    for (Operation *op : rest)
+      op->dropAllReferences();
+    for (Operation *op : rest)
+      op->erase();
+  }
+
+  void makeFusion(ArrayRef<int> members, Operation *end, IRMapping &replaced) {
+    SmallVector<Value> outputs = outputsOf(members);
+    auto isLeaf = leafTest(SmallVector<int>(members));
+    SmallVector<Location> locations;
+    for (Value output : outputs)
+      locations.push_back(output.getLoc());
+    OpBuilder builder(end);
+    // Inputs in the order in which the body first reads them.
+    llvm::SetVector<Value> inputs;
+    SmallVector<Operation *> body;
+    llvm::DenseSet<Operation *> seen;
+    std::function<void(Value)> visit = [&](Value value) {
+      if (isLeaf(value)) {
+        inputs.insert(value);
+        return;
+      }
+      Operation *op = value.getDefiningOp();
+      if (!seen.insert(op).second)
+        return;
+      for (Value operand : op->getOperands())
+        visit(operand);
+      body.push_back(op);
+    };
+    for (Value output : outputs)
+      visit(output);
+    SmallVector<Value> operands = llvm::map_to_vector(inputs, [&](Value v) { return replaced.lookupOrDefault(v); });
+    Location loc = outputs.size() == 1 ? outputs[0].getLoc() : builder.getFusedLoc(locations);
+    auto fusion = FusionOp::create(builder, loc, TypeRange(ValueRange(outputs)), operands);
+    Block *inside = builder.createBlock(&fusion.getBody());
+    IRMapping local;
+    for (Value input : inputs)
+      local.map(input, inside->addArgument(input.getType(), input.getLoc()));
+    for (Operation *op : body)
+      builder.clone(*op, local);
+    SmallVector<Value> yields = llvm::map_to_vector(outputs, [&](Value v) { return local.lookup(v); });
+    YieldOp::create(builder, loc, yields);
+    for (auto [output, result] : llvm::zip(outputs, fusion.getResults()))
+      replaced.map(output, result);
+  }
+
+  Block &block;
+  bool merge;
+  std::vector<Node> nodes;
+  std::vector<Group> groups;
+  llvm::DenseMap<Operation *, int> numbers;
+  llvm::DenseSet<Operation *> demanded;
+  int lastEffect = -1;
+};
+
+struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FusePass)
+  FusePass() = default;
+  FusePass(bool merge) { this->merge = merge; }
+  FusePass(const FusePass &other) : PassWrapper(other) {}
+  StringRef getArgument() const final { return "heddle-fuse"; }
+  StringRef getDescription() const final { return "Group operations that become one kernel"; }
+  Option<bool> merge{*this, "merge", llvm::cl::desc("Put more than one operation into a group"), llvm::cl::init(true)};
+
+  void runOnOperation() final {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      // Inner blocks first: their operations then count as parts of the loop.
+      SmallVector<Block *> blocks;
+      function.walk<WalkOrder::PostOrder>([&](Operation *op) {
+        if (isa<ForOp, IfOp, func::FuncOp>(op))
+          for (Region &region : op->getRegions())
+            for (Block &block : region)
+              blocks.push_back(&block);
+      });
+      for (Block *block : blocks)
+        BlockFusion(*block, merge).run();
+    }
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> heddle::cpu::createFusePass(bool merge) { return std::make_unique<FusePass>(merge); }
