@@ -1,6 +1,7 @@
 //===- heddle-opt.cpp - Runs passes over IR files -------------------------===//
 
 #include "compiler/autodiff/Autodiff.h"
+#include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/check/Check.h"
 #include "dialects/heddle/IR/Heddle.h"
@@ -20,6 +21,7 @@ int main(int argc, char **argv) {
   heddle::autodiff::registerHeddleAutodiffPasses();
   heddle::autodiff::registerModels(registry);
   heddle::sparsek::registerSparseKPasses();
+  heddle::cpu::registerHeddleToCPUPasses();
   heddle::cpu::registerHeddleToLLVMPasses();
   registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect, heddle::check::CheckDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));

@@ -21,7 +21,8 @@ static Value origin(Value value) {
   return value;
 }
 
-BufferPlan::BufferPlan(func::FuncOp function) : function(function) {
+BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)> workspaceBytes)
+    : function(function), workspaceBytes(std::move(workspaceBytes)) {
   Block &body = function.getBody().front();
   number(body);
   for (BlockArgument argument : body.getArguments()) {
@@ -32,7 +33,8 @@ BufferPlan::BufferPlan(func::FuncOp function) : function(function) {
   for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
     Storage storage{Storage::Result, (int64_t)i};
     storage.block = &body;
-    hint(value, {newStorage(storage), {}}, &body);
+    resultPlaces.push_back({newStorage(storage), {}});
+    hint(value, resultPlaces.back(), &body);
   }
   hintBlock(body);
   placeBlock(body);
@@ -123,6 +125,7 @@ void BufferPlan::hintBlock(Block &block) {
             hint(loop.getYield().getValues()[i], place, body);
         } else {
           Place slice = place;
+          storages[place.storage].sliced = true;
           slice.steps.push_back({loop, loop.getCount() ? type.getNumElements() / (int64_t)loop.getCount() : 0});
           hint(loop.getYield().getValues()[i], slice, body);
         }
@@ -174,6 +177,7 @@ void BufferPlan::placeBlock(Block &block) {
       touch(storages.size() - 1, &op);
       for (auto [scanned, slice] : llvm::zip(loop.getScanned(), loop.getSlices())) {
         Place place = places.find(scanned)->second;
+        storages[place.storage].sliced = true;
         place.steps.push_back({loop, tensorType(slice).getNumElements()});
         places[slice] = place;
       }
@@ -218,6 +222,14 @@ void BufferPlan::placeBlock(Block &block) {
   }
 }
 
+std::vector<std::pair<Storage::Kind, int64_t>> BufferPlan::slicedBuffers() const {
+  std::vector<std::pair<Storage::Kind, int64_t>> result;
+  for (const Storage &storage : storages)
+    if (storage.sliced && (storage.kind == Storage::Argument || storage.kind == Storage::Result))
+      result.push_back({storage.kind, storage.number});
+  return result;
+}
+
 int64_t BufferPlan::exchangeOffset(ForOp loop, unsigned carry) const {
   auto found = exchanges.find({loop, carry});
   return found == exchanges.end() ? -1 : storages[found->second].offset;
@@ -229,7 +241,9 @@ void BufferPlan::assignOffsets() {
   for (auto [i, storage] : llvm::enumerate(storages))
     if (storage.kind == Storage::Arena && storage.last >= 0)
       order.push_back(i);
-  llvm::stable_sort(order, [&](int a, int b) { return storages[a].bytes > storages[b].bytes; });
+  llvm::sort(order, [&](int a, int b) {
+    return storages[a].bytes != storages[b].bytes ? storages[a].bytes > storages[b].bytes : a < b;
+  });
   SmallVector<int> placed;
   for (int number : order) {
     Storage &storage = storages[number];

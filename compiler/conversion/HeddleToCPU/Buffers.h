@@ -7,6 +7,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <functional>
 #include <vector>
 
 namespace heddle::cpu {
@@ -23,6 +24,7 @@ struct Storage {
   int first = 1 << 30, last = -1;        ///< program points between which it is in use
   mlir::Block *block = nullptr;          ///< uses in loops inside this block last until the loop's end
   mlir::Operation *constant = nullptr;   ///< the heddle.constant
+  bool sliced = false;                   ///< some loop reads or writes it slice by slice
 };
 
 /// A tensor's place: a storage, and for each loop around a slice of it how many elements a step advances.
@@ -39,14 +41,18 @@ struct Place {
 ///  - reshapes are other names of the same place.
 class BufferPlan {
 public:
-  explicit BufferPlan(mlir::func::FuncOp function);
+  /// `workspaceBytes` tells how much memory of its own an operation needs.
+  BufferPlan(mlir::func::FuncOp function, std::function<int64_t(mlir::Operation *)> workspaceBytes);
 
   const Place &place(mlir::Value value) const { return places.find(value)->second; }
   const Storage &storage(const Place &place) const { return storages[place.storage]; }
   int64_t arenaBytes() const { return bytes; }
 
-  /// Memory for one operation's own use, placed by the plan; `bytesOf` is asked for each operation.
-  static int64_t workspaceBytes(mlir::Operation *op);
+  /// Where the caller wants a result.
+  const Place &resultPlace(unsigned number) const { return resultPlaces[number]; }
+  /// The arguments and results that loops read or write slice by slice.
+  std::vector<std::pair<Storage::Kind, int64_t>> slicedBuffers() const;
+
   /// Offset of an operation's workspace in the arena.
   int64_t workspace(mlir::Operation *op) const { return storages[workspaces.lookup(op)].offset; }
   /// A place for a yielded carry on its way, where two carries exchange their values; -1 if it needs none.
@@ -64,6 +70,8 @@ private:
   void assignOffsets();
 
   mlir::func::FuncOp function;
+  std::function<int64_t(mlir::Operation *)> workspaceBytes;
+  std::vector<Place> resultPlaces;
   llvm::DenseMap<mlir::Value, Place> places, hints;
   std::vector<Storage> storages;
   llvm::DenseMap<mlir::Operation *, std::pair<int, int>> points; ///< of an operation and of the end of its regions

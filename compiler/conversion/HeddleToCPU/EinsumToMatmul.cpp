@@ -1,7 +1,7 @@
 //===- EinsumToMatmul.cpp - Products over named axes as matrix products ---===//
 
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
-#include "compiler/conversion/HeddleToCPU/Passes.h"
+#include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

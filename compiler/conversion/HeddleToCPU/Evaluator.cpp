@@ -266,7 +266,7 @@ Value Evaluator::eval(Value tensor, ArrayRef<Linear> indices) {
   if (Value *known = find(key, level))
     return *known;
   Location here = tensor.getLoc();
-  Location *outerLoc = std::exchange(loc, &here);
+  auto outerLoc = std::exchange(loc, here);
   unsigned outerLevel = std::exchange(conditionLevel, level);
 
   auto stash = stashes.find(key);

@@ -17,6 +17,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ public:
   /// Forgets what the analysis saw but its findings: from now on code is emitted.
   void startEmission(mlir::OpBuilder &emitter) {
     builder = &emitter;
+    loc = emitter.getUnknownLoc();
     levels.assign(4, Level());
     reduced.clear();
     leastLevels.clear();
@@ -123,7 +125,7 @@ private:
   IndexSpace &space;
   std::function<bool(mlir::Value)> isLeaf;
   mlir::OpBuilder *builder;
-  mlir::Location *loc = nullptr;
+  std::optional<mlir::Location> loc;
   std::vector<std::map<Key, mlir::Value>> branches; ///< what is known only inside the conditions around
   std::vector<std::map<unsigned, mlir::Value>> branchAtoms;
   struct RunTimeIndex {

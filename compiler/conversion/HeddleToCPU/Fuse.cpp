@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/conversion/HeddleToCPU/GroupKernel.h"
-#include "compiler/conversion/HeddleToCPU/Passes.h"
+#include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
 #include "mlir/Pass/Pass.h"

@@ -49,7 +49,8 @@ Value ScalarEmitter::constant(Attribute element, Type type) {
 Value ScalarEmitter::rounded(Value x, Type element) {
   if (!element.isBF16() && !element.isF16())
     return x;
-  return arith::ExtFOp::create(b, loc, b.getF32Type(), arith::TruncFOp::create(b, loc, element, x));
+  Value narrow = arith::TruncFOp::create(b, loc, element, x);
+  return arith::ExtFOp::create(b, loc, b.getF32Type(), narrow);
 }
 
 Value ScalarEmitter::load(Value memref, Value position, Type element) {

@@ -1,7 +1,7 @@
 //===- SplitReductions.cpp - Reductions in forms that kernels run well ----===//
 
 #include "compiler/conversion/HeddleToCPU/GroupKernel.h"
-#include "compiler/conversion/HeddleToCPU/Passes.h"
+#include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
 #include "mlir/Pass/Pass.h"

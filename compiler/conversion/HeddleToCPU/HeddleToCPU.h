@@ -1,24 +1,30 @@
-//===- Passes.h - From heddle IR to native code for CPUs ---------*- C++ -*-===//
-#ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_PASSES_H
-#define HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_PASSES_H
+//===- HeddleToCPU.h - From heddle IR to kernels for CPUs --------*- C++ -*-===//
+#ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_HEDDLETOCPU_H
+#define HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_HEDDLETOCPU_H
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
 namespace mlir {
+class OpPassManager;
 class Pass;
 } // namespace mlir
 
 namespace heddle::cpu {
 
-/// What the generated code may use.
-struct CpuTarget {
-  std::string name;     ///< LLVM's name of the processor, "znver3"; empty for the machine at hand
-  std::string features; ///< LLVM's feature string, "+avx2,+fma"
-  int64_t vectorBits = 256;
-  bool fusedMultiplyAdd = true;
+/// What decides about kernels.
+struct CpuOptions {
+  /// Groups of more than one operation.
+  bool fuse = true;
+  /// The level of the x86-64 psABI to generate for: 2, 3 or 4; 0 is the machine at hand.
+  int level = 0;
 };
+
+/// From the stage `grad` to `fused`: everything in the public functions, grouped.
+void buildFusedPipeline(mlir::OpPassManager &manager, const CpuOptions &options);
+/// From `fused` to `lowered`: each public function becomes an entry over buffers, with its kernels.
+void buildLoweredPipeline(mlir::OpPassManager &manager, const CpuOptions &options);
 
 /// `heddle-prepare`: checks that shapes are static, drops gradient stops and fences, removes moves that do nothing, and
 /// puts `heddle.check_index` before operations that read or write at run-time positions.
@@ -30,13 +36,11 @@ std::unique_ptr<mlir::Pass> createSplitReductionsPass();
 /// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one operation.
 std::unique_ptr<mlir::Pass> createFusePass(bool merge = true);
 /// `heddle-to-cpu`: buffers, kernels and launches.
-std::unique_ptr<mlir::Pass> createHeddleToCPUPass(const CpuTarget &target);
-/// `heddle-cpu-to-llvm`: launches and everything around them become LLVM IR, with the exported entry points.
-std::unique_ptr<mlir::Pass> createCPUToLLVMPass();
+std::unique_ptr<mlir::Pass> createHeddleToCPUPass(const CpuOptions &options = {});
 
 /// Makes the passes above known to command lines.
-void registerCPUPasses();
+void registerHeddleToCPUPasses();
 
 } // namespace heddle::cpu
 
-#endif // HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_PASSES_H
+#endif // HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_HEDDLETOCPU_H
