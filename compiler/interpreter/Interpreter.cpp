@@ -183,6 +183,24 @@ Arrays Evaluator::runBlock(Block &block, ArrayRef<Array> arguments, Frame &frame
   return yielded;
 }
 
+/// The message with its first two "{}" replaced by the index and the limit.
+static void checkIndices(ir::CheckIndexOp op, const Array &ids) {
+  int64_t limit = op.getLimit();
+  for (Cell id : ids.cells()) {
+    if (id.integer >= 0 && id.integer < limit)
+      continue;
+    std::string message = op.getMessage().str();
+    size_t from = 0;
+    for (int64_t value : {id.integer, limit})
+      if (size_t at = message.find("{}", from); at != std::string::npos) {
+        std::string text = std::to_string(value);
+        message.replace(at, 2, text);
+        from = at + text.size();
+      }
+    fail(op, message);
+  }
+}
+
 void Evaluator::runOperation(Operation *op, Frame &frame) {
   Arrays inputs, results;
   for (Value operand : op->getOperands())
@@ -200,6 +218,8 @@ void Evaluator::runOperation(Operation *op, Frame &frame) {
   } else if (auto check = dyn_cast<ir::AssertOp>(op)) {
     if (!inputs[0].integer(0))
       fail(op, check.getMessage());
+  } else if (auto indices = dyn_cast<ir::CheckIndexOp>(op)) {
+    checkIndices(indices, inputs[0]);
   } else if (isa<ir::VjpOp, ir::JvpOp>(op)) {
     fail(op, Twine(op->getName().getStringRef()) +
                  " is a request, not an operation; run heddle-differentiate first");

@@ -161,3 +161,27 @@ func.func @budget_of_nan() {
   %p = sparsek.project %z, %k : tensor<2xf32>, tensor<f32> -> tensor<2xf32>
   return
 }
+
+func.func @check_index() {
+  %ids = heddle.constant dense<[0, 255, 256]> : tensor<3xi32>
+  heddle.check_index %ids below 257, "never seen" : tensor<3xi32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:3: error: index 256 is outside a dimension of 256
+  heddle.check_index %ids below 256, "index {} is outside a dimension of {}" : tensor<3xi32>
+  return
+}
+
+func.func @check_negative_index() {
+  %ids = heddle.constant dense<[-3]> : tensor<1xi64>
+  // CHECK: errors.mlir:[[#@LINE+1]]:3: error: a slice of 2 from -3 is wrong
+  heddle.check_index %ids below 2, "a slice of 2 from {} is wrong" : tensor<1xi64>
+  return
+}
+
+func.func @too_many_steps() {
+  // CHECK: errors.mlir:[[#@LINE+1]]:3: error: a loop of 3000000000 steps passes the range of its i32 step number
+  heddle.for 3000000000 scan() init() : () -> () {
+  ^bb0(%i: tensor<i32>):
+    heddle.yield
+  }
+  return
+}
