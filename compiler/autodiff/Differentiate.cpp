@@ -87,6 +87,8 @@ private:
       emitError(request) << "cannot differentiate @" << callee.getName() << ", which calls itself";
       return {};
     }
+    if (failed(checkStatic(callee)))
+      return {};
     func::FuncOp derived = start(callee, wrt, forward);
     LogicalResult result =
         forward ? deriveTangent(derived, wrt, request) : deriveAdjoint(derived, wrt, request);

@@ -249,6 +249,10 @@ LogicalResult checkStatic(func::FuncOp function) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && !tensor.hasStaticShape();
   };
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (isDynamic(type))
+      return function.emitError() << "cannot differentiate @" << function.getName() << ", whose argument "
+                                  << i << " has type " << type << ": every extent must be known";
   WalkResult walk = function.walk([&](Operation *op) {
     for (Type type : op->getResultTypes())
       if (isDynamic(type)) {
@@ -258,13 +262,7 @@ LogicalResult checkStatic(func::FuncOp function) {
       }
     return WalkResult::advance();
   });
-  if (walk.wasInterrupted())
-    return failure();
-  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
-    if (isDynamic(type))
-      return function.emitError() << "cannot differentiate @" << function.getName() << ", whose argument "
-                                  << i << " has type " << type << ": every extent must be known";
-  return success();
+  return failure(walk.wasInterrupted());
 }
 
 } // namespace heddle::autodiff

@@ -6,7 +6,7 @@
 #include "compiler/interpreter/check/Check.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
-#include "dialects/sparsek/Transforms/Decompose.h"
+#include "dialects/sparsek/Transforms/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"

@@ -59,29 +59,31 @@ Term powBase(Term c, Term a, Term b) {
   return b.compare(P::eq, 0.0).choose(c.number(0), c * (b * a.apply<PowOp>(b - 1)));
 }
 
+// clang-format off
 UNARY(NegOp, -c)
-UNARY(AbsOp, c *x.apply<SignOp>())
-UNARY(ExpOp, c *y)
-UNARY(Expm1Op, c *x.apply<ExpOp>())
+UNARY(AbsOp, c * x.apply<SignOp>())
+UNARY(ExpOp, c * y)
+UNARY(Expm1Op, c * x.apply<ExpOp>())
 UNARY(LogOp, c / x)
 UNARY(Log1pOp, c / (x + 1))
 UNARY(SqrtOp, y.compare(P::eq, 0.0).choose(c.number(0), (c * 0.5) / y))
 UNARY(RsqrtOp, (c * -0.5) * (y * y * y))
-UNARY(SinOp, c *x.apply<CosOp>())
-UNARY(CosOp, -(c *x.apply<SinOp>()))
+UNARY(SinOp, c * x.apply<CosOp>())
+UNARY(CosOp, -(c * x.apply<SinOp>()))
 UNARY(TanhOp, c * (1 - y * y))
 UNARY(ErfOp, (c * M_2_SQRTPI) * (-(x * x)).apply<ExpOp>())
-UNARY(SigmoidOp, c *(y * (1 - y)))
+UNARY(SigmoidOp, c * (y * (1 - y)))
 UNARY(FenceOp, c)
 
 BINARY(AddOp, c, c)
 BINARY(SubOp, c, -c)
-BINARY(MulOp, c *b, c *a)
+BINARY(MulOp, c * b, c * a)
 BINARY(DivOp, c / b, -((c * y) / b))
-BINARY(RemOp, c, -(c *(a / b).apply<FloorOp>()))
-BINARY(PowOp, powBase(c, a, b), a.compare(P::eq, 0.0).choose(c.number(0), c *(y *a.apply<LogOp>())))
+BINARY(RemOp, c, -(c * (a / b).apply<FloorOp>()))
+BINARY(PowOp, powBase(c, a, b), a.compare(P::eq, 0.0).choose(c.number(0), c * (y * a.apply<LogOp>())))
 BINARY(MaxOp, share(c, P::gt, a, b), share(c, P::gt, b, a))
 BINARY(MinOp, share(c, P::lt, a, b), share(c, P::lt, b, a))
+// clang-format on
 
 #undef UNARY
 #undef BINARY

@@ -132,7 +132,7 @@ def SparseK_AttentionOp : SparseK_Op<"attention"> {
 def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward"> {
   let summary = "Cotangents of sparsek.attention's operands";
   let description = [{
-    With `do` the cotangent of o (and none of lse), `D_i = do_i . o_i`, `e_ij = do_i . v_j`, `p_ij = exp(s_ij - lse_i)`:
+    With `do` the cotangent of o (one of lse is differentiated through the dense form instead), `D_i = do_i . o_i`, `e_ij = do_i . v_j`, `p_ij = exp(s_ij - lse_i)`:
 
         sbar = p (gv e - D),  dq_i = scale sum_j sbar gk k_j,  dk_j = scale sum_i sbar gk q_i,  dv_j = sum_i p gv do_i
         gbar = [gate both] scale sbar (q.k) + [gate both or value] p e   for selected pairs with 0 < g < 1

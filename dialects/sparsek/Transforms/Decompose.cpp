@@ -7,6 +7,7 @@
 
 #include "dialects/sparsek/Transforms/Decompose.h"
 #include "dialects/heddle/IR/Heddle.h"
+#include "dialects/sparsek/Transforms/Passes.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -29,6 +30,8 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+/// What infinite scores act as.
+constexpr double largestScore = std::numeric_limits<float>::max();
 
 /// Short names for building heddle operations.
 class Builder {
@@ -83,7 +86,10 @@ protected:
 /// Which pairs are what, and the soft gate of each, from scores and thresholds.
 class Pairs : public Builder {
 public:
-  Pairs(Operation *op, Value u, int64_t window) : Builder(op), u(u), window(window) {
+  Pairs(Operation *op, Value scores, int64_t window) : Builder(op), window(window) {
+    auto type = scores.getType();
+    u = ir::MaxOp::create(b, ir::MinOp::create(b, scores, constant(type, largestScore)),
+                          constant(type, -largestScore));
     for (int64_t extent : typeOf(u).getShape())
       pairShape.push_back(extent);
     pairShape.push_back(pairShape.back());
@@ -227,10 +233,11 @@ public:
     Value o = grouped(op.getO(), valueWidth), cotangent = grouped(op.getDout(), valueWidth),
           lse = grouped(op.getLse());
     lse = select(compare(ComparePredicate::eq, lse, -infinity), 0, lse);
-    Value p = exp(sub(logits, perGroupQuery(lse)));
+    // Masked once more: a NaN of one query must not reach keys that it does not attend to.
+    Value p = select(attendedAll, exp(sub(logits, perGroupQuery(lse))), 0);
     Value e = einsum("bhgif,bhjf->bhgij", cotangent, values);
     Value d = perGroupQuery(sum(mul(cotangent, o), {4}));
-    Value ds = mul(p, sub(gateValues(e), d));
+    Value ds = select(attendedAll, mul(p, sub(gateValues(e), d)), 0);
     Value gatedDs = keyGate ? mul(ds, perGroup(keyGate)) : ds;
     Value dq = mul(einsum("bhgij,bhje->bhgie", gatedDs, keys), scale);
     Value dk = mul(einsum("bhgij,bhgie->bhje", gatedDs, queries), scale);
@@ -259,9 +266,8 @@ public:
   explicit DenseThreshold(ThresholdOp op) : Pairs(op, op.getU(), op.getWindow()), op(op) {}
 
   void replace() {
-    Value stopped = stop(u);
-    auto made = ThresholdOp::create(b, stopped, op.getTopk(), op.getWindow());
-    Value change = sub(u, stopped);
+    auto made = ThresholdOp::create(b, stop(op.getU()), op.getTopk(), op.getWindow());
+    Value change = sub(u, stop(u));
     Value moved = sum(select(support(made.getHi(), made.getLo()), perKey(change), 0), {3});
     auto type = typeOf(moved);
     Value count = cast(made.getCount(), type.getElementType());

@@ -3,17 +3,9 @@
 #ifndef HEDDLE_DIALECTS_SPARSEK_TRANSFORMS_DECOMPOSE_H
 #define HEDDLE_DIALECTS_SPARSEK_TRANSFORMS_DECOMPOSE_H
 
-#include "dialects/sparsek/IR/SparseK.h"
-
-#include "mlir/IR/Builders.h"
-#include "mlir/Pass/Pass.h"
+#include "mlir/IR/Operation.h"
 
 namespace heddle::sparsek {
-
-#define GEN_PASS_DECL
-#include "dialects/sparsek/Transforms/Passes.h.inc"
-#define GEN_PASS_REGISTRATION
-#include "dialects/sparsek/Transforms/Passes.h.inc"
 
 /// Replaces one operation by heddle operations over all pairs of positions and erases it. The formulas are
 /// those of the operation descriptions; differentiating the result gives the derivative of the operation,
