@@ -266,6 +266,28 @@ std::optional<double> Call::number(llvm::StringRef parameter, double otherwise) 
   return std::nullopt;
 }
 
+std::optional<Value> Call::scalar(llvm::StringRef parameter, ElementType element, double otherwise) {
+  if (!has(parameter))
+    return emit.constant(Type::tensor(element), otherwise, span());
+  if (const Value &given = (*this)[parameter]; given.getType().isLiteral())
+    return literalAs(emit, given, element);
+  std::optional<Value> value = floatTensor(parameter);
+  if (!value)
+    return std::nullopt;
+  if (value->getType().isScalar())
+    return emit.cast(*value, element, span());
+  errorAt(parameter,
+          name().str() + " needs a scalar for '" + parameter.str() + "', not " + value->getType().str());
+  return std::nullopt;
+}
+
+bool Call::requireExtent(const Dim &extent, Span span) {
+  if (extent.compare(0) != -1)
+    return true;
+  error(span, name().str() + " with an extent of " + extent.str() + ", below 0");
+  return false;
+}
+
 std::optional<Type> Call::type(llvm::StringRef parameter) {
   const Value &value = (*this)[parameter];
   if (value.getType().kind() == Type::Kind::TypeValue)

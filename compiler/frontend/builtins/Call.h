@@ -58,6 +58,8 @@ public:
   std::optional<std::string> choice(llvm::StringRef parameter, llvm::ArrayRef<llvm::StringRef> choices);
   /// A number known to the compiler.
   std::optional<double> number(llvm::StringRef parameter, double otherwise);
+  /// A scalar of the element type: a literal, or computed in that type or a narrower float.
+  std::optional<Value> scalar(llvm::StringRef parameter, ElementType element, double otherwise);
   std::optional<Type> type(llvm::StringRef parameter);
 
   /// An axis of x, counted from 0; negative ones count from the end. `extra` is 1 for a new axis.
@@ -70,6 +72,8 @@ public:
 
   /// What was given one by one in `rest`, or as one tuple there, with where it was written.
   std::vector<std::pair<Value, Span>> items() const;
+  /// Reports an extent that is known to be negative.
+  bool requireExtent(const Dim &extent, Span span);
   /// Dimensions given one by one in `rest`, or as one tuple. Entries of -1 are left as they are.
   std::optional<llvm::SmallVector<Dim>> dimensions(const std::string &what);
   /// Tensors given one by one in `rest`, or as one tuple; literals take the element type of the first tensor.

@@ -128,7 +128,7 @@ static Value arange(Call &call) {
 static Value oneHot(Call &call) {
   std::optional<Value> ids = call.indexTensor("ids");
   std::optional<Dim> count = call.integer("count");
-  if (!ids || !count)
+  if (!ids || !count || !call.requireExtent(*count, call.spanOf("count")))
     return Value::error();
   ElementType element = ElementType::F32;
   if (call.has("type")) {

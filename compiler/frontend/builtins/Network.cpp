@@ -125,8 +125,8 @@ static std::optional<Value> rowsArgument(Call &call) {
 static Value rmsNorm(Call &call) {
   std::optional<Value> x = rowsArgument(call);
   std::optional<Value> gain = x ? weight(call, "gain", *x) : std::nullopt;
-  std::optional<double> eps = call.number("eps", 1e-5);
-  if (!gain || !eps)
+  std::optional<Value> eps = gain ? call.scalar("eps", gain->getType().element(), 1e-5) : std::nullopt;
+  if (!eps)
     return Value::error();
   Math math(call);
   Value wide = call.widen(*x);
@@ -140,8 +140,8 @@ static Value layerNorm(Call &call) {
   std::optional<Value> x = rowsArgument(call);
   std::optional<Value> gain = x ? weight(call, "gain", *x) : std::nullopt;
   std::optional<Value> bias = gain ? weight(call, "bias", *x) : std::nullopt;
-  std::optional<double> eps = call.number("eps", 1e-5);
-  if (!bias || !eps)
+  std::optional<Value> eps = bias ? call.scalar("eps", bias->getType().element(), 1e-5) : std::nullopt;
+  if (!eps)
     return Value::error();
   Math math(call);
   Value wide = call.widen(*x);
@@ -221,22 +221,34 @@ static std::optional<Value> ropePositions(Call &call, const Value &x, ElementTyp
   return call.emit.cast(*positions, element, call.span());
 }
 
+/// -2 log(base) / E, in double for a literal base.
+static std::optional<Value> ropeSlope(Call &call, const Dim &extent, ElementType element) {
+  double share = extent.isConstant() && extent.value() > 0 ? -2.0 / double(extent.value()) : 0.0;
+  if (call.has("base") && !call["base"].getType().isLiteral()) {
+    std::optional<Value> base = call.scalar("base", element, 0);
+    Math math(call);
+    return base ? std::optional(math.mul(math.log(*base), share)) : std::nullopt;
+  }
+  std::optional<double> base = call.number("base", 10000.0);
+  if (!base)
+    return std::nullopt;
+  if (*base > 0)
+    return call.emit.constant(Type::tensor(element), share * std::log(*base), call.span());
+  call.errorAt("base", "rope needs a base above 0, not " + numberText(*base));
+  return std::nullopt;
+}
+
 /// Pair i of the last axis, of extent E, is turned by the angle position * base^(-2 i / E).
 static Value rope(Call &call) {
   std::optional<Value> x = rowsArgument(call);
-  std::optional<double> base = call.number("base", 10000.0);
   std::optional<bool> interleaved = call.flag("interleaved", false);
-  if (!x || !base || !interleaved)
+  if (!x || !interleaved)
     return Value::error();
   const Dim extent = x->getType().dims().back();
   std::optional<Dim> half = Dim::divide(extent, 2);
   if (!half) {
     call.errorAt("x",
                  "rope turns pairs along the last axis, but its extent in " + x->getType().str() + " is odd");
-    return Value::error();
-  }
-  if (!(*base > 0)) {
-    call.errorAt("base", "the base of rope must be positive");
     return Value::error();
   }
   Value wide = call.widen(*x);
@@ -247,9 +259,10 @@ static Value rope(Call &call) {
 
   Math math(call);
   int64_t last = int64_t(x->getType().rank()) - 1;
-  double step =
-      extent.isConstant() && extent.value() > 0 ? -2.0 * std::log(*base) / double(extent.value()) : 0.0;
-  Value frequency = math.exp(math.mul(call.emit.iota(Type::tensor(element, *half), 0, call.span()), step));
+  std::optional<Value> slope = ropeSlope(call, extent, element);
+  if (!slope)
+    return Value::error();
+  Value frequency = math.exp(math.mul(call.emit.iota(Type::tensor(element, *half), 0, call.span()), *slope));
   llvm::SmallVector<Dim> column(positions->getType().dims());
   column.push_back(1);
   Value angle = math.mul(call.emit.reshape(*positions, column, call.span()), frequency);

@@ -9,7 +9,7 @@ static std::optional<std::map<std::string, Dim>> solveExtents(Call &call, const 
   std::map<std::string, Dim> extents;
   for (const Argument &size : call.otherNamed()) {
     std::optional<Dim> dim = call.asInteger(size.value, "'" + size.name + "'", size.span);
-    if (!dim)
+    if (!dim || !call.requireExtent(*dim, size.span))
       return std::nullopt;
     bool known = llvm::any_of(
         left, [&](const FormulaAxis &axis) { return llvm::is_contained(axis.names, size.name); });

@@ -86,6 +86,9 @@ static Value broadcastTo(Call &call) {
   std::optional<llvm::SmallVector<Dim>> dims = call.dimensions("an extent");
   if (!x || !dims)
     return Value::error();
+  for (const Dim &dim : *dims)
+    if (!call.requireExtent(dim, call.rest().front().span))
+      return Value::error();
   llvm::ArrayRef<Dim> from = x->getType().dims();
   bool fits = from.size() <= dims->size();
   for (size_t i = 0; fits && i < from.size(); ++i)
@@ -164,7 +167,7 @@ static Value split(Call &call) {
     Dim total(0);
     for (const Value &item : parts.elements()) {
       std::optional<Dim> size = call.asInteger(item, "an extent", span);
-      if (!size)
+      if (!size || !call.requireExtent(*size, span))
         return Value::error();
       sizes.push_back(*size);
       total += *size;

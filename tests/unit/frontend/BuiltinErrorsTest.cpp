@@ -182,6 +182,20 @@ TEST_CASE("shapes that cannot be made") {
         "axis 'n' of the operand is missing in the result | sum(x, axis = 1) or mean removes an axis");
 }
 
+TEST_CASE("negative extents") {
+  Value x = tensor(f32, {8});
+  CHECK(errorOf("broadcast_to", {pos(x), pos(integer(-2)), pos(integer(8))}) ==
+        "broadcast_to with an extent of -2, below 0");
+  CHECK(errorOf("split", {pos(x), pos(tuple({integer(9), integer(-1)}))}) ==
+        "split with an extent of -1, below 0");
+  CHECK(errorOf("one_hot", {pos(tensor(i32, N)), pos(integer(-3))}) ==
+        "one_hot with an extent of -3, below 0");
+  CHECK(errorOf("rearrange", {pos(x), pos(text("(a b) -> a b")), named("a", integer(-2))}) ==
+        "rearrange with an extent of -2, below 0");
+  CHECK(errorOf("reshape", {pos(x), pos(integer(-2)), pos(integer(-4))}) ==
+        "reshape to [-2, -4]: an extent cannot be -2");
+}
+
 TEST_CASE("indices and slices") {
   Value x = tensor(f32, {B, 8});
   CHECK(indexError(x, {at(integer(0)), at(integer(8))}) ==
@@ -240,6 +254,10 @@ TEST_CASE("layers of wrong shapes") {
         "cross_entropy needs one label for each row of the logits: labels of shape [B], not i32[N]");
   CHECK(errorOf("rope", {pos(tensor(f32, {B, 7}))}) ==
         "rope turns pairs along the last axis, but its extent in f32[B, 7] is odd");
+  CHECK(errorOf("rms_norm", {pos(x), pos(tensor(f32, D)), named("eps", tensor(f32, B))}) ==
+        "rms_norm needs a scalar for 'eps', not f32[B]");
+  CHECK(errorOf("rope", {pos(tensor(f32, {B, 8})), named("base", real(0))}) ==
+        "rope needs a base above 0, not 0");
   CHECK(errorOf("dropout", {pos(x), pos(real(1.5)), pos(integer(0))}) ==
         "dropout with rate 1.5, outside [0, 1)");
   CHECK(errorOf("top_k", {pos(tensor(f32, Dim(4))), pos(integer(5))}) ==

@@ -259,6 +259,10 @@ TEST_CASE("layers") {
   expect("layer_norm", "f32[B, D]", "f32[2, 8]", [](Args &a, const Dims &d) {
     a.tensor(f32, {d.B, d.D}).tensor(f32, d.D).tensor(f32, d.D).real(1e-6, "eps");
   });
+  expect("rms_norm", "f64[B, D]", "f64[2, 8]",
+         [](Args &a, const Dims &d) { a.tensor(f64, {d.B, d.D}).tensor(f64, d.D).tensor(f32, {}, "eps"); });
+  expect("rope", "f32[B, E]", "f32[2, 4]",
+         [](Args &a, const Dims &d) { a.tensor(f32, {d.B, d.E}).tensor(f32, {}, "base"); });
   expect("cross_entropy", "f32[B, N]", "f32[2, 6]",
          [](Args &a, const Dims &d) { a.tensor(f32, {d.B, d.N, d.V}).tensor(i32, {d.B, d.N}); });
   expect("dropout", "bf16[B, D]", "bf16[2, 8]",
