@@ -3,6 +3,7 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
+#include "compiler/conversion/MathExpansion/MathExpansion.h"
 #include "compiler/interpreter/check/Check.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
@@ -23,6 +24,7 @@ int main(int argc, char **argv) {
   heddle::sparsek::registerSparseKPasses();
   heddle::cpu::registerHeddleToCPUPasses();
   heddle::cpu::registerHeddleToLLVMPasses();
+  heddle::cpu::registerHeddleMathExpansionPasses();
   registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect, heddle::check::CheckDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));
 }
