@@ -176,6 +176,8 @@ public:
 
 private:
   void checkFunction(const FnDecl &fn);
+  /// Reports the unknown names in a body that cannot be evaluated (NameCheck.cpp).
+  void checkNames(const FnDecl &fn);
   void checkRecursion();
   std::string instanceKey(const FnDecl &fn, const Frame &frame) const;
 

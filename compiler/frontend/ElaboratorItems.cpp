@@ -96,7 +96,7 @@ static bool hasError(const ast::BlockExpr &block) {
 }
 
 void Elaborator::checkFunction(const FnDecl &fn) {
-  if (fn.isGeneric() || symbolicResults.count(&fn) || failed.count(&fn))
+  if (symbolicResults.count(&fn) || failed.count(&fn))
     return;
   for (const auto &[other, use] : active)
     if (other == &fn)
@@ -106,6 +106,8 @@ void Elaborator::checkFunction(const FnDecl &fn) {
   std::vector<Remark> contexts = diagnostics.swapContexts({});
   active.push_back({&fn, fn.item->name.span});
   auto frame = symbolicFrame(fn);
+  for (const ast::TypeParameter &type : fn.item->typeParameters)
+    frame->types[type.name.text] = Type::tensor(ElementType::F32);
   ScopePtr scope = root(frame);
   for (const ast::Parameter &parameter : fn.item->parameters) {
     Type type = parameter.type ? resolveType(*parameter.type, *scope) : Type();
@@ -212,8 +214,20 @@ void Elaborator::checkAll() {
     for (const auto &decl : moduleInfo->consts)
       constant(*decl, decl->item->name.span);
     for (const auto &fn : moduleInfo->functions)
-      checkFunction(*fn);
+      if (!fn->isGeneric())
+        checkFunction(*fn);
   }
+  // Functions with type parameters are checked for each use. Those without a use: with f32 for every float type, and
+  // where a parameter may be any type, their names alone.
+  for (const auto &moduleInfo : program.modules)
+    for (const auto &fn : moduleInfo->functions) {
+      if (!fn->isGeneric() || instantiated.count(fn.get()))
+        continue;
+      if (llvm::all_of(fn->item->typeParameters, [](const auto &type) { return type.isFloat; }))
+        checkFunction(*fn);
+      else
+        checkNames(*fn);
+    }
   checkRecursion();
 }
 

@@ -23,6 +23,16 @@ std::optional<Dim> Inference::evaluate(const ast::Expr &pattern) {
   return elaborator.resolveDim(pattern, inner);
 }
 
+/// Whether equal steps of the variable are equal steps of the dimension: then an equation without a solution has none.
+static bool isLinear(const Dim &dim, const std::string &variable) {
+  std::optional<Dim> at[3];
+  for (int i = 0; i < 3; ++i)
+    if (!(at[i] = dim.substitute({{variable, Dim(i)}})))
+      return false;
+  return *at[2] - *at[1] == *at[1] - *at[0];
+}
+
+/// 1 matched, 0 must wait for other variables, -1 differs from the expected value, -2 no value of the variable fits.
 int Inference::unifyDim(const ast::Expr &pattern, const Dim &actual, Span span, const std::string &what,
                         std::optional<Dim> &expected) {
   expected = evaluate(pattern);
@@ -42,7 +52,7 @@ int Inference::unifyDim(const ast::Expr &pattern, const Dim &actual, Span span, 
     return 0;
   std::optional<Dim> solution = expected->solveFor(unknown, actual);
   if (!solution)
-    return actual.isConstant() && pattern.kind == ast::ExprKind::Binary ? -2 : 0;
+    return actual.isConstant() && isLinear(*expected, unknown) ? -2 : 0;
   if (solution->isConstant() && solution->value() < 0)
     return -2;
   dims[unknown.substr(1)] = DimSlot{solution, span, what};
@@ -285,7 +295,12 @@ std::optional<Inference::Mismatch> Inference::finish() {
   Mismatch result;
   result.message = "the dimensions in " + ast::print(*waiting[0].pattern) + " cannot be told from " +
                    waiting[0].what + ", where it is " + waiting[0].actual.str();
-  result.hint = "give them in brackets after the function's name, or use each alone in some parameter's type";
+  std::string name = "N";
+  if (std::optional<Dim> open = evaluate(*waiting[0].pattern))
+    for (const std::string &variable : open->variables())
+      if (variable[0] == '?')
+        name = variable.substr(1);
+  result.hint = "give one by name, in brackets after what is called: '[" + name + " = …]'";
   return result;
 }
 

@@ -128,7 +128,7 @@ ExprPtr Parser::term() {
     Span opSpan = advance().span;
     if (op == BinaryOp::Div && at(Tok::Slash))
       fail(cover(opSpan, here()), "there is no operator '//'",
-           "write '/': on integers it rounds toward zero, on dimensions it must be exact");
+           "write '/': integers round down, and dimensions must divide exactly");
     skipNewlines();
     lhs = binary(op, opSpan, std::move(lhs), factor());
   }
