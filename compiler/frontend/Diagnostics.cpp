@@ -13,6 +13,7 @@ namespace heddle::frontend {
 
 // A runaway elaboration must not fill memory with messages that nobody will read.
 static constexpr size_t keptErrors = 1000;
+static constexpr size_t keptContexts = 8;
 
 Diagnostic &Diagnostics::error(Span span, std::string message) {
   if (silent || list.size() >= keptErrors) {
@@ -22,7 +23,13 @@ Diagnostic &Diagnostics::error(Span span, std::string message) {
   }
   list.emplace_back(span, std::move(message));
   // The innermost instantiation is the nearest cause, so it comes first.
-  list.back().contexts.assign(contexts.rbegin(), contexts.rend());
+  std::vector<Remark> &kept = list.back().contexts;
+  for (auto context = contexts.rbegin(); context != contexts.rend(); ++context)
+    if (kept.empty() || !(kept.back().span == context->span && kept.back().message == context->message))
+      kept.push_back(*context);
+  // Of a long chain the ends matter: what went wrong, and where it began.
+  if (kept.size() > keptContexts)
+    kept.erase(kept.begin() + keptContexts / 2, kept.end() - keptContexts / 2);
   return list.back();
 }
 

@@ -152,6 +152,9 @@ public:
                                                             llvm::ArrayRef<Argument> args, Span span,
                                                             Span declared);
   std::optional<BoundCall> bindCall(const FnCallable &fn, llvm::ArrayRef<Argument> args, Span span);
+  /// Adds the defaults of bracketed dimensions that `bound` does not have. False after an error; a default that
+  /// needs a missing dimension is left out.
+  bool addDefaultDims(const FnDecl &fn, Frame &frame, std::vector<std::string> &added);
   Value declaredResult(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callFunction(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callLambda(const LambdaCallable &lambda, llvm::ArrayRef<Argument> args, Span span);
@@ -195,6 +198,9 @@ private:
   const char *stackBase = nullptr;
   friend class FnCallable;
 };
+
+/// Whether equal steps of the variable are equal steps of the dimension: then an equation without a solution has none.
+bool isLinear(const Dim &dim, const std::string &variable);
 
 /// Finds what dimension variables and type parameters stand for by matching written types with actual ones.
 class Inference {

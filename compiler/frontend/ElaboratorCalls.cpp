@@ -16,8 +16,8 @@ Value LambdaCallable::call(CallContext &context) const {
 bool Elaborator::tooDeep(Span span) {
   // Bodies are evaluated on the machine's stack; main threads have 8 MB of it.
   constexpr ptrdiff_t budget = 3 << 20;
-  char here;
-  if (stackBase - &here < budget && &here - stackBase < budget)
+  const char *here = reinterpret_cast<const char *>(__builtin_frame_address(0));
+  if (stackBase - here < budget && here - stackBase < budget)
     return false;
   diagnostics.error(span, "calls are nested too deeply").hint("does this call lead back to itself?");
   return true;
@@ -209,6 +209,29 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
   return result;
 }
 
+bool Elaborator::addDefaultDims(const FnDecl &fn, Frame &frame, std::vector<std::string> &added) {
+  bool missing = false;
+  for (const ast::DimParameter &dim : fn.item->dims) {
+    if (frame.dims.count(dim.name.text))
+      continue;
+    if (!dim.defaultValue) {
+      missing = true;
+      continue;
+    }
+    bool wasSilent = diagnostics.isSilent();
+    diagnostics.setSilent(wasSilent || missing);
+    std::optional<Dim> value = resolveDim(*dim.defaultValue, *root(std::make_shared<Frame>(frame)));
+    diagnostics.setSilent(wasSilent);
+    if (!value && !missing)
+      return false;
+    if (value) {
+      frame.dims[dim.name.text] = *value;
+      added.push_back(dim.name.text);
+    }
+  }
+  return true;
+}
+
 std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::ArrayRef<Argument> args, Span span) {
   const FnDecl &fn = callable.fn;
   const ast::FnItem &item = *fn.item;
@@ -274,17 +297,11 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
         frame->types[name] = *slot.value;
   };
   fill();
-  for (const ast::DimParameter &dim : item.dims) {
-    auto &slot = inference.dims[dim.name.text];
-    if (slot.value || !dim.defaultValue)
-      continue;
-    slot.value = resolveDim(*dim.defaultValue, *root(frame));
-    if (!slot.value)
-      return std::nullopt;
-    slot.what = "its default";
-    slot.span = dim.name.span;
-    fill();
-  }
+  std::vector<std::string> added;
+  if (!addDefaultDims(fn, *frame, added))
+    return std::nullopt;
+  for (const std::string &name : added)
+    inference.give(name, frame->dims.find(name)->second, item.name.span, "its default");
   if (auto failure = inference.finish()) {
     report(*failure, span, nullptr);
     return std::nullopt;

@@ -80,7 +80,7 @@ Value Elaborator::lookup(const ast::NameExpr &name, ScopePtr scope) {
     return Value::function(std::make_shared<BuiltinCallable>(*builtin), name.span);
 
   // After a syntax error the declaration may be in what could not be read.
-  if (program.broken)
+  if (program.incomplete)
     return Value::error();
   Diagnostic &error = diagnostics.error(name.span, "unknown name '" + name.name + "'");
   static const std::map<std::string, std::string> elsewhere = {

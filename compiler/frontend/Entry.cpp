@@ -212,9 +212,9 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
   if (unknowns.size() > 1)
     return true;
   std::optional<Dim> solution = known->solveFor(unknowns[0], Dim(equation.actual));
-  if (!solution)
+  if (!solution && !isLinear(*known, unknowns[0]))
     return true;
-  if (!solution->isConstant() || solution->value() < 0) {
+  if (!solution || !solution->isConstant() || solution->value() < 0) {
     explain(diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" + equation.leaf + "' is " +
                                                  std::to_string(equation.actual) + ", but no " + unknowns[0] + " makes " +
                                                  equation.pattern.str() + " that"));
@@ -332,19 +332,18 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
     }
   };
   solve();
-  for (const ast::DimParameter &dim : fn.item->dims) {
-    if (dims.count(dim.name.text) || !dim.defaultValue)
-      continue;
-    frame->dims = values();
-    if (std::optional<Dim> value = elaborator.resolveDim(*dim.defaultValue, *elaborator.root(frame)))
-      dims[dim.name.text] = {*value, "its default", dim.name.span};
-  }
+  std::vector<std::string> added;
+  frame->dims = values();
+  elaborator.addDefaultDims(fn, *frame, added);
+  for (const std::string &name : added)
+    dims[name] = {frame->dims.find(name)->second, "its default", fn.item->name.span};
   solve();
   frame->dims = values();
   if (diagnostics.errorCount() != before)
     return nullptr;
   for (const ast::Name &dim : fn.dims) {
-    if (dims.count(dim.text))
+    bool hasDefault = llvm::any_of(fn.item->dims, [&](const auto &other) { return other.name.text == dim.text && other.defaultValue; });
+    if (dims.count(dim.text) || hasDefault)
       continue;
     diagnostics.error(dim.span, "the dimension '" + dim.text + "' of '" + fn.name() + "' is not given")
         .hint("give it by name: '" + dim.text + "=VALUE'");

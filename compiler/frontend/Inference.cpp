@@ -23,8 +23,7 @@ std::optional<Dim> Inference::evaluate(const ast::Expr &pattern) {
   return elaborator.resolveDim(pattern, inner);
 }
 
-/// Whether equal steps of the variable are equal steps of the dimension: then an equation without a solution has none.
-static bool isLinear(const Dim &dim, const std::string &variable) {
+bool isLinear(const Dim &dim, const std::string &variable) {
   std::optional<Dim> at[3];
   for (int i = 0; i < 3; ++i)
     if (!(at[i] = dim.substitute({{variable, Dim(i)}})))
@@ -249,7 +248,7 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
     if (!actual.isTuple() || actual.elements().size() != tuple->items.size())
       return mismatch(pattern, actual, what);
     for (size_t i = 0; i < tuple->items.size(); ++i)
-      if (auto failure = unify(*tuple->items[i], actual.elements()[i], span, what + ", element " + std::to_string(i) + ","))
+      if (auto failure = unify(*tuple->items[i], actual.elements()[i], span, "element " + std::to_string(i) + " of " + what))
         return failure;
     return std::nullopt;
   }

@@ -42,6 +42,10 @@ private:
   Span span(size_t begin, size_t end) const {
     return {&source, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
   }
+  Diagnostic &error(Span where, std::string message) {
+    result.faultyLines.insert(source.position(where.begin).line);
+    return diagnostics.error(where, std::move(message));
+  }
   Token &push(Tok kind, size_t begin, size_t end);
   void endLine();
   void comment();
@@ -143,8 +147,8 @@ void Lexer::word() {
 }
 
 void Lexer::resetBrackets(size_t where) {
-  Open outer = brackets.back();
-  diagnostics.error(outer.span, std::string(describe(outer.kind)) + " is never closed")
+  Open outer = brackets.front();
+  error(outer.span, std::string(describe(outer.kind)) + " is never closed")
       .note(span(where, at), std::string("the next item starts here; expected ") +
                                  describe(closerOf(outer.kind)) + " before it");
   closeUntil(0, where);
@@ -193,7 +197,7 @@ void Lexer::number() {
   while (isNamePart(peek()))
     ++at;
   if (at > end) {
-    diagnostics.error(span(begin, at), "'" + std::string(text.substr(begin, at - begin)) + "' is not a number")
+    error(span(begin, at), "'" + std::string(text.substr(begin, at - begin)) + "' is not a number")
         .hint("put a space or an operator after '" + std::string(text.substr(begin, end - begin)) + "'");
   }
   std::string digits;
@@ -204,17 +208,17 @@ void Lexer::number() {
   if (real) {
     auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), token.real);
     if (parsed.ec == std::errc::result_out_of_range)
-      diagnostics.error(token.span, "the number " + digits + " is out of the range of f64")
+      error(token.span, "the number " + digits + " is out of the range of f64")
           .hint("write 'inf' for infinity, '0.0' for zero");
     return;
   }
   const char *first = digits.data() + (hex ? 2 : 0);
   auto parsed = std::from_chars(first, digits.data() + digits.size(), token.integer, hex ? 16 : 10);
   if (parsed.ec == std::errc::result_out_of_range)
-    diagnostics.error(token.span, "the integer " + digits + " is too large; the largest is " +
+    error(token.span, "the integer " + digits + " is too large; the largest is " +
                                       std::to_string(std::numeric_limits<int64_t>::max()));
   else if (parsed.ec != std::errc())
-    diagnostics.error(token.span, "'" + digits + "' has no digits");
+    error(token.span, "'" + digits + "' has no digits");
 }
 
 void Lexer::string() {
@@ -222,7 +226,7 @@ void Lexer::string() {
   std::string value;
   while (true) {
     if (at >= limit || peek() == '\n') {
-      diagnostics.error(span(begin, at), "the string is not closed on its line").hint("add '\"' at its end");
+      error(span(begin, at), "the string is not closed on its line").hint("add '\"' at its end");
       break;
     }
     char c = text[at++];
@@ -241,7 +245,7 @@ void Lexer::string() {
     case '\\': value += '\\'; break;
     case '"': value += '"'; break;
     default:
-      diagnostics.error(span(at - 2, at), "unknown escape in a string")
+      error(span(at - 2, at), "unknown escape in a string")
           .hint("the escapes are '\\n', '\\t', '\\\\' and '\\\"'");
     }
   }
@@ -260,14 +264,14 @@ void Lexer::close(Tok kind) {
   while (depth > 0 && closerOf(brackets[depth - 1].kind) != kind)
     --depth;
   if (depth == 0) {
-    diagnostics.error(here, std::string(describe(kind)) + " closes nothing")
+    error(here, std::string(describe(kind)) + " closes nothing")
         .hint("remove it, or open the bracket before");
     ++at;
     return;
   }
   if (depth != brackets.size()) {
     Open inner = brackets.back();
-    diagnostics.error(here, std::string("expected ") + describe(closerOf(inner.kind)) + ", found " + describe(kind))
+    error(here, std::string("expected ") + describe(closerOf(inner.kind)) + ", found " + describe(kind))
         .note(inner.span, std::string(describe(inner.kind)) + " was opened here");
     closeUntil(depth, at);
   }
@@ -280,7 +284,7 @@ void Lexer::stray() {
   size_t begin = at;
   auto report = [&](size_t length, std::string message, std::string hint) {
     at += length;
-    diagnostics.error(span(begin, at), std::move(message)).hint(std::move(hint));
+    error(span(begin, at), std::move(message)).hint(std::move(hint));
   };
   std::string_view rest = text.substr(at, limit - at);
   if (rest.starts_with("&&"))
@@ -293,7 +297,8 @@ void Lexer::stray() {
     return report(1, "unexpected single quote", "strings stand between double quotes");
   if (rest.starts_with("\xE2\x88\x92") || rest.starts_with("\xE2\x80\x93"))
     return report(3, "unexpected character '" + std::string(rest.substr(0, 3)) + "'",
-                  "this is a typographic dash; write '-'");
+                  "this is a typographic dash; write '-'"),
+           void(push(Tok::Minus, begin, at));
   if (rest.starts_with("\xE2\x80\x9C") || rest.starts_with("\xE2\x80\x9D"))
     return report(3, "unexpected character '" + std::string(rest.substr(0, 3)) + "'",
                   "this is a typographic quote; write '\"'");
@@ -301,21 +306,21 @@ void Lexer::stray() {
   while (at < limit && (static_cast<unsigned char>(text[at]) >= 0x80))
     ++at;
   if (at > begin) {
-    diagnostics.error(span(begin, at), "unexpected character '" + std::string(text.substr(begin, at - begin)) + "'")
+    error(span(begin, at), "unexpected character '" + std::string(text.substr(begin, at - begin)) + "'")
         .hint("names consist of ASCII letters, digits and '_'");
     return;
   }
   ++at;
   unsigned char c = static_cast<unsigned char>(text[begin]);
   if (c >= 0x20 && c < 0x7F) {
-    diagnostics.error(span(begin, at), std::string("unexpected character '") + text[begin] + "'");
+    error(span(begin, at), std::string("unexpected character '") + text[begin] + "'");
     return;
   }
   const char *hex = "0123456789abcdef";
   while (at < limit && static_cast<unsigned char>(text[at]) < 0x20 && text[at] != '\n' && text[at] != '\t' &&
          text[at] != '\r')
     ++at;
-  diagnostics.error(span(begin, at), std::string("unexpected control character 0x") + hex[c >> 4] + hex[c & 15]);
+  error(span(begin, at), std::string("unexpected control character 0x") + hex[c >> 4] + hex[c & 15]);
 }
 
 void Lexer::punctuation() {
@@ -351,7 +356,7 @@ void Lexer::punctuation() {
 LexResult Lexer::run() {
   limit = source.invalidByte();
   if (limit != text.size())
-    diagnostics.error(span(limit, limit + 1), "the file is not valid UTF-8 from here on")
+    error(span(limit, limit + 1), "the file is not valid UTF-8 from here on")
         .hint("save the file as UTF-8");
   if (text.starts_with("\xEF\xBB\xBF"))
     at = 3;
@@ -378,7 +383,7 @@ LexResult Lexer::run() {
   if (!brackets.empty()) {
     Open inner = brackets.back();
     if (limit == text.size())
-      diagnostics.error(inner.span, std::string(describe(inner.kind)) + " is never closed");
+      error(inner.span, std::string(describe(inner.kind)) + " is never closed");
     closeUntil(0, at);
   }
   endLine();

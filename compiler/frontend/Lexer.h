@@ -2,6 +2,8 @@
 #pragma once
 #include "compiler/frontend/Diagnostics.h"
 
+#include <set>
+
 namespace heddle::frontend {
 
 enum class Tok {
@@ -34,6 +36,7 @@ struct Comment {
 struct LexResult {
   std::vector<Token> tokens; // the last one is Eof
   std::vector<Comment> comments;
+  std::set<unsigned> faultyLines; // where something was reported
   std::string moduleDoc; // the `##` lines at the top that a blank line separates from the first item
 };
 

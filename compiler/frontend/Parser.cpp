@@ -12,6 +12,7 @@ Parser::Parser(const Source &source, Diagnostics &diagnostics) : source(source),
   LexResult lexed = lex(source, diagnostics);
   tokens = std::move(lexed.tokens);
   moduleDoc = std::move(lexed.moduleDoc);
+  faultyLines = std::move(lexed.faultyLines);
 }
 
 //===--- Tokens -------------------------------------------------------------------------------------===//
@@ -52,6 +53,8 @@ bool Parser::acceptOnNextLine(Tok kind) {
 }
 
 void Parser::fail(Span span, std::string message, std::string hint) {
+  if (faultyLines.count(source.position(span.begin).line))
+    throw Abandon();
   Diagnostic &error = diagnostics.error(span, std::move(message));
   if (!hint.empty())
     error.hint(std::move(hint));
@@ -106,12 +109,21 @@ void Parser::skipStatement() {
 }
 
 void Parser::skipItem() {
-  for (; !at(Tok::Eof); advance()) {
-    bool begins = at(Tok::Struct) || at(Tok::Const) || at(Tok::Import) || at(Tok::At) ||
-                  (at(Tok::Fn) && peek().kind == Tok::Identifier);
-    if (begins && position > 0 && previous().kind == Tok::Newline &&
-        source.lineStart(here().begin) == here().begin)
+  // The next thing at the left margin; the lines of a body are indented.
+  for (; !at(Tok::Eof); advance())
+    if (position > 0 && previous().kind == Tok::Newline && source.lineStart(here().begin) == here().begin &&
+        !at(Tok::RBrace))
       return;
+}
+
+void Parser::skipBraces() {
+  for (unsigned depth = 0; !at(Tok::Eof); advance()) {
+    if (at(Tok::LBrace))
+      ++depth;
+    if (at(Tok::RBrace) && depth-- == 0) {
+      advance();
+      return;
+    }
   }
 }
 
@@ -122,9 +134,6 @@ void Parser::expectEndOfStatement(const char *what) {
     fail(here(), "unexpected ';'", "a new line ends a statement");
   if (at(Tok::Equal))
     fail(here(), "unexpected '='", "names are bound with 'let', and values never change");
-  if ((at(Tok::Plus) || at(Tok::Minus) || at(Tok::Star)) && peek().kind == Tok::Equal)
-    fail(here(), "values never change, so there is no '" + std::string(here().text()) + "='",
-         "bind a new value with 'let', or fold with 'for … carry'");
   if (at(Tok::If))
     fail(here(), "expected the end of the line after " + std::string(what) + ", found 'if'",
          "a condition is written 'if c { a } else { b }'");

@@ -331,6 +331,11 @@ ExprPtr Parser::primary() {
       break;
     return block("a block");
   }
+  case Tok::Equal:
+    if (previous().kind >= Tok::Plus && previous().kind <= Tok::Percent)
+      fail(cover(previous().span, begin), "values never change, so there is no '" + std::string(previous().span.text()) + "='",
+           "bind a new value with 'let', or fold with 'for … carry'");
+    break;
   default: break;
   }
   fail(begin, "expected an expression, found " + found());
@@ -467,6 +472,18 @@ ExprPtr Parser::structLiteral(ExprPtr type) {
   node->type = std::move(type);
   advance();
   skipNewlines();
+  try {
+    structFields(*node, height);
+  } catch (const Abandon &) {
+    skipBraces();
+    throw;
+  }
+  expect(Tok::RBrace, "after the fields");
+  node->span = since(begin);
+  return finish(std::move(node), height);
+}
+
+void Parser::structFields(StructLiteralExpr &literal, unsigned &height) {
   while (!at(Tok::RBrace)) {
     FieldInit field;
     field.name = name("a field name");
@@ -477,15 +494,12 @@ ExprPtr Parser::structLiteral(ExprPtr type) {
       field.value = expression();
       height = std::max(height, field.value->height);
     }
-    node->fields.push_back(std::move(field));
+    literal.fields.push_back(std::move(field));
     if (!at(Tok::Comma) && !at(Tok::Newline) && !at(Tok::RBrace))
       fail(here(), "expected ',' or a new line after the field, found " + found());
     while (at(Tok::Comma) || at(Tok::Newline))
       advance();
   }
-  expect(Tok::RBrace, "after the fields");
-  node->span = since(begin);
-  return finish(std::move(node), height);
 }
 
 //===--- Types --------------------------------------------------------------------------------------===//

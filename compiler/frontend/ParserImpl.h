@@ -41,6 +41,8 @@ private:
   /// Skips to the end of the statement or field, over whole brackets.
   void skipStatement();
   void skipItem();
+  /// Skips to the closing brace of the braces that the parser is in, and over it.
+  void skipBraces();
   void expectEndOfStatement(const char *what);
 
   //===--- Items ---===//
@@ -80,6 +82,7 @@ private:
   ast::ExprPtr ifExpression();
   ast::ExprPtr forExpression();
   ast::ExprPtr structLiteral(ast::ExprPtr type);
+  void structFields(ast::StructLiteralExpr &literal, unsigned &height);
   ast::ExprPtr type();
   std::unique_ptr<ast::TypeApplyExpr> typeArguments(ast::ExprPtr base);
   ast::ExprPtr tryTypeArguments(ast::ExprPtr base);
@@ -110,6 +113,8 @@ private:
   Diagnostics &diagnostics;
   std::vector<Token> tokens;
   std::string moduleDoc;
+  /// Lines where the lexer left something out; what looks wrong there is a consequence.
+  std::set<unsigned> faultyLines;
   size_t position = 0;
   unsigned nesting = 0;
   /// In the header of `if` and `for`: `{` begins the block.

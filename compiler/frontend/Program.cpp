@@ -72,7 +72,9 @@ ModuleInfo *Loader::load(std::unique_ptr<Source> source, const std::string &key)
   ModuleInfo &module = *program.modules.back();
   loaded[key] = &module;
   module.source = std::move(source);
+  size_t before = diagnostics.errorCount();
   module.tree = parse(*module.source, diagnostics);
+  program.incomplete |= diagnostics.errorCount() != before;
   path.push_back({key, {}});
   imports(module);
   path.pop_back();
@@ -108,6 +110,7 @@ void Loader::imports(ModuleInfo &module) {
       continue;
     }
     if (!source && !loaded.count(key)) {
+      program.incomplete = true;
       Diagnostic &missing = diagnostics.error(item->targetSpan, "cannot import " + item->target + ": " + error);
       if (!item->isPath) {
         std::vector<std::string> names = libraryModules();
@@ -268,7 +271,7 @@ std::unique_ptr<Program> loadProgram(const std::string &path, Diagnostics &diagn
     return loadFrom(std::move(source), diagnostics);
   diagnostics.error(Span(), "cannot read " + path + ": " + error);
   std::unique_ptr<Program> program = loadFrom(std::make_unique<Source>(path, ""), diagnostics);
-  program->broken = true;
+  program->broken = program->incomplete = true;
   return program;
 }
 

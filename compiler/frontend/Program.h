@@ -68,6 +68,8 @@ public:
   std::vector<std::unique_ptr<ModuleInfo>> modules;
   /// Set when loading or checking reported errors: nothing may be emitted.
   bool broken = false;
+  /// Set when a text or an import could not be read: declarations may be missing.
+  bool incomplete = false;
 };
 
 /// The text of a library module (`std.nn`), or null.

@@ -26,4 +26,5 @@ config.substitutions.append(("%heddle_plugin", os.path.join(config.heddle_build,
 config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "inputs")))
 config.substitutions.append(("%programs", os.path.join(config.heddle_source, "tests", "programs")))
 config.substitutions.append(("%examples", os.path.join(config.heddle_source, "examples")))
+config.substitutions.append(("%heddle_source", config.heddle_source))
 config.substitutions.append(("%python", "/usr/bin/python3"))

@@ -129,7 +129,7 @@ std::optional<AxisStep> Indexer::slice(const IndexItem &item, const Dim &extent,
     return std::nullopt;
   }
   result.stride = backward ? -step : step;
-  result.size = Dim::apply(DimFunction::CeilDiv, span, result.stride);
+  result.size = result.stride.isConstant(1) ? span : Dim::apply(DimFunction::CeilDiv, span, result.stride);
   result.reversed = backward;
   result.start = backward ? *start - (result.size - Dim(1)) * result.stride : *start;
   // Over nothing, any start will do.

@@ -1,9 +1,11 @@
 // A small driver of the front end alone, for its tests:
 //   heddle-frontend-test check FILE
 //   heddle-frontend-test signature FILE ENTRY
+//   heddle-frontend-test builtins            (the table of compiler/LANGUAGE.md)
 //   heddle-frontend-test emit FILE ENTRY [TYPE | p=TYPE,TYPE | name=default]… [--dim K=3]
 // where TYPE is `f32` or `f32[2x3]`, for the leaves of all parameters in order.
 #include "compiler/frontend/Frontend.h"
+#include "compiler/frontend/builtins/Builtins.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/raw_ostream.h"
@@ -31,6 +33,12 @@ static std::optional<LeafType> parseLeaf(llvm::StringRef text) {
 }
 
 int main(int argc, char **argv) {
+  if (argc == 2 && llvm::StringRef(argv[1]) == "builtins") {
+    llvm::outs() << "| builtin | |\n|---|---|\n";
+    for (llvm::StringRef name : allBuiltinNames())
+      llvm::outs() << "| `" << lookupBuiltin(name)->signature << "` | " << lookupBuiltin(name)->summary << " |\n";
+    return 0;
+  }
   if (argc < 3)
     return 2;
   std::string command = argv[1];
