@@ -2,10 +2,7 @@
 
 #include "compiler/conversion/HeddleToCPU/EntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
-#if __has_include("compiler/conversion/MathExpansion/MathExpansion.h")
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
-#define HEDDLE_HAS_EXPAND_MATH 1
-#endif
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -83,9 +80,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
 
 void heddle::cpu::buildLoweredPipeline(OpPassManager &manager, const CpuOptions &options) {
   manager.addPass(createHeddleToCPUPass(options));
-#if HEDDLE_HAS_EXPAND_MATH
   manager.addPass(createExpandMath());
-#endif
   manager.addPass(std::make_unique<ExpandBF16Pass>());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
