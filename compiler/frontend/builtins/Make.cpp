@@ -115,6 +115,11 @@ static Value arange(Call &call) {
                                 step->str() + " runs the wrong way");
     return Value::error();
   }
+  for (const Dim &end : {*start, *stop})
+    if (end.compare(Dim(INT32_MAX)) == 1 || end.compare(Dim(INT32_MIN)) == -1) {
+      call.error(call.span(), "arange makes i32 numbers, and " + end.str() + " is out of their range");
+      return Value::error();
+    }
   Type type = Type::tensor(ElementType::I32, Dim::apply(DimFunction::CeilDiv, span, down ? -*step : *step));
   Math math(call);
   Value result = call.emit.iota(type, 0, call.span());

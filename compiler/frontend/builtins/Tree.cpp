@@ -28,6 +28,11 @@ struct Leaves {
 };
 } // namespace
 
+/// `leaf 'm.w', f32[N]`; only the type where the tree is one tensor.
+static std::string describe(const Type::Leaf &leaf) {
+  return leaf.name.empty() ? leaf.type.str() : "leaf '" + leaf.name + "', " + leaf.type.str();
+}
+
 /// Type arguments tried for a struct whose leaves changed from one element type to others.
 static std::optional<Type> withElements(Evaluator &evaluator, const Type &type,
                                         llvm::ArrayRef<Type::Leaf> wanted) {
@@ -159,8 +164,8 @@ static Value mapLeaves(Call &call) {
         results[place].push_back(part);
         continue;
       }
-      call.errorAt("f", "map_leaves' function turns leaf '" + leaf.name + "', " + leaf.type.str() +
-                            ", into " + result.getType().str() + "; a leaf's shape must stay");
+      call.errorAt("f", "map_leaves' function turns " + describe(leaf) + ", into " + result.getType().str() +
+                            "; a leaf's shape must stay");
       return Value::error();
     }
   }
@@ -212,8 +217,8 @@ static Value reduceLeaves(Call &call) {
       return Value::error();
     std::optional<Value> same = coerce(call.emit, next, state.getType());
     if (!same) {
-      call.errorAt("f", "reduce_leaves' function turns a state of " + state.getType().str() + " and leaf '" +
-                            leaf.name + "', " + leaf.type.str() + ", into " + next.getType().str() +
+      call.errorAt("f", "reduce_leaves' function turns a state of " + state.getType().str() + " and " +
+                            describe(leaf) + ", into " + next.getType().str() +
                             "; the state's type must stay")
           .note(call.spanOf("init"), "the first state is " + state.getType().str());
       return Value::error();

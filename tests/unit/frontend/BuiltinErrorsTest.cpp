@@ -242,6 +242,8 @@ TEST_CASE("values from types") {
         "cast make integers");
   CHECK(errorOf("arange", {pos(integer(3)), pos(integer(1))}) ==
         "arange from 3 to 1 in steps of 1 runs the wrong way");
+  CHECK(errorOf("arange", {pos(integer(3000000000))}) ==
+        "arange makes i32 numbers, and 3000000000 is out of their range");
   CHECK(errorOf("cast", {pos(tensor(f32, N)), pos(typeOf(Type::tensor(f32, N)))}) ==
         "cast takes an element type, such as f32, not f32[N]");
 }
