@@ -20,7 +20,7 @@ namespace {
 
 struct Options {
   std::string text, out = "out/char_lm", program = CHAR_LM_PROGRAM, resume;
-  int64_t steps = 400, context = 256, tokensPerBatch = 4096, topk = 32, window = 32, layers = 4, width = 128;
+  int64_t steps = 400, stop = 0, context = 256, tokensPerBatch = 4096, topk = 32, window = 32, layers = 4, width = 128;
   int64_t sample = 400;
   uint64_t seed = 1;
   double rate = 3e-3, temperature = 0.8;
@@ -105,7 +105,8 @@ int run(const Options &options) {
   const int64_t rows = options.tokensPerBatch / options.context, first = static_cast<int64_t>(losses.size());
   step.specialise({model, state, char_lm::drawBatch(corpus.train, rows, options.context, options.seed, 0), 0.0f});
   char_lm::Progress progress(first, options.steps, rows * options.context);
-  for (int64_t i = first; i < options.steps && !interrupted; ++i) {
+  const int64_t last = options.stop > 0 ? std::min(options.stop, options.steps) : options.steps;
+  for (int64_t i = first; i < last && !interrupted; ++i) {
     Tensor batch = char_lm::drawBatch(corpus.train, rows, options.context, options.seed, i);
     std::vector<Struct> results = step({model, state, batch, learningRate(options, i)});
     losses.push_back(results[0].tensor().item<float>());
@@ -145,6 +146,7 @@ int main(int argc, char **argv) {
   app.add_option("--program", options.program, "the model")->capture_default_str();
   app.add_option("--resume", options.resume, "a checkpoint to continue from");
   app.add_option("--steps", options.steps, "training steps")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--stop", options.stop, "stop and write the checkpoint after this step of the schedule");
   app.add_option("--context", options.context, "bytes in a row of a batch")->capture_default_str()->check(CLI::Range(2, 1 << 24));
   app.add_option("--tokens", options.tokensPerBatch, "bytes in a batch, a multiple of the context")->capture_default_str();
   app.add_option("--topk", options.topk, "learned keys of each query")->capture_default_str()->check(CLI::NonNegativeNumber);

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The example char_lm as a user meets it: it learns, stops and resumes, and refuses what is wrong.
+
+    char_lm.py CHAR_LM [NAME…]      run the named checks, or all
+"""
+
+import csv
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = sys.argv[1]
+SMALL = ["--layers", "2", "--width", "64", "--context", "64", "--tokens", "512", "--topk", "8", "--window", "8", "--sample", "0"]
+
+
+def text(folder):
+    """300 kB of sentences from a small grammar: easy to learn, the same everywhere."""
+    path = folder / "text.txt"
+    draw = random.Random(5)
+    words = ["the weaver", "a shuttle", "the loom", "one thread", "the heddle", "lifts", "holds", "crosses", "follows", "passes"]
+    with path.open("w") as file:
+        while file.tell() < 300_000:
+            file.write(f"{draw.choice(words[:5])} {draw.choice(words[5:])} {draw.choice(words[:5])}.\n")
+    return path
+
+
+def train(folder, name, *options, status=0):
+    out = folder / name
+    command = [PROGRAM, "--text", str(folder / "text.txt"), "--out", str(out), *SMALL, *options]
+    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600)
+    assert result.returncode == status, f"exit status {result.returncode}:\n{result.stdout}{result.stderr}"
+    return out, result
+
+
+def losses(out):
+    with (out / "loss.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def learns(folder):
+    out, result = train(folder, "learn", "--steps", "60", "--sample", "80")
+    curve = losses(out)
+    assert len(curve) == 60 and curve[0] > 4 and curve[-1] < 0.6 * curve[0], curve[::10]
+    ratio = float(result.stdout.split("ratio ")[1].split()[0])
+    assert ratio < 1.2, result.stdout
+    assert "compile time:" in result.stdout and "peak memory:" in result.stdout and "sample:\nAnd God said" in result.stdout
+    assert (out / "loss.svg").read_text().startswith("<svg"), "no picture"
+
+
+def resumes(folder):
+    whole, _ = train(folder, "whole", "--steps", "12")
+    # The same schedule, stopped by Ctrl-C in the middle.
+    out = folder / "stopped"
+    command = [PROGRAM, "--text", str(folder / "text.txt"), "--out", str(out), *SMALL, "--steps", "100000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    for line in process.stdout:
+        if line.startswith("step "):
+            break
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, f"exit status {process.returncode}: {rest}"
+    done = len(losses(out))
+    assert done >= 1 and (out / "checkpoint.safetensors").exists() and f"interrupted after step {done}" in rest
+    # Resumed from a checkpoint, the losses are those of a run that was not interrupted, to the bit.
+    train(folder, "first", "--steps", "12", "--stop", "5")
+    resumed, _ = train(folder, "second", "--steps", "12", "--resume", str(folder / "first" / "checkpoint.safetensors"))
+    assert losses(resumed) == losses(whole), (losses(resumed), losses(whole))
+
+
+def agrees_with_dense(folder):
+    fused, _ = train(folder, "fused", "--steps", "50")
+    dense, _ = train(folder, "dense", "--steps", "50", "--dense")
+    worst = max(abs(a - b) / abs(b) for a, b in zip(losses(fused), losses(dense)))
+    assert worst < 1e-3, f"the loss curves differ by {worst:.2e} relative"
+
+
+def refuses(folder):
+    _, result = train(folder, "x", "--tokens", "100", status=2)
+    assert "100 is not a multiple of --context 64" in result.stderr + result.stdout, result.stderr
+    (folder / "broken.safetensors").write_bytes(b"\xff" * 64)
+    _, result = train(folder, "x", "--resume", str(folder / "broken.safetensors"), status=1)
+    assert "char_lm: error:" in result.stderr and "broken.safetensors" in result.stderr, result.stderr
+    result = subprocess.run([PROGRAM, "--text", str(folder / "nothing.txt")], capture_output=True, text=True)
+    assert result.returncode == 1 and "cannot read the text" in result.stderr, result.stderr
+
+
+CHECKS = {check.__name__: check for check in (learns, resumes, agrees_with_dense, refuses)}
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        text(folder)
+        failed = 0
+        for check in sys.argv[2:] or CHECKS:
+            start = time.time()
+            try:
+                CHECKS[check](folder)
+                print(f"{check}: passed in {time.time() - start:.1f} s")
+            except AssertionError as error:
+                failed += 1
+                print(f"{check}: FAILED: {error}")
+        sys.exit(1 if failed else 0)
