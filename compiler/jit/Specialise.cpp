@@ -88,9 +88,6 @@ public:
       : Base(std::move(context), std::move(owned), entry) {
     pipelines::PipelineOptions passes;
     passes.decompose = options.decompose;
-#if !HEDDLE_HAS_CPU
-    throw Error(HEDDLE_INTERNAL, "native code is not built in yet");
-#endif
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     auto lowered = module->lookupSymbol<func::FuncOp>(entry);
     arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();

@@ -50,12 +50,10 @@ void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const 
     manager.addPass(createCSEPass());
     manager.addPass(createSymbolDCEPass());
   }
-#if HEDDLE_HAS_CPU
   if (last >= Stage::Fused)
     cpu::buildFusedPipeline(manager, options.cpu);
   if (last >= Stage::Lowered)
     cpu::buildLoweredPipeline(manager, options.cpu);
-#endif
   if (last >= Stage::LLVM)
     cpu::buildLLVMPipeline(manager);
 }

@@ -1,10 +1,7 @@
 //===- Pipelines.h - The stages of compilation ------------------*- C++ -*-===//
 #pragma once
 
-#if __has_include("compiler/conversion/HeddleToCPU/HeddleToCPU.h")
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
-#define HEDDLE_HAS_CPU 1
-#endif
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -33,9 +30,7 @@ std::optional<Stage> stageNamed(llvm::StringRef name);
 struct PipelineOptions {
   /// Replaces the fused operations of sparsek by dense ones after differentiation was asked for but before it is done.
   bool decompose = false;
-#if HEDDLE_HAS_CPU
   cpu::CpuOptions cpu;
-#endif
 };
 
 /// The passes that take a module from the stage `heddle` to `last` (at most `LLVM`).
