@@ -7,7 +7,7 @@
 #include "compiler/jit/Engine.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
-#include "dialects/sparsek/Transforms/Decompose.h"
+#include "dialects/sparsek/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"

@@ -80,7 +80,8 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
 
 void heddle::cpu::buildLoweredPipeline(OpPassManager &manager, const CpuOptions &options) {
   manager.addPass(createHeddleToCPUPass(options));
-  manager.addPass(createExpandMath());
+  MatmulTarget target = options.level ? MatmulTarget::x86Level(options.level) : MatmulTarget::host();
+  manager.addPass(createExpandMath({.fused = target.fusedMultiplyAdd}));
   manager.addPass(std::make_unique<ExpandBF16Pass>());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -10,7 +10,8 @@
 using namespace mlir;
 using namespace heddle::cpu;
 
-Arithmetic::Arithmetic(ImplicitLocOpBuilder &builder, Type real) : builder(builder), real(real) {
+Arithmetic::Arithmetic(ImplicitLocOpBuilder &builder, Type real, bool fused)
+    : builder(builder), real(real), fused(fused) {
   bool isDouble = getElementTypeOrSelf(real).isF64();
   mantissaBits = isDouble ? 52 : 23;
   bias = isDouble ? 1023 : 127;
@@ -23,7 +24,7 @@ Type Arithmetic::shaped(Type element) const {
   return element;
 }
 
-Arithmetic Arithmetic::withElement(Type element) const { return Arithmetic(builder, shaped(element)); }
+Arithmetic Arithmetic::withElement(Type element) const { return Arithmetic(builder, shaped(element), fused); }
 
 static Value splat(ImplicitLocOpBuilder &builder, Type type, TypedAttr value) {
   if (auto shaped = dyn_cast<ShapedType>(type))
@@ -46,7 +47,11 @@ Value Arithmetic::add(Value a, Value b) { return arith::AddFOp::create(builder, 
 Value Arithmetic::sub(Value a, Value b) { return arith::SubFOp::create(builder, a, b); }
 Value Arithmetic::mul(Value a, Value b) { return arith::MulFOp::create(builder, a, b); }
 Value Arithmetic::div(Value a, Value b) { return arith::DivFOp::create(builder, a, b); }
-Value Arithmetic::fma(Value a, Value b, Value c) { return math::FmaOp::create(builder, a, b, c); }
+Value Arithmetic::fma(Value a, Value b, Value c) {
+  if (!fused)
+    return add(mul(a, b), c);
+  return math::FmaOp::create(builder, a, b, c);
+}
 Value Arithmetic::abs(Value a) { return math::AbsFOp::create(builder, a); }
 Value Arithmetic::negate(Value a) { return arith::NegFOp::create(builder, a); }
 Value Arithmetic::floor(Value a) { return math::FloorOp::create(builder, a); }

@@ -9,8 +9,8 @@ namespace heddle::cpu {
 /// Emits operations on f32 or f64, scalar or in fixed vectors. Constants take the shape of the numbers.
 class Arithmetic {
 public:
-  /// `real`: f32, f64 or a vector of one of them.
-  Arithmetic(mlir::ImplicitLocOpBuilder &builder, mlir::Type real);
+  /// `real`: f32, f64 or a vector of one of them. `fused`: the target has fused multiply-add.
+  Arithmetic(mlir::ImplicitLocOpBuilder &builder, mlir::Type real, bool fused);
 
   /// The same shape with another element: f32 or f64.
   Arithmetic withElement(mlir::Type element) const;
@@ -32,7 +32,7 @@ public:
   mlir::Value div(mlir::Value a, mlir::Value b);
   mlir::Value add(mlir::Value a, double b) { return add(a, number(b)); }
   mlir::Value mul(mlir::Value a, double b) { return mul(a, number(b)); }
-  mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c); ///< a b + c, rounded once
+  mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c); ///< a b + c; rounded once if fused
   mlir::Value abs(mlir::Value a);
   mlir::Value negate(mlir::Value a);
   mlir::Value floor(mlir::Value a);
@@ -85,6 +85,7 @@ private:
 
   mlir::ImplicitLocOpBuilder &builder;
   mlir::Type real, integer;
+  bool fused;
 };
 
 } // namespace heddle::cpu

@@ -23,6 +23,7 @@ using namespace heddle::cpu;
 namespace {
 
 struct ExpandMath : heddle::cpu::impl::ExpandMathBase<ExpandMath> {
+  using ExpandMathBase::ExpandMathBase;
   void runOnOperation() override;
 };
 
@@ -62,10 +63,10 @@ Value emit(Operation *op, Arithmetic &m, ArrayRef<Value> operands) {
       .Case<math::PowFOp>([&](auto) { return emitPow(m, x, operands[1]); });
 }
 
-void expand(Operation *op) {
+void expand(Operation *op, bool fused) {
   ImplicitLocOpBuilder builder(op->getLoc(), op);
   Type type = op->getResult(0).getType();
-  Arithmetic given(builder, type);
+  Arithmetic given(builder, type, fused);
   bool narrow = elementOf(op).getIntOrFloatBitWidth() == 16;
   Arithmetic m = narrow ? given.single() : given;
   SmallVector<Value> operands;
@@ -101,7 +102,7 @@ void ExpandMath::runOnOperation() {
       functions.push_back(op);
   });
   for (Operation *op : functions)
-    expand(op);
+    expand(op, fused);
   if (failed(callLibrary(getOperation())))
     signalPassFailure();
 }

@@ -14,8 +14,8 @@ using namespace heddle::cpu;
 namespace {
 
 constexpr double log2e = 0x1.71547652b82fep+0;
-constexpr double ln2HighSingle = 0x1.62e43p-1, ln2LowSingle = -0x1.05c61p-29;
-constexpr double ln2HighDouble = 0x1.62e42fefa39efp-1, ln2LowDouble = 0x1.abc9e3b39803fp-56;
+constexpr double ln2HighSingle = 0x1.62e4p-1, ln2LowSingle = 0x1.7f7d1cp-20;
+constexpr double ln2HighDouble = 0x1.62e42feep-1, ln2LowDouble = 0x1.a39ef35793c76p-33;
 
 // Relative error of e^r: 2^-28.
 constexpr double expTail[] = {0.49999994, 0.16666515, 0.041668087, 0.008369297, 0.0013838235};

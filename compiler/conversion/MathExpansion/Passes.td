@@ -13,8 +13,9 @@ def ExpandMath : Pass<"heddle-expand-math", "::mlir::ModuleOp"> {
     `math.floor`, `math.absf` and `math.copysign`: no calls, branches, tables or integer divisions. f16 and bf16 are
     computed in f32. The other functions of the list on f64 become calls of the C library, lane by lane on vectors.
 
-    The code expects a target with fused multiply-add; on another one LLVM calls `fma` for every step. Infinities, NaNs,
-    signed zeros and subnormal numbers behave as C's functions do. The folder's README states the errors.
+    `math.fma` makes LLVM call the C library on a target without that instruction: `fused=false` emits products and sums
+    there. Infinities, NaNs, signed zeros and subnormal numbers behave as C's functions do. The folder's README states
+    the errors.
 
     ```mlir
     %y = math.exp %x : f32
@@ -26,6 +27,7 @@ def ExpandMath : Pass<"heddle-expand-math", "::mlir::ModuleOp"> {
     // a polynomial in %r, then two products with powers of two
     ```
   }];
+  let options = [Option<"fused", "fused", "bool", "true", "The target has fused multiply-add">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }

@@ -52,6 +52,21 @@ void checkEvery(uint32_t stride, uint32_t first) {
 
 TEST_CASE("f32 functions are right in the last place over all exponents") { checkEvery(4093, 1); }
 
+#if defined(__x86_64__)
+TEST_CASE("without fused multiply-add errors stay below two units in the last place") {
+  std::vector<float> x = everyFloat(16381, 5);
+  for (float value : specialFloats())
+    x.push_back(value);
+  for (const Function &function : functions) {
+    MathKernel kernel({.op = function.op, .fused = false, .cpu = "x86-64-v2"});
+    CHECK(kernel.assembly().find("\tcall") == std::string::npos);
+    Worst worst = worstError(x, evaluate(kernel, x), function.exact);
+    INFO(function.op << " at " << worst.at);
+    CHECK(worst.error <= 2.0);
+  }
+}
+#endif
+
 // By hand: `unit-math [all]`, some minutes.
 TEST_CASE("f32 functions are right in the last place, densely", "[.][all]") { checkEvery(61, 7); }
 

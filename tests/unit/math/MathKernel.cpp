@@ -69,7 +69,7 @@ MathKernel::MathKernel(const MathKernelSpec &spec) : impl(std::make_unique<Imple
     throw std::runtime_error("cannot parse the kernel:\n" + source(spec));
   PassManager manager(&context);
   if (spec.expand)
-    manager.addPass(cpu::createExpandMath());
+    manager.addPass(cpu::createExpandMath({.fused = spec.fused}));
   cpu::buildLLVMPipeline(manager);
   if (failed(manager.run(*module)))
     throw std::runtime_error("cannot lower the kernel of " + spec.op);
@@ -77,8 +77,7 @@ MathKernel::MathKernel(const MathKernelSpec &spec) : impl(std::make_unique<Imple
   auto native = expect(jit::NativeModule::create(*module, target));
   impl->llvmIR = native.llvmIR();
   impl->assembly = expect(native.assembly());
-  if (spec.cpu.empty())
-    impl->code = expect(jit::Executable::load(std::move(native), "map"));
+  impl->code = expect(jit::Executable::load(std::move(native), "map"));
 }
 
 MathKernel::~MathKernel() = default;

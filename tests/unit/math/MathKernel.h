@@ -14,7 +14,8 @@ struct MathKernelSpec {
   std::string element = "f32"; ///< f32, f64, bf16
   int64_t lanes = 0;  ///< 0: scalars in a loop, as the compiler writes kernels; else explicit vectors
   bool expand = true; ///< false: the C library's functions, for comparison
-  std::string cpu;    ///< LLVM's name of a processor; empty: this machine
+  bool fused = true;  ///< false: without fused multiply-add
+  std::string cpu;    ///< LLVM's name of a processor, which runs here if the kernel is run; empty: this one
 };
 
 class MathKernel {

@@ -1,5 +1,7 @@
 // RUN: heddle-opt --heddle-expand-math %s | FileCheck %s
 // RUN: heddle-opt --heddle-expand-math %s | FileCheck %s --check-prefix=NONE
+// RUN: heddle-opt --heddle-expand-math=fused=false %s | FileCheck %s --check-prefixes=NONE,SEPARATE
+// SEPARATE-NOT: math.fma
 // NONE-NOT: math.{{exp|log|tanh|erf|sin|cos|powf}}
 // NONE-NOT: divsi
 // NONE-NOT: fastmath
