@@ -6,6 +6,7 @@
 #include "mlir/IR/Verifier.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <random>
 
 using namespace heddle::frontend;
@@ -61,7 +62,9 @@ static EntryArguments shapesFor(const EntrySignature &signature) {
 }
 
 TEST_CASE("programs with words exchanged never crash the elaborator") {
-  std::mt19937 random(20250611);
+  // A longer search: HEDDLE_FUZZ_SEED=7 HEDDLE_FUZZ_ROUNDS=100000.
+  auto setting = [](const char *name, int fallback) { return std::getenv(name) ? std::atoi(std::getenv(name)) : fallback; };
+  std::mt19937 random(setting("HEDDLE_FUZZ_SEED", 20250611));
   auto pick = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
   std::vector<std::string> words;
   std::vector<std::string> gaps; // the text before each word
@@ -83,7 +86,7 @@ TEST_CASE("programs with words exchanged never crash the elaborator") {
                                            "range(3)", "_", "Net", "Layer", "f32[B]", "sum", "take", "sparsek", "stack", "9999999999"};
   mlir::MLIRContext context;
   size_t checked = 0, emitted = 0;
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < setting("HEDDLE_FUZZ_ROUNDS", 8000); ++round) {
     std::vector<std::string> mutated = words;
     for (size_t edits = round == 0 ? 0 : 1 + pick(2); edits > 0; --edits) {
       size_t at = pick(mutated.size());
