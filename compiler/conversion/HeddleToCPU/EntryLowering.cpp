@@ -21,13 +21,16 @@ static constexpr int32_t outOfRange = 7, assertionFailed = 8;
 
 EntryLowering::EntryLowering(func::FuncOp source, const MatmulTarget &target)
     : module(source->getParentOfType<ModuleOp>()), source(source), target(target),
-      plan(source,
-           [&](Operation *op) -> int64_t {
-             auto product = dyn_cast<MatmulOp>(op);
-             auto plan = product ? matmulPlan(product, target) : std::nullopt;
-             return plan ? plan->workspaceBytes : 0;
-           }),
+      plan(source, [this](Operation *op) { return workspaceBytes(op); }),
       builder(source) {}
+
+int64_t EntryLowering::workspaceBytes(Operation *op) {
+  if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp>(op))
+    return attentionProgram(op).workspaceBytes;
+  auto product = dyn_cast<MatmulOp>(op);
+  auto plan = product ? matmulPlan(product, target) : std::nullopt;
+  return plan ? plan->workspaceBytes : 0;
+}
 
 LogicalResult EntryLowering::run() {
   MLIRContext *context = module.getContext();
@@ -182,8 +185,7 @@ void EntryLowering::launch(Location loc, StringRef symbol, int64_t count, int64_
   LaunchOp::create(builder, loc, symbol, constantIndex(loc, count), std::min(std::max<int64_t>(grain, 1), count), arguments);
 }
 
-/// The text of an operation without its operands' names and locations.
-static std::string keyOf(Operation *op) {
+std::string heddle::cpu::kernelKey(Operation *op) {
   std::string key;
   llvm::raw_string_ostream stream(key);
   op->print(stream, OpPrintingFlags().useLocalScope().printGenericOpForm().elideLargeElementsAttrs(1 << 20));
@@ -207,7 +209,7 @@ LogicalResult EntryLowering::lower(FusionOp op) {
     operands.push_back(buffer(input));
   for (Value result : op.getResults())
     operands.push_back(buffer(result));
-  std::string &symbol = symbols[keyOf(op)];
+  std::string &symbol = symbols[kernelKey(op)];
   if (symbol.empty()) {
     // Named after the last thing that is computed.
     StringRef name = yields.back().getDefiningOp() ? yields.back().getDefiningOp()->getName().stripDialect() : "copy";
@@ -244,6 +246,14 @@ LogicalResult EntryLowering::lower(Operation *op) {
         lower(typed);
         return success();
       })
+      .Case<sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ProjectOp>([&](auto typed) {
+        lower(typed);
+        return success();
+      })
+      .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](Operation *attention) {
+        lowerAttention(attention);
+        return success();
+      })
       .Default([](Operation *other) { return other->emitOpError("cannot be compiled for the CPU"); });
 }
 
@@ -264,26 +274,25 @@ LogicalResult EntryLowering::lower(ForOp op) {
   }
   if (failed(lowerBlock(op.getBody().front())))
     return failure();
-  // Carries that exchange their values go over copies.
+  // Collected values first: they may be old carries. Then carries that exchange their values are saved, then replaced.
   auto yields = op.getYield().getValues();
+  for (auto [value, result] : llvm::zip(yields.drop_front(op.getNumCarries()), op.getCollectedResults())) {
+    Place place = plan.place(result);
+    place.steps.push_back({op, tensorType(value).getNumElements()});
+    copy(value, place, loc);
+  }
   for (unsigned i = 0; i < op.getNumCarries(); ++i)
     if (int64_t offset = plan.exchangeOffset(op, i); offset >= 0) {
       auto type = bufferType(tensorType(yields[i]));
       memref::CopyOp::create(builder, loc, buffer(yields[i]), arenaView(offset, type, loc));
     }
-  for (auto [i, value] : llvm::enumerate(yields)) {
-    if (i >= op.getNumCarries()) {
-      Place place = plan.place(op.getResult(i));
-      place.steps.push_back({op, tensorType(value).getNumElements()});
-      copy(value, place, loc);
-      continue;
-    }
-    const Place &place = plan.place(op.getCarries()[i]);
-    auto type = bufferType(tensorType(value));
+  for (auto [i, carry] : llvm::enumerate(op.getCarries())) {
+    const Place &place = plan.place(carry);
+    auto type = bufferType(tensorType(carry));
     if (int64_t offset = plan.exchangeOffset(op, i); offset >= 0)
       memref::CopyOp::create(builder, loc, arenaView(offset, type, loc), viewOf(place, type, loc));
     else
-      copy(value, place, loc);
+      copy(yields[i], place, loc);
   }
   return success();
 }

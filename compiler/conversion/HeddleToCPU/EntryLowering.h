@@ -5,6 +5,7 @@
 #include "compiler/conversion/HeddleToCPU/Buffers.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/Matmul/Matmul.h"
+#include "compiler/conversion/SparseKToCPU/Attention.h"
 
 #include "dialects/sparsek/IR/SparseK.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -45,6 +46,16 @@ private:
   void lower(ir::PutAlongOp op);
   void lower(ir::CumsumOp op);
   void lower(ir::ArgsortOp op);
+  void lower(sparsek::ThresholdOp op);
+  void lower(sparsek::ThresholdBackwardOp op);
+  void lower(sparsek::ProjectOp op);
+  void lowerAttention(mlir::Operation *op);
+  /// The kernels of an attention, emitted when its workspace is first asked for.
+  const AttentionProgram &attentionProgram(mlir::Operation *op);
+  /// Calls a runtime function once for each row of its operands, from a kernel.
+  void callByRows(mlir::Operation *op, llvm::StringRef function, int64_t rows, int64_t rowLength,
+                  llvm::ArrayRef<mlir::Value> tensors, llvm::ArrayRef<int64_t> numbers, unsigned tensorsBeforeNumbers);
+  int64_t workspaceBytes(mlir::Operation *op);
 
   /// The buffer of a tensor at the builder: memref<count x storage type>.
   mlir::Value buffer(mlir::Value tensor);
@@ -55,8 +66,6 @@ private:
   /// A new kernel over buffers of these types.
   Kernel kernel(mlir::Operation *op, llvm::StringRef name, mlir::TypeRange types);
   void launch(mlir::Location loc, llvm::StringRef symbol, int64_t count, int64_t grain, mlir::ValueRange arguments);
-  /// Kernels with equal keys are emitted once: the symbol of an earlier one, or "" for the first.
-  std::string *known(const std::string &key);
   std::string uniqueName(llvm::StringRef hint);
   mlir::Value message(mlir::OpBuilder &builder, mlir::Operation *op, llvm::StringRef text);
   mlir::Value constantIndex(mlir::Location loc, int64_t value);
@@ -64,7 +73,9 @@ private:
   mlir::ModuleOp module;
   mlir::func::FuncOp source, entry;
   MatmulTarget target;
-  BufferPlan plan;
+  std::map<std::string, AttentionProgram> attentions;
+  int kernelCount = 0;
+  BufferPlan plan; ///< asks for workspaces when it is made: after everything that they need
   mlir::OpBuilder builder;
   mlir::Value call, arena;
   llvm::SmallVector<mlir::Value> inputs, results;
@@ -72,8 +83,10 @@ private:
   std::map<std::string, std::string> symbols;
   std::map<std::string, llvm::SmallVector<KernelCall, 2>> products;
   std::map<std::string, std::string> messages;
-  int kernelCount = 0;
 };
+
+/// The text of an operation without its operands' names and locations: equal operations give equal kernels.
+std::string kernelKey(mlir::Operation *op);
 
 } // namespace heddle::cpu
 

@@ -2,33 +2,13 @@
 //
 // Stable sorting of lines of a tensor, called by generated code.
 
-#include <heddle/runtime.h>
+#include "cpu/elements.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
 #include <numeric>
 #include <vector>
 
 namespace {
-
-float widen(uint16_t bits, bool bf16) {
-  uint32_t word;
-  if (bf16) {
-    word = uint32_t(bits) << 16;
-  } else {
-    uint32_t sign = uint32_t(bits & 0x8000) << 16, exponent = (bits >> 10) & 31, mantissa = bits & 1023;
-    if (exponent == 0) {
-      float value = std::ldexp(float(mantissa), -24);
-      return sign ? -value : value;
-    }
-    word = sign | (exponent == 31 ? 0x7F800000u : (exponent + 112) << 23) | mantissa << 13;
-  }
-  float value;
-  std::memcpy(&value, &word, sizeof value);
-  return value;
-}
 
 /// Sorts the lines [begin, end); line l runs along the axis from element (l / inner) * n * inner + l % inner.
 template <typename T, typename Load>
@@ -70,7 +50,7 @@ extern "C" HEDDLE_EXPORT void heddle_cpu_argsort(int32_t dtype, int32_t descendi
   case HEDDLE_BF16:
   case HEDDLE_F16: {
     const uint16_t *bits = static_cast<const uint16_t *>(x);
-    return sortLines<float>([=](int64_t i) { return widen(bits[i], dtype == HEDDLE_BF16); }, out, begin, end, n, inner,
+    return sortLines<float>([=](int64_t i) { return heddle::runtime::widenElement(bits[i], dtype == HEDDLE_BF16); }, out, begin, end, n, inner,
                             descending);
   }
   case HEDDLE_I64:
