@@ -59,8 +59,11 @@ static Value where(Call &call) {
   return call.emit.select(all[0], all[1], all[2], call.span());
 }
 
+/// To an element type, or to that of another tensor: a leaf's own type in code over all leaves.
 static Value cast(Call &call) {
-  std::optional<Type> target = call.type("type");
+  const Type &like = call["type"].getType();
+  std::optional<Type> target =
+      like.isTensor() ? std::optional(Type::tensor(like.element())) : call.type("type");
   if (!target)
     return Value::error();
   if (!target->isScalar()) {
@@ -104,7 +107,7 @@ llvm::ArrayRef<Builtin> elementwiseBuiltins() {
       {"round", "round(x)", "The nearest whole number, halves to even.", floatFunction<UnaryKind::Round>},
       {"clip", "clip(x, low, high)", "min(max(x, low), high).", clip},
       {"where", "where(condition, a, b)", "a where the condition holds, else b.", where},
-      {"cast", "cast(x, type)", "x in another element type.", cast},
+      {"cast", "cast(x, type)", "x in another element type, or in that of a tensor.", cast},
       {"isnan", "isnan(x)", "Whether an element is not a number.", isnan},
   };
   return table;

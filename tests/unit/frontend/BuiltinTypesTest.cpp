@@ -75,6 +75,7 @@ TEST_CASE("elementwise functions keep the type") {
          [](Args &a, const Dims &d) { a.tensor(boolean, {d.B, 1}).tensor(f32, d.N).real(-1e30); });
   expect("cast", "bf16[B]", "bf16[2]",
          [](Args &a, const Dims &d) { a.tensor(f32, d.B).type(Type::tensor(bf16)); });
+  expect("cast", "bf16[B]", "bf16[2]", [](Args &a, const Dims &d) { a.tensor(f32, d.B).tensor(bf16, d.N); });
   expect("cast", "f32", "f32", [](Args &a, const Dims &d) { a.dim(d.N).type(Type::tensor(f32)); });
 }
 
