@@ -23,8 +23,25 @@ struct Name {
 //===--- Expressions and types ----------------------------------------------------------------------===//
 
 enum class ExprKind {
-  Integer, Float, Bool, String, Name, Unary, Binary, Call, Index, Field, TypeApply, StackType, Tuple,
-  StructLiteral, Block, If, For, Lambda, Error
+  Integer,
+  Float,
+  Bool,
+  String,
+  Name,
+  Unary,
+  Binary,
+  Call,
+  Index,
+  Field,
+  TypeApply,
+  StackType,
+  Tuple,
+  StructLiteral,
+  Block,
+  If,
+  For,
+  Lambda,
+  Error
 };
 
 struct Expr {
@@ -112,8 +129,8 @@ struct CallExpr : ExprOf<ExprKind::Call> {
 struct IndexItem {
   enum Kind { Value, Slice, Ellipsis } kind = Value;
   Name name;
-  ExprPtr value;              // Value
-  ExprPtr start, stop, step;  // Slice; each may be null
+  ExprPtr value;             // Value
+  ExprPtr start, stop, step; // Slice; each may be null
   Span span;
 };
 /// `base[items]`: indexing, a tensor or struct type, or a function with explicit dimensions.
@@ -158,7 +175,7 @@ struct StructLiteralExpr : ExprOf<ExprKind::StructLiteral> {
 /// What `let`, `for` and `carry` bind: a name, `_`, or a tuple of patterns.
 struct Pattern {
   Span span;
-  Name name;                   // a name, when `items` is not used
+  Name name; // a name, when `items` is not used
   bool isTuple = false;
   std::vector<Pattern> items;
 };
@@ -166,10 +183,10 @@ struct Pattern {
 struct Stmt {
   enum Kind { Let, Assert, Value } kind = Value;
   Span span;
-  Pattern pattern;      // Let
-  ExprPtr annotation;   // Let, may be null
-  ExprPtr value;        // Let, Value; the condition of Assert
-  ExprPtr message;      // Assert, may be null
+  Pattern pattern;    // Let
+  ExprPtr annotation; // Let, may be null
+  ExprPtr value;      // Let, Value; the condition of Assert
+  ExprPtr message;    // Assert, may be null
 };
 /// `{ statements }`; the value is that of the last statement, an expression.
 struct BlockExpr : ExprOf<ExprKind::Block> {

@@ -7,7 +7,8 @@
 namespace heddle::frontend::ast {
 
 const char *spelling(BinaryOp op) {
-  static const char *const names[] = {"+", "-", "*", "/", "%", "**", "@", "==", "!=", "<", "<=", ">", ">=", "and", "or"};
+  static const char *const names[] = {
+      "+", "-", "*", "/", "%", "**", "@", "==", "!=", "<", "<=", ">", ">=", "and", "or"};
   return names[static_cast<size_t>(op)];
 }
 
@@ -16,21 +17,38 @@ const char *spelling(UnaryOp op) { return op == UnaryOp::Negate ? "-" : "not"; }
 namespace {
 
 /// Binding strength, as in Python; the higher binds tighter.
-enum Precedence { lowest, disjunction, conjunction, negation, comparison, sum, product, sign, power, postfix };
+enum Precedence {
+  lowest,
+  disjunction,
+  conjunction,
+  negation,
+  comparison,
+  sum,
+  product,
+  sign,
+  power,
+  postfix
+};
 
 Precedence precedenceOf(const Expr &expr) {
   if (auto *binary = expr.as<BinaryExpr>())
     switch (binary->op) {
-    case BinaryOp::Or: return disjunction;
-    case BinaryOp::And: return conjunction;
+    case BinaryOp::Or:
+      return disjunction;
+    case BinaryOp::And:
+      return conjunction;
     case BinaryOp::Add:
-    case BinaryOp::Sub: return sum;
+    case BinaryOp::Sub:
+      return sum;
     case BinaryOp::Mul:
     case BinaryOp::Div:
     case BinaryOp::Mod:
-    case BinaryOp::MatMul: return product;
-    case BinaryOp::Pow: return power;
-    default: return comparison;
+    case BinaryOp::MatMul:
+      return product;
+    case BinaryOp::Pow:
+      return power;
+    default:
+      return comparison;
     }
   if (auto *unary = expr.as<UnaryExpr>())
     return unary->op == UnaryOp::Not ? negation : sign;
@@ -299,8 +317,12 @@ public:
         child("value", c.value.get());
         break;
       }
-      case ItemKind::Struct: structure(*module.structs[item.index]); break;
-      case ItemKind::Fn: function(*module.functions[item.index]); break;
+      case ItemKind::Struct:
+        structure(*module.structs[item.index]);
+        break;
+      case ItemKind::Fn:
+        function(*module.functions[item.index]);
+        break;
       }
     }
     return std::move(out);

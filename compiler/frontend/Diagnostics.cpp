@@ -119,8 +119,8 @@ void printExcerpt(std::ostream &out, const Style &style, Span span) {
     lead = "...";
   }
   std::string_view shown = line.substr(from, std::max(width, size_t(1)));
-  out << "  " << lead << printable(before) << printable(shown) << (shown.size() < line.size() - from ? "..." : "")
-      << "\n  " << std::string(lead.size(), ' ');
+  out << "  " << lead << printable(before) << printable(shown)
+      << (shown.size() < line.size() - from ? "..." : "") << "\n  " << std::string(lead.size(), ' ');
   for (size_t i = 0; i < before.size(); ++i)
     if ((static_cast<unsigned char>(before[i]) & 0xC0) != 0x80)
       out << (before[i] == '\t' ? '\t' : ' ');

@@ -107,10 +107,12 @@ public:
   /// Evaluates a function's body in a scope that holds its parameters; the result has the declared type.
   Value body(const FnDecl &fn, ScopePtr scope);
   /// Gives a function op the attributes that its declaration asks for.
-  bool decorate(mlir::Operation *function, const FnDecl &fn, std::shared_ptr<const Frame> frame, const Type &result);
+  bool decorate(mlir::Operation *function, const FnDecl &fn, std::shared_ptr<const Frame> frame,
+                const Type &result);
   std::string uniqueSymbol(const std::string &wish);
   /// Emits the public function of an entry (Entry.cpp); parameters that are not given take their defaults.
-  bool emitEntry(const FnDecl &fn, std::shared_ptr<const Frame> frame, llvm::function_ref<bool(size_t)> isGiven);
+  bool emitEntry(const FnDecl &fn, std::shared_ptr<const Frame> frame,
+                 llvm::function_ref<bool(size_t)> isGiven);
 
   //===--- Types and dimensions (ElaboratorTypes.cpp) ---===//
   /// The type that an expression denotes; Type() after an error was reported.
@@ -152,8 +154,8 @@ public:
                                                             llvm::ArrayRef<Argument> args, Span span,
                                                             Span declared);
   std::optional<BoundCall> bindCall(const FnCallable &fn, llvm::ArrayRef<Argument> args, Span span);
-  /// Adds the defaults of bracketed dimensions that `bound` does not have. False after an error; a default that
-  /// needs a missing dimension is left out.
+  /// Adds the defaults of bracketed dimensions that `bound` does not have. False after an error; a default
+  /// that needs a missing dimension is left out.
   bool addDefaultDims(const FnDecl &fn, Frame &frame, std::vector<std::string> &added);
   Value declaredResult(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callFunction(const FnDecl &fn, const BoundCall &bound, Span span);
@@ -161,7 +163,8 @@ public:
 
   //===--- Evaluator (Outline.cpp) ---===//
   Value apply(const Value &callee, llvm::ArrayRef<Argument> args, Span span) override;
-  std::optional<std::vector<Value>> bind(const Value &callee, llvm::ArrayRef<Argument> args, Span span) override;
+  std::optional<std::vector<Value>> bind(const Value &callee, llvm::ArrayRef<Argument> args,
+                                         Span span) override;
   std::optional<Outlined> outline(const Value &callee, llvm::ArrayRef<Value> args, Span span) override;
   std::vector<ParameterInfo> parameters(const Value &callee) override;
 
@@ -181,7 +184,12 @@ private:
   void checkFunction(const FnDecl &fn);
   /// Reports the unknown names in a body that cannot be evaluated (NameCheck.cpp).
   void checkNames(const FnDecl &fn);
+  void checkRule(const FnDecl &fn);
   void checkRecursion();
+  /// Binds the rule of a function to its parameters and result; `expected` is what the rule must give.
+  std::optional<BoundCall> bindRule(const FnDecl &fn, std::shared_ptr<const Frame> frame, const Type &result,
+                                    Type &expected);
+  bool ruleFits(const FnDecl &fn, const Type &actual, const Type &expected);
   std::string instanceKey(const FnDecl &fn, const Frame &frame) const;
 
   std::map<std::string, std::unique_ptr<Instance>> instances;
@@ -199,7 +207,8 @@ private:
   friend class FnCallable;
 };
 
-/// Whether equal steps of the variable are equal steps of the dimension: then an equation without a solution has none.
+/// Whether equal steps of the variable are equal steps of the dimension: then an equation without a solution
+/// has none.
 bool isLinear(const Dim &dim, const std::string &variable);
 
 /// Finds what dimension variables and type parameters stand for by matching written types with actual ones.
@@ -218,7 +227,8 @@ public:
     std::string hint;
   };
   /// Matches a written type with an actual one. `what` names the value: "argument `x`".
-  std::optional<Mismatch> unify(const ast::Expr &pattern, const Type &actual, Span span, const std::string &what);
+  std::optional<Mismatch> unify(const ast::Expr &pattern, const Type &actual, Span span,
+                                const std::string &what);
   /// Matches what had to wait for other bindings, as far as they are known now.
   std::optional<Mismatch> settle();
   /// The same, and what still waits is a mismatch. Call after the last `unify`.
@@ -245,13 +255,15 @@ private:
     Span span;
     std::string what;
   };
-  std::optional<Mismatch> unifyDims(llvm::ArrayRef<const ast::Expr *> patterns, llvm::ArrayRef<Dim> actual, Span span,
-                                    const std::string &what, const ast::Expr &whole, const Type &wholeActual);
+  std::optional<Mismatch> unifyDims(llvm::ArrayRef<const ast::Expr *> patterns, llvm::ArrayRef<Dim> actual,
+                                    Span span, const std::string &what, const ast::Expr &whole,
+                                    const Type &wholeActual);
   /// 1 matched, 0 must wait, -1 differs.
   int unifyDim(const ast::Expr &pattern, const Dim &actual, Span span, const std::string &what,
                std::optional<Dim> &expected);
   std::optional<Dim> evaluate(const ast::Expr &pattern);
-  std::optional<Mismatch> unifyType(const std::string &name, const Type &actual, Span span, const std::string &what);
+  std::optional<Mismatch> unifyType(const std::string &name, const Type &actual, Span span,
+                                    const std::string &what);
   Mismatch mismatch(const ast::Expr &pattern, const Type &actual, const std::string &what);
   std::optional<Mismatch> unifyStruct(const StructDecl &decl, const ast::TypeApplyExpr *apply,
                                       llvm::ArrayRef<ast::IndexItem> items, const ast::Expr &pattern,

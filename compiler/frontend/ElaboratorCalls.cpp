@@ -68,8 +68,9 @@ Value Elaborator::call(const ast::CallExpr &call, ScopePtr scope) {
     }
     return Value::error();
   }
-  std::string name = call.callee->kind == ast::ExprKind::Name ? static_cast<const ast::NameExpr &>(*call.callee).name
-                                                              : ast::print(*call.callee);
+  std::string name = call.callee->kind == ast::ExprKind::Name
+                         ? static_cast<const ast::NameExpr &>(*call.callee).name
+                         : ast::print(*call.callee);
   if (auto *builtin = dynamic_cast<const BuiltinCallable *>(callee.callable()))
     name = builtin->builtin.name.str();
   CallContext context(name, call.callee->span, call.span, std::move(args), diagnostics, emit, *this);
@@ -86,7 +87,8 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
   for (const ast::IndexItem &item : index.items) {
     if (item.kind != ast::IndexItem::Value) {
       diagnostics.error(item.span, "expected a dimension, found a slice")
-          .note(fn.fn.item->name.span, "'" + fn.fn.name() + "' is a function; the brackets give its dimensions");
+          .note(fn.fn.item->name.span,
+                "'" + fn.fn.name() + "' is a function; the brackets give its dimensions");
       return Value::error();
     }
     std::string name = item.name.text;
@@ -96,7 +98,8 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
       for (const ast::Name &dim : fn.fn.dims)
         names.push_back(dim.text);
       if (!llvm::is_contained(names, name)) {
-        Diagnostic &error = diagnostics.error(item.name.span, "'" + fn.fn.name() + "' has no dimension '" + name + "'");
+        Diagnostic &error =
+            diagnostics.error(item.name.span, "'" + fn.fn.name() + "' has no dimension '" + name + "'");
         error.note(fn.fn.item->name.span, "it is declared here");
         if (std::string near = nearest(name, names); !near.empty())
           error.hint("did you mean '" + near + "'?");
@@ -112,15 +115,16 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
       if (next >= declared.size()) {
         diagnostics
             .error(item.span, "'" + fn.fn.name() + "' takes " + std::to_string(declared.size()) +
-                                  (declared.size() == 1 ? " dimension" : " dimensions") + " in brackets, got " +
-                                  std::to_string(index.items.size()))
+                                  (declared.size() == 1 ? " dimension" : " dimensions") +
+                                  " in brackets, got " + std::to_string(index.items.size()))
             .note(fn.fn.item->name.span, "it is declared here");
         return Value::error();
       }
       name = declared[next++].name.text;
     }
     if (auto given = result->dims.find(name); given != result->dims.end()) {
-      diagnostics.error(item.span, "the dimension '" + name + "' is given twice").note(given->second.span, "it was given here");
+      diagnostics.error(item.span, "the dimension '" + name + "' is given twice")
+          .note(given->second.span, "it was given here");
       ok = false;
       continue;
     }
@@ -136,10 +140,9 @@ Value Elaborator::instantiateFunction(const ast::IndexExpr &index, const FnCalla
   return ok ? Value::function(result, index.span) : Value::error();
 }
 
-std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std::string &what,
-                                                                      llvm::ArrayRef<ast::Parameter> parameters,
-                                                                      llvm::ArrayRef<Argument> args, Span span,
-                                                                      Span declared) {
+std::optional<std::vector<std::optional<Argument>>>
+Elaborator::order(const std::string &what, llvm::ArrayRef<ast::Parameter> parameters,
+                  llvm::ArrayRef<Argument> args, Span span, Span declared) {
   std::vector<std::optional<Argument>> result(parameters.size());
   size_t next = 0;
   bool named = false;
@@ -156,9 +159,10 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
         return std::nullopt;
       }
       if (next >= parameters.size()) {
-        Diagnostic &error = diagnostics.error(arg.span, what + " takes " + std::to_string(parameters.size()) +
-                                                            (parameters.size() == 1 ? " argument" : " arguments") +
-                                                            ", got " + std::to_string(positional));
+        Diagnostic &error =
+            diagnostics.error(arg.span, what + " takes " + std::to_string(parameters.size()) +
+                                            (parameters.size() == 1 ? " argument" : " arguments") + ", got " +
+                                            std::to_string(positional));
         error.note(declared, "it is declared here");
         return std::nullopt;
       }
@@ -174,7 +178,8 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
           names.push_back(parameter.name.text);
           list += (list.empty() ? "'" : ", '") + parameter.name.text + "'";
         }
-        Diagnostic &error = diagnostics.error(arg.nameSpan.valid() ? arg.nameSpan : arg.span, what + " has no parameter '" + arg.name + "'");
+        Diagnostic &error = diagnostics.error(arg.nameSpan.valid() ? arg.nameSpan : arg.span,
+                                              what + " has no parameter '" + arg.name + "'");
         error.note(declared, "it is declared here");
         std::string near = nearest(arg.name, names);
         error.hint(near.empty() ? "its parameters are " + list : "did you mean '" + near + "'?");
@@ -199,8 +204,9 @@ std::optional<std::vector<std::optional<Argument>>> Elaborator::order(const std:
     ++count;
   }
   if (count && ok) {
-    diagnostics.error(span, (count == 1 ? "the argument " : "the arguments ") + missing + " of " + what +
-                                (count == 1 ? " is missing" : " are missing"))
+    diagnostics
+        .error(span, (count == 1 ? "the argument " : "the arguments ") + missing + " of " + what +
+                         (count == 1 ? " is missing" : " are missing"))
         .note(declared, "it is declared here");
     ok = false;
   }
@@ -232,7 +238,8 @@ bool Elaborator::addDefaultDims(const FnDecl &fn, Frame &frame, std::vector<std:
   return true;
 }
 
-std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::ArrayRef<Argument> args, Span span) {
+std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::ArrayRef<Argument> args,
+                                              Span span) {
   const FnDecl &fn = callable.fn;
   const ast::FnItem &item = *fn.item;
   auto ordered = order("'" + fn.name() + "'", item.parameters, args, span, item.name.span);
@@ -310,7 +317,8 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
   for (const ast::Name &dim : fn.dims) {
     if (frame->dims.count(dim.text))
       continue;
-    Diagnostic &error = diagnostics.error(span, "the dimension '" + dim.text + "' of '" + fn.name() + "' is not given");
+    Diagnostic &error =
+        diagnostics.error(span, "the dimension '" + dim.text + "' of '" + fn.name() + "' is not given");
     error.note(dim.span, "it is declared here");
     error.hint("write '" + fn.name() + "[" + dim.text + " = …](…)'");
     return std::nullopt;
@@ -318,7 +326,9 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
   for (const ast::TypeParameter &type : item.typeParameters) {
     if (frame->types.count(type.name.text))
       continue;
-    diagnostics.error(span, "the type '" + type.name.text + "' of '" + fn.name() + "' cannot be told from the arguments")
+    diagnostics
+        .error(span,
+               "the type '" + type.name.text + "' of '" + fn.name() + "' cannot be told from the arguments")
         .note(type.name.span, "it is declared here");
     return std::nullopt;
   }
@@ -342,10 +352,10 @@ std::optional<BoundCall> Elaborator::bindCall(const FnCallable &callable, llvm::
     }
     std::optional<Value> fitted = coerce(emit, value, type);
     if (!fitted) {
-      Diagnostic &error = diagnostics.error(
-          arg ? arg->span : parameter.defaultValue->span,
-          (arg ? "argument '" : "the default of '") + parameter.name.text + "' of '" + fn.name() + "' has type " +
-              value.getType().str() + ", expected " + type.str());
+      Diagnostic &error = diagnostics.error(arg ? arg->span : parameter.defaultValue->span,
+                                            (arg ? "argument '" : "the default of '") + parameter.name.text +
+                                                "' of '" + fn.name() + "' has type " + value.getType().str() +
+                                                ", expected " + type.str());
       error.note(parameter.span, "the parameter is declared here");
       if (value.getType().isTensor() && type.isTensor() && llvm::equal(value.getType().dims(), type.dims()))
         error.hint("convert it with 'cast(…, " + spelling(type.element()).str() + ")'");
@@ -388,14 +398,17 @@ Value Elaborator::callFunction(const FnDecl &fn, const BoundCall &bound, Span sp
     if (symbolic == symbolicResults.end()) {
       for (const auto &[other, use] : active)
         if (other == &fn && !failed.count(&fn)) {
-          diagnostics.error(span, "'" + fn.name() + "' calls itself").hint("use 'for … carry' to repeat something");
+          diagnostics.error(span, "'" + fn.name() + "' calls itself")
+              .hint("use 'for … carry' to repeat something");
           failed.insert(&fn);
         }
       return Value::error();
     }
     std::optional<Type> type = symbolic->second.substitute(bound.frame->dims);
     if (!type) {
-      diagnostics.error(span, "the result " + symbolic->second.str() + " of '" + fn.name() + "' has a dimension that is not whole here")
+      diagnostics
+          .error(span, "the result " + symbolic->second.str() + " of '" + fn.name() +
+                           "' has a dimension that is not whole here")
           .note(fn.item->name.span, "it is declared here");
       return Value::error();
     }
@@ -435,7 +448,8 @@ Value Elaborator::callLambda(const LambdaCallable &callable, llvm::ArrayRef<Argu
       if (!fitted) {
         diagnostics
             .error((*ordered)[i] ? (*ordered)[i]->span : parameter.span,
-                   "argument '" + parameter.name.text + "' of this lambda has type " + value.getType().str() + ", expected " + type.str())
+                   "argument '" + parameter.name.text + "' of this lambda has type " + value.getType().str() +
+                       ", expected " + type.str())
             .note(parameter.span, "the parameter is declared here");
         return Value::error();
       }
@@ -445,7 +459,8 @@ Value Elaborator::callLambda(const LambdaCallable &callable, llvm::ArrayRef<Argu
       scope->values[parameter.name.text] = value;
   }
   // The body is checked anew at every use, so an error in it says which use it was.
-  bool sameLine = span.source == lambda.span.source && span.begin <= lambda.span.begin && lambda.span.end <= span.end;
+  bool sameLine =
+      span.source == lambda.span.source && span.begin <= lambda.span.begin && lambda.span.end <= span.end;
   if (!sameLine)
     diagnostics.pushContext(span, "in this call of the lambda");
   Value result = block(*lambda.body, scope);

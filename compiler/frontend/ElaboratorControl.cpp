@@ -45,14 +45,15 @@ void Elaborator::assertion(const ast::Stmt &statement, ScopePtr scope) {
     if (text.text())
       message = *text.text();
     else if (!text.isError())
-      diagnostics.error(statement.message->span, "the message of an assertion is a string, got " + text.getType().str());
+      diagnostics.error(statement.message->span,
+                        "the message of an assertion is a string, got " + text.getType().str());
   }
   Value condition = expr(*statement.value, scope);
   if (condition.isError())
     return;
   if (!condition.getType().isScalar(ElementType::Bool)) {
-    Diagnostic &error = diagnostics.error(statement.value->span, "the condition of an assertion is a bool, got " +
-                                                                     condition.getType().str());
+    Diagnostic &error = diagnostics.error(
+        statement.value->span, "the condition of an assertion is a bool, got " + condition.getType().str());
     if (condition.getType().isTensor() && condition.getType().element() == ElementType::Bool)
       error.hint("write 'all(…)' or 'any(…)' around it");
     return;
@@ -86,7 +87,8 @@ Value Elaborator::block(const ast::BlockExpr &block, ScopePtr outer) {
           std::optional<Value> fitted = coerce(emit, value, type);
           if (!fitted)
             diagnostics
-                .error(statement.value->span, "the value has type " + value.getType().str() + ", expected " + type.str())
+                .error(statement.value->span,
+                       "the value has type " + value.getType().str() + ", expected " + type.str())
                 .note(statement.annotation->span, "the expected type is written here");
           value = fitted.value_or(Value::error());
         }
@@ -119,7 +121,8 @@ Value Elaborator::ifExpr(const ast::IfExpr &e, ScopePtr scope) {
     return Value::error();
   bool usable = condition.getType().isScalar(ElementType::Bool);
   if (!condition.isError() && !usable) {
-    Diagnostic &error = diagnostics.error(e.condition->span, "the condition of 'if' is a bool, got " + condition.getType().str());
+    Diagnostic &error = diagnostics.error(e.condition->span, "the condition of 'if' is a bool, got " +
+                                                                 condition.getType().str());
     if (condition.getType().isTensor() && condition.getType().element() == ElementType::Bool)
       error.hint("write 'where(c, a, b)' to choose elementwise");
     else if (condition.getType().isTensor() && condition.getType().rank() == 0)
@@ -168,7 +171,8 @@ Value Elaborator::ifExpr(const ast::IfExpr &e, ScopePtr scope) {
   }
   if (type.isError()) {
     diagnostics
-        .error(e.otherwise->span, "'else' gives " + values[1].getType().str() + ", but 'if' gives " + values[0].getType().str())
+        .error(e.otherwise->span,
+               "'else' gives " + values[1].getType().str() + ", but 'if' gives " + values[0].getType().str())
         .note(e.then->span, "the other value is here")
         .hint("both values of an 'if' have one type");
     return Value::error();
@@ -193,10 +197,13 @@ Value Elaborator::ifExpr(const ast::IfExpr &e, ScopePtr scope) {
 }
 
 /// The value of one step from the step number and the slices, in the order in which `iterate` met them.
-static Value stepValue(const Value &iterable, mlir::Value number, llvm::ArrayRef<mlir::Value> &slices, Span span) {
+static Value stepValue(const Value &iterable, mlir::Value number, llvm::ArrayRef<mlir::Value> &slices,
+                       Span span) {
   const Type &type = iterable.getType();
   if (type.kind() == Type::Kind::Range)
-    return Value::ofLeaves(Type::tensor(ElementType::I32), number ? llvm::ArrayRef<mlir::Value>(number) : llvm::ArrayRef<mlir::Value>(), span);
+    return Value::ofLeaves(Type::tensor(ElementType::I32),
+                           number ? llvm::ArrayRef<mlir::Value>(number) : llvm::ArrayRef<mlir::Value>(),
+                           span);
   if (type.isTuple()) {
     std::vector<Value> items;
     for (const Value &element : iterable.elements())
@@ -273,8 +280,9 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
       sliceTypes.push_back(type.withDims(type.dims().drop_front()));
     } else {
       Diagnostic &error = diagnostics.error(e.iterable->span, "a loop cannot run over " + type.str());
-      error.hint(type.isScalar() || type.isLiteral() ? "write 'range(n)' to count"
-                                                     : "it runs over the leading axis of a tensor, a stack, a tuple of those, or 'range(n)'");
+      error.hint(type.isScalar() || type.isLiteral()
+                     ? "write 'range(n)' to count"
+                     : "it runs over the leading axis of a tensor, a stack, a tuple of those, or 'range(n)'");
       ok = false;
       return;
     }
@@ -284,7 +292,9 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
       length = extent;
       lengthSpan = part.span();
     } else if (*length != *extent) {
-      diagnostics.error(e.iterable->span, "the parts of the loop differ in length: " + length->str() + " and " + extent->str())
+      diagnostics
+          .error(e.iterable->span,
+                 "the parts of the loop differ in length: " + length->str() + " and " + extent->str())
           .note(lengthSpan, "the length " + length->str() + " comes from here")
           .note(part.span(), "the length " + extent->str() + " comes from here");
       ok = false;
@@ -334,7 +344,9 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
   Value next = result, collected;
   if (e.collect && e.hasCarry) {
     if (!result.getType().isTuple() || result.elements().size() != 2) {
-      diagnostics.error(resultSpan, "the body of a loop with 'collect' gives (next carry, collected value), got " + result.getType().str())
+      diagnostics
+          .error(resultSpan, "the body of a loop with 'collect' gives (next carry, collected value), got " +
+                                 result.getType().str())
           .note(e.collectSpan, "'collect' is here");
       return Value::error();
     }
@@ -346,10 +358,15 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
   if (e.hasCarry) {
     std::optional<Value> fitted = coerce(emit, next, init.getType());
     if (!fitted) {
-      Diagnostic &error = diagnostics.error(resultSpan, "the body gives " + next.getType().str() + " as the next carry, expected " + init.getType().str());
-      error.note(e.init ? e.init->span : e.carry.span, "the carry starts as " + init.getType().str() + " here");
-      if (init.getType().isTensor() && next.getType().isTensor() && llvm::equal(init.getType().dims(), next.getType().dims()))
-        error.hint("start from a value of element type " + spelling(next.getType().element()).str() + ", or 'cast' the result");
+      Diagnostic &error =
+          diagnostics.error(resultSpan, "the body gives " + next.getType().str() +
+                                            " as the next carry, expected " + init.getType().str());
+      error.note(e.init ? e.init->span : e.carry.span,
+                 "the carry starts as " + init.getType().str() + " here");
+      if (init.getType().isTensor() && next.getType().isTensor() &&
+          llvm::equal(init.getType().dims(), next.getType().dims()))
+        error.hint("start from a value of element type " + spelling(next.getType().element()).str() +
+                   ", or 'cast' the result");
       else
         error.hint("a carry keeps its type from step to step");
       return Value::error();
@@ -416,8 +433,9 @@ Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
   guard.reset();
   if (e.hasCarry)
     inits = emit.leaves(init);
-  auto loop = heddle::ir::ForOp::create(*builder, location(e.span), resultTypes, static_cast<uint64_t>(length->value()),
-                                        scanned, inits, /*reverse=*/false);
+  auto loop =
+      heddle::ir::ForOp::create(*builder, location(e.span), resultTypes,
+                                static_cast<uint64_t>(length->value()), scanned, inits, /*reverse=*/false);
   loop.getBody().takeBody(*region);
   return assemble(llvm::SmallVector<mlir::Value>(loop.getResults()));
 }

@@ -83,13 +83,37 @@ Value Elaborator::lookup(const ast::NameExpr &name, ScopePtr scope) {
   if (program.incomplete)
     return Value::error();
   Diagnostic &error = diagnostics.error(name.span, "unknown name '" + name.name + "'");
-  static const std::map<std::string, std::string> elsewhere = {
-      {"True", "true"},       {"False", "false"},   {"pow", "**"},           {"matmul", "@"},      {"dot", "@"},
-      {"fabs", "abs"},        {"maximum", "max"},   {"minimum", "min"},      {"concatenate", "concat"}, {"cat", "concat"},
-      {"swapaxes", "transpose"}, {"permute", "transpose"}, {"view", "reshape"}, {"gather", "take"},  {"unsqueeze", "expand_dims"},
-      {"rand", "random_uniform"}, {"randn", "random_normal"}, {"ones_like", "ones"}, {"zeros_like", "zeros"}, {"len", "the dimension itself"},
-      {"logsoftmax", "log_softmax"}, {"layernorm", "layer_norm"}, {"rmsnorm", "rms_norm"}, {"scan", "for … carry"},
-      {"std", "sqrt(var(x))"}, {"average", "mean"}, {"power", "**"}, {"absolute", "abs"}, {"topk", "top_k"}, {"amax", "max"}, {"amin", "min"}};
+  static const std::map<std::string, std::string> elsewhere = {{"True", "true"},
+                                                               {"False", "false"},
+                                                               {"pow", "**"},
+                                                               {"matmul", "@"},
+                                                               {"dot", "@"},
+                                                               {"fabs", "abs"},
+                                                               {"maximum", "max"},
+                                                               {"minimum", "min"},
+                                                               {"concatenate", "concat"},
+                                                               {"cat", "concat"},
+                                                               {"swapaxes", "transpose"},
+                                                               {"permute", "transpose"},
+                                                               {"view", "reshape"},
+                                                               {"gather", "take"},
+                                                               {"unsqueeze", "expand_dims"},
+                                                               {"rand", "random_uniform"},
+                                                               {"randn", "random_normal"},
+                                                               {"ones_like", "ones"},
+                                                               {"zeros_like", "zeros"},
+                                                               {"len", "the dimension itself"},
+                                                               {"logsoftmax", "log_softmax"},
+                                                               {"layernorm", "layer_norm"},
+                                                               {"rmsnorm", "rms_norm"},
+                                                               {"scan", "for … carry"},
+                                                               {"std", "sqrt(var(x))"},
+                                                               {"average", "mean"},
+                                                               {"power", "**"},
+                                                               {"absolute", "abs"},
+                                                               {"topk", "top_k"},
+                                                               {"amax", "max"},
+                                                               {"amin", "min"}};
   if (name.name == "None")
     error.hint("there is no 'None'; an axis of extent 1 is added by 'expand_dims'");
   else if (auto known = elsewhere.find(name.name); known != elsewhere.end())
@@ -142,7 +166,8 @@ Value Elaborator::field(const ast::FieldExpr &access, ScopePtr scope) {
       names.push_back(f.name);
       list += (list.empty() ? "'" : ", '") + f.name + "'";
     }
-    Diagnostic &error = diagnostics.error(access.name.span, "struct '" + record.name().str() + "' has no field '" + name + "'");
+    Diagnostic &error = diagnostics.error(access.name.span,
+                                          "struct '" + record.name().str() + "' has no field '" + name + "'");
     error.note(record.declaration()->item->name.span, "it is declared here");
     std::string near = nearest(name, names);
     error.hint(near.empty() ? (list.empty() ? "it has no fields" : "its fields are " + list)
@@ -203,7 +228,8 @@ Value Elaborator::index(const ast::IndexExpr &access, ScopePtr scope) {
     return Value::error();
   const Type &type = base.getType();
   if (type.isTuple()) {
-    const Dim *position = items.size() == 1 && items[0].kind == IndexItem::Kind::At ? items[0].at.dim() : nullptr;
+    const Dim *position =
+        items.size() == 1 && items[0].kind == IndexItem::Kind::At ? items[0].at.dim() : nullptr;
     if (!position || !position->isConstant()) {
       diagnostics.error(access.span, "the index of a tuple is one integer that is known to the compiler")
           .hint("write 't[0]', or take it apart with 'let (a, b) = t'");
@@ -212,8 +238,9 @@ Value Elaborator::index(const ast::IndexExpr &access, ScopePtr scope) {
     int64_t count = static_cast<int64_t>(base.elements().size());
     int64_t at = position->value() < 0 ? position->value() + count : position->value();
     if (at < 0 || at >= count) {
-      diagnostics.error(items[0].span, "index " + position->str() + " is out of range for a tuple of " +
-                                           std::to_string(count))
+      diagnostics
+          .error(items[0].span,
+                 "index " + position->str() + " is out of range for a tuple of " + std::to_string(count))
           .note(base.span(), "the tuple comes from here");
       return Value::error();
     }
@@ -272,7 +299,8 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   for (const ast::FieldInit &init : literal.fields) {
     if (llvm::is_contained(names, init.name.text))
       continue;
-    Diagnostic &error = diagnostics.error(init.name.span, "struct '" + decl->name() + "' has no field '" + init.name.text + "'");
+    Diagnostic &error = diagnostics.error(init.name.span, "struct '" + decl->name() + "' has no field '" +
+                                                              init.name.text + "'");
     error.note(item.name.span, "it is declared here");
     if (std::string near = nearest(init.name.text, names); !near.empty())
       error.hint("did you mean '" + near + "'?");
@@ -285,8 +313,8 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   if (!missing.empty()) {
     bool several = missing.find(',') != std::string::npos;
     diagnostics
-        .error(literal.type->span, std::string(several ? "the fields " : "the field ") + missing + " of '" + decl->name() +
-                                       (several ? "' are missing" : "' is missing"))
+        .error(literal.type->span, std::string(several ? "the fields " : "the field ") + missing + " of '" +
+                                       decl->name() + (several ? "' are missing" : "' is missing"))
         .note(item.name.span, "it is declared here");
     ok = false;
   }
@@ -310,7 +338,8 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
       slot.what = "the type";
     }
   }
-  auto report = [&](const Inference::Mismatch &failure, Span place, Span declared, const std::string &fieldName) {
+  auto report = [&](const Inference::Mismatch &failure, Span place, Span declared,
+                    const std::string &fieldName) {
     if (failure.message.empty())
       return;
     Diagnostic &error = diagnostics.error(place, failure.message);
@@ -323,7 +352,8 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   };
   for (const ast::FieldDecl &field : item.fields) {
     const Value &value = given[field.name.text];
-    if (auto failure = inference.unify(*field.type, value.getType(), places[field.name.text], "field '" + field.name.text + "'")) {
+    if (auto failure = inference.unify(*field.type, value.getType(), places[field.name.text],
+                                       "field '" + field.name.text + "'")) {
       report(*failure, places[field.name.text], field.name.span, field.name.text);
       ok = false;
     }
@@ -342,7 +372,9 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
     if (!slot.value && parameter.isFloat)
       slot.value = Type::tensor(ElementType::F32);
     if (!slot.value) {
-      diagnostics.error(literal.type->span, "the type argument '" + parameter.name.text + "' of '" + decl->name() + "' cannot be told from the fields")
+      diagnostics
+          .error(literal.type->span, "the type argument '" + parameter.name.text + "' of '" + decl->name() +
+                                         "' cannot be told from the fields")
           .note(parameter.name.span, "it is declared here")
           .hint("write it: '" + decl->name() + "<…> { … }'");
       return Value::error();
@@ -352,7 +384,9 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   for (const ast::DimParameter &parameter : item.dims) {
     auto &slot = inference.dims[parameter.name.text];
     if (!slot.value) {
-      diagnostics.error(literal.type->span, "the dimension '" + parameter.name.text + "' of '" + decl->name() + "' cannot be told from the fields")
+      diagnostics
+          .error(literal.type->span, "the dimension '" + parameter.name.text + "' of '" + decl->name() +
+                                         "' cannot be told from the fields")
           .note(parameter.name.span, "it is declared here")
           .hint("write all dimensions: '" + decl->name() + "[…] { … }'");
       return Value::error();
@@ -366,8 +400,9 @@ Value Elaborator::structLiteral(const ast::StructLiteralExpr &literal, ScopePtr 
   for (const Type::Field &field : type.fields()) {
     std::optional<Value> value = coerce(emit, given[field.name], field.type);
     if (!value) {
-      diagnostics.error(places[field.name], "field '" + field.name + "' has type " + given[field.name].getType().str() +
-                                                ", expected " + field.type.str())
+      diagnostics
+          .error(places[field.name], "field '" + field.name + "' has type " +
+                                         given[field.name].getType().str() + ", expected " + field.type.str())
           .note(item.name.span, "the struct is declared here");
       return Value::error();
     }
@@ -436,7 +471,8 @@ Value Elaborator::expr(const ast::Expr &e, ScopePtr scope) {
   case ast::ExprKind::For:
     return forExpr(static_cast<const ast::ForExpr &>(e), scope);
   case ast::ExprKind::Lambda:
-    return Value::function(std::make_shared<LambdaCallable>(*this, static_cast<const ast::LambdaExpr &>(e), scope), e.span);
+    return Value::function(
+        std::make_shared<LambdaCallable>(*this, static_cast<const ast::LambdaExpr &>(e), scope), e.span);
   case ast::ExprKind::Error:
     return Value::error();
   }

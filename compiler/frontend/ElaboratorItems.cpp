@@ -4,7 +4,8 @@
 
 namespace heddle::frontend {
 
-Elaborator::Elaborator(const Program &program, Diagnostics &diagnostics) : program(program), diagnostics(diagnostics) {
+Elaborator::Elaborator(const Program &program, Diagnostics &diagnostics)
+    : program(program), diagnostics(diagnostics) {
   stackBase = reinterpret_cast<const char *>(__builtin_frame_address(0));
 }
 
@@ -67,7 +68,8 @@ Value Elaborator::constant(const ConstDecl &decl, Span use) {
       std::optional<Value> fitted = coerce(emit, value, type);
       if (!fitted)
         diagnostics
-            .error(decl.item->value->span, "the value has type " + value.getType().str() + ", expected " + type.str())
+            .error(decl.item->value->span,
+                   "the value has type " + value.getType().str() + ", expected " + type.str())
             .note(decl.item->annotation->span, "the expected type is written here");
       value = fitted.value_or(Value::error());
     }
@@ -112,13 +114,14 @@ void Elaborator::checkFunction(const FnDecl &fn) {
   for (const ast::Parameter &parameter : fn.item->parameters) {
     Type type = parameter.type ? resolveType(*parameter.type, *scope) : Type();
     if (parameter.name.text != "_")
-      scope->values[parameter.name.text] = type.isError() ? Value::error() : Value::ofLeaves(type, {}, parameter.span);
+      scope->values[parameter.name.text] =
+          type.isError() ? Value::error() : Value::ofLeaves(type, {}, parameter.span);
     if (parameter.defaultValue && !type.isError()) {
       Value value = expr(*parameter.defaultValue, root(frame));
       if (!value.isError() && !coerce(emit, value, type))
         diagnostics
-            .error(parameter.defaultValue->span,
-                   "the default of '" + parameter.name.text + "' has type " + value.getType().str() + ", expected " + type.str())
+            .error(parameter.defaultValue->span, "the default of '" + parameter.name.text + "' has type " +
+                                                     value.getType().str() + ", expected " + type.str())
             .note(parameter.type->span, "the expected type is written here");
     }
   }
@@ -144,7 +147,8 @@ Value Elaborator::body(const FnDecl &fn, ScopePtr scope) {
       return Value::error();
     std::optional<Value> fitted = coerce(emit, value, type);
     if (!fitted) {
-      Diagnostic &error = diagnostics.error(place, "'" + fn.name() + "' gives " + value.getType().str() + ", expected " + type.str());
+      Diagnostic &error = diagnostics.error(place, "'" + fn.name() + "' gives " + value.getType().str() +
+                                                       ", expected " + type.str());
       error.note(item.result->span, "the result type is written here");
       if (value.getType().isTensor() && type.isTensor() && llvm::equal(value.getType().dims(), type.dims()))
         error.hint("convert it with 'cast(…, " + spelling(type.element()).str() + ")'");
@@ -203,9 +207,11 @@ void Elaborator::checkAll() {
       // A struct is checked with its dimensions as variables, and float parameters as f32.
       const ast::StructItem &item = *decl->item;
       bool general = llvm::any_of(item.typeParameters, [](const auto &p) { return !p.isFloat; });
-      std::vector<Type> types(item.typeParameters.size(), general ? Type::variable("T") : Type::tensor(ElementType::F32));
+      std::vector<Type> types(item.typeParameters.size(),
+                              general ? Type::variable("T") : Type::tensor(ElementType::F32));
       for (size_t i = 0; i < types.size(); ++i)
-        types[i] = item.typeParameters[i].isFloat ? Type::tensor(ElementType::F32) : Type::variable(item.typeParameters[i].name.text);
+        types[i] = item.typeParameters[i].isFloat ? Type::tensor(ElementType::F32)
+                                                  : Type::variable(item.typeParameters[i].name.text);
       std::vector<Dim> dims;
       for (const ast::DimParameter &dim : item.dims)
         dims.push_back(Dim::variable(dim.name.text));
@@ -217,8 +223,11 @@ void Elaborator::checkAll() {
       if (!fn->isGeneric())
         checkFunction(*fn);
   }
-  // Functions with type parameters are checked for each use. Those without a use: with f32 for every float type, and
-  // where a parameter may be any type, their names alone.
+  for (const auto &moduleInfo : program.modules)
+    for (const auto &fn : moduleInfo->functions)
+      checkRule(*fn);
+  // Functions with type parameters are checked for each use. Those without a use: with f32 for every float
+  // type, and where a parameter may be any type, their names alone.
   for (const auto &moduleInfo : program.modules)
     for (const auto &fn : moduleInfo->functions) {
       if (!fn->isGeneric() || instantiated.count(fn.get()))
@@ -250,12 +259,8 @@ std::string Elaborator::instanceKey(const FnDecl &fn, const Frame &frame) const 
   return key;
 }
 
-bool Elaborator::decorate(mlir::Operation *function, const FnDecl &fn, std::shared_ptr<const Frame> frame,
-                          const Type &result) {
-  if (fn.checkpoint)
-    function->setAttr("heddle.checkpoint", mlir::UnitAttr::get(function->getContext()));
-  if (!fn.rule)
-    return true;
+std::optional<BoundCall> Elaborator::bindRule(const FnDecl &fn, std::shared_ptr<const Frame> frame,
+                                              const Type &result, Type &expected) {
   // The rule takes the function's arguments and the cotangent of its result.
   FnCallable rule(*this, *fn.rule);
   for (const ast::DimParameter &dim : fn.rule->item->dims)
@@ -271,26 +276,54 @@ bool Elaborator::decorate(mlir::Operation *function, const FnDecl &fn, std::shar
       wanted.push_back(type);
   }
   args.push_back({"", Value::ofLeaves(result, {}, fn.item->name.span), fn.item->name.span, {}});
-  Span span = fn.rule->item->name.span;
+  expected = wanted.size() == 1 ? wanted[0] : Type::tuple(wanted);
   // Only types matter here, so the arguments are bound without emitting anything.
   OpEmitter emitting = emit;
   emit = OpEmitter();
-  std::optional<BoundCall> bound = bindCall(rule, args, span);
+  std::optional<BoundCall> bound = bindCall(rule, args, fn.rule->item->name.span);
   emit = emitting;
-  if (!bound)
+  return bound;
+}
+
+bool Elaborator::ruleFits(const FnDecl &fn, const Type &actual, const Type &expected) {
+  if (actual == expected)
+    return true;
+  diagnostics
+      .error(fn.rule->item->name.span,
+             "the rule '" + fn.rule->name() + "' gives " + actual.str() + ", expected " + expected.str())
+      .note(fn.item->name.span, "it belongs to this function")
+      .hint("a rule gives the gradient of each parameter that has floats, in order");
+  return false;
+}
+
+bool Elaborator::decorate(mlir::Operation *function, const FnDecl &fn, std::shared_ptr<const Frame> frame,
+                          const Type &result) {
+  if (fn.checkpoint)
+    function->setAttr("heddle.checkpoint", mlir::UnitAttr::get(function->getContext()));
+  if (!fn.rule)
+    return true;
+  Type expected;
+  std::optional<BoundCall> bound = bindRule(fn, frame, result, expected);
+  const Instance *made = bound ? instance(*fn.rule, bound->frame, fn.rule->item->name.span) : nullptr;
+  if (!made || !ruleFits(fn, made->result, expected))
     return false;
-  const Instance *made = instance(*fn.rule, bound->frame, span);
-  if (!made)
-    return false;
-  Type expected = wanted.size() == 1 ? wanted[0] : Type::tuple(wanted);
-  if (made->result != expected) {
-    diagnostics.error(span, "the rule '" + fn.rule->name() + "' gives " + made->result.str() + ", expected " + expected.str())
-        .note(fn.item->name.span, "it belongs to this function")
-        .hint("a rule gives the gradient of each parameter that has floats, in order");
-    return false;
-  }
   function->setAttr("heddle.custom_vjp", mlir::FlatSymbolRefAttr::get(function->getContext(), made->symbol));
   return true;
+}
+
+/// Rules are checked with the dimensions of their functions as variables.
+void Elaborator::checkRule(const FnDecl &fn) {
+  auto result = symbolicResults.find(&fn);
+  if (!fn.rule || fn.isGeneric() || fn.rule->isGeneric() || result == symbolicResults.end() ||
+      failed.count(fn.rule))
+    return;
+  Type expected;
+  std::optional<BoundCall> bound = bindRule(fn, symbolicFrame(fn), result->second, expected);
+  if (!bound)
+    return;
+  Value value = callFunction(*fn.rule, *bound, fn.rule->item->name.span);
+  if (!value.isError())
+    ruleFits(fn, value.getType(), expected);
 }
 
 const Instance *Elaborator::instance(const FnDecl &fn, std::shared_ptr<const Frame> frame, Span use) {
@@ -317,7 +350,8 @@ const Instance *Elaborator::instance(const FnDecl &fn, std::shared_ptr<const Fra
   result.fn = &fn;
   instantiated.insert(&fn);
   std::string with = describeFrame(*frame);
-  diagnostics.pushContext(use, "in '" + fn.name() + "'" + (with.empty() ? "" : " with " + with) + ", called here");
+  diagnostics.pushContext(use,
+                          "in '" + fn.name() + "'" + (with.empty() ? "" : " with " + with) + ", called here");
   active.push_back({&fn, use});
 
   std::optional<mlir::OpBuilder::InsertionGuard> guard;
@@ -336,7 +370,8 @@ const Instance *Elaborator::instance(const FnDecl &fn, std::shared_ptr<const Fra
     for (const auto &[name, type] : frame->types)
       symbol += (symbol.find('$') == std::string::npos ? "$" : ",") + name + "=" + type.str();
     for (const ast::Name &dim : fn.dims)
-      symbol += (symbol.find('$') == std::string::npos ? "$" : ",") + dim.text + "=" + frame->dims.find(dim.text)->second.str();
+      symbol += (symbol.find('$') == std::string::npos ? "$" : ",") + dim.text + "=" +
+                frame->dims.find(dim.text)->second.str();
     result.symbol = uniqueSymbol(symbol);
     llvm::SmallVector<mlir::Type> inputs;
     for (const Type &type : types)

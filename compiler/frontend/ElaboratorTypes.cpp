@@ -31,15 +31,16 @@ static std::string count(size_t n, const char *what) {
   return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
-Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> types, llvm::ArrayRef<Dim> dims, Span use) {
+Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> types, llvm::ArrayRef<Dim> dims,
+                               Span use) {
   const ast::StructItem &item = *decl.item;
   for (const Type &type : types)
     if (type.isError())
       return Type();
   if (types.size() != item.typeParameters.size()) {
     Diagnostic &error = diagnostics.error(use, "struct '" + decl.name() + "' takes " +
-                                                   count(item.typeParameters.size(), "type argument") + ", got " +
-                                                   std::to_string(types.size()));
+                                                   count(item.typeParameters.size(), "type argument") +
+                                                   ", got " + std::to_string(types.size()));
     error.note(item.name.span, "it is declared here");
     if (!item.typeParameters.empty() && types.empty())
       error.hint("write '" + decl.name() + "<" +
@@ -77,9 +78,9 @@ Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> type
     std::string list;
     for (const ast::DimParameter &dim : item.dims)
       list += (list.empty() ? "" : ", ") + dim.name.text;
-    Diagnostic &error = diagnostics.error(use, "struct '" + decl.name() + "' takes " +
-                                                   count(item.dims.size(), "dimension") + ", got " +
-                                                   std::to_string(dims.size()));
+    Diagnostic &error =
+        diagnostics.error(use, "struct '" + decl.name() + "' takes " + count(item.dims.size(), "dimension") +
+                                   ", got " + std::to_string(dims.size()));
     error.note(item.name.span, "it is declared here");
     if (!list.empty())
       error.hint("write '" + decl.name() + "[" + list + "]'");
@@ -87,8 +88,9 @@ Type Elaborator::instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> type
   }
   std::string key = std::to_string(reinterpret_cast<uintptr_t>(&decl));
   for (const Type &type : types)
-    key += "|" + type.str() +
-           (type.isStruct() ? std::to_string(reinterpret_cast<uintptr_t>(type.declaration())) : std::string());
+    key +=
+        "|" + type.str() +
+        (type.isStruct() ? std::to_string(reinterpret_cast<uintptr_t>(type.declaration())) : std::string());
   for (const Dim &dim : all)
     key += "," + dim.str();
   if (auto known = structCache.find(key); known != structCache.end() && !known->second.isError())
@@ -133,8 +135,9 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     bool ok = true;
     for (const ast::IndexItem &item : index.items) {
       if (item.kind != ast::IndexItem::Value || !item.name.empty()) {
-        diagnostics.error(item.span, "expected a dimension").hint("a dimension is an integer, a variable, or an "
-                                                                  "expression of those such as '2 * N + 1'");
+        diagnostics.error(item.span, "expected a dimension")
+            .hint("a dimension is an integer, a variable, or an "
+                  "expression of those such as '2 * N + 1'");
         ok = false;
         continue;
       }
@@ -199,7 +202,9 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     if (!dims)
       return Type();
     if (!base.isTensor() || base.rank() != 0) {
-      diagnostics.error(expr.span, "'" + ast::print(*index.base) + "' is " + base.str() + ", which takes no dimensions here")
+      diagnostics
+          .error(expr.span,
+                 "'" + ast::print(*index.base) + "' is " + base.str() + ", which takes no dimensions here")
           .hint("only an element type or a struct is followed by dimensions");
       return Type();
     }
@@ -272,8 +277,9 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
       addModule(*imported);
     std::string near = nearest(name->name, names);
     static const std::map<std::string, std::string> elsewhere = {
-        {"float", "f32"}, {"double", "f64"}, {"int", "i32"},     {"float32", "f32"}, {"float64", "f64"}, {"half", "f16"},
-        {"int32", "i32"}, {"int64", "i64"},  {"bfloat16", "bf16"}, {"float16", "f16"}, {"Tensor", "f32[N]"}, {"int8", "i8"}};
+        {"float", "f32"},     {"double", "f64"},  {"int", "i32"},       {"float32", "f32"},
+        {"float64", "f64"},   {"half", "f16"},    {"int32", "i32"},     {"int64", "i64"},
+        {"bfloat16", "bf16"}, {"float16", "f16"}, {"Tensor", "f32[N]"}, {"int8", "i8"}};
     if (auto known = elsewhere.find(name->name); known != elsewhere.end())
       error.hint("write '" + known->second + "'");
     else if (!near.empty())
@@ -290,7 +296,8 @@ std::optional<Dim> Elaborator::resolveDim(const ast::Expr &expr, const Scope &sc
     return Dim(static_cast<const ast::IntegerExpr &>(expr).value);
   case ast::ExprKind::Name: {
     const auto &name = static_cast<const ast::NameExpr &>(expr);
-    if (auto bound = scope.frame->dims.find(name.name); bound != scope.frame->dims.end() && !scope.find(name.name))
+    if (auto bound = scope.frame->dims.find(name.name);
+        bound != scope.frame->dims.end() && !scope.find(name.name))
       return bound->second;
     std::optional<Value> value;
     if (const Value *local = scope.find(name.name))
@@ -303,8 +310,9 @@ std::optional<Dim> Elaborator::resolveDim(const ast::Expr &expr, const Scope &sc
         return std::nullopt;
       if (const Dim *dim = value->dim())
         return *dim;
-      diagnostics.error(expr.span, "'" + name.name + "' is no dimension: its value, " + value->getType().str() +
-                                       ", is not known to the compiler")
+      diagnostics
+          .error(expr.span, "'" + name.name + "' is no dimension: its value, " + value->getType().str() +
+                                ", is not known to the compiler")
           .note(value->span(), "it comes from here")
           .hint("a dimension is an integer, a dimension variable, or an expression of those");
       return std::nullopt;

@@ -26,7 +26,8 @@ std::string EntrySignature::str() const {
 static const FnDecl *findEntry(const Program &program, const std::string &name, Diagnostics &diagnostics) {
   if (const FnDecl *fn = program.function(name))
     return fn;
-  Diagnostic &error = diagnostics.error(Span(), program.main().source->name() + " has no function '" + name + "'");
+  Diagnostic &error =
+      diagnostics.error(Span(), program.main().source->name() + " has no function '" + name + "'");
   std::vector<std::string> names;
   std::string list;
   for (const auto &fn : program.main().functions) {
@@ -71,12 +72,16 @@ static SymbolicParameters symbolicParameters(Elaborator &elaborator, const FnDec
 
 /// For each parameter and leaf the type parameter that is its element type, or an empty string. A leaf whose
 /// element type follows a type parameter changes when that parameter does.
-static std::optional<std::vector<std::vector<std::string>>>
-elementVariables(Elaborator &elaborator, const FnDecl &fn, SymbolicParameters &base, Diagnostics &diagnostics) {
+static std::optional<std::vector<std::vector<std::string>>> elementVariables(Elaborator &elaborator,
+                                                                             const FnDecl &fn,
+                                                                             SymbolicParameters &base,
+                                                                             Diagnostics &diagnostics) {
   std::map<std::string, ElementType> elements;
   for (const ast::TypeParameter &type : fn.item->typeParameters) {
     if (!type.isFloat) {
-      diagnostics.error(type.name.span, "'" + fn.name() + "' cannot be run by itself: its type parameter '" + type.name.text + "' is any type")
+      diagnostics
+          .error(type.name.span, "'" + fn.name() + "' cannot be run by itself: its type parameter '" +
+                                     type.name.text + "' is any type")
           .hint("call it from a function whose parameters have definite types");
       return std::nullopt;
     }
@@ -100,7 +105,8 @@ elementVariables(Elaborator &elaborator, const FnDecl &fn, SymbolicParameters &b
   return result;
 }
 
-std::optional<EntrySignature> entrySignature(const Program &program, const std::string &entry, Diagnostics &diagnostics) {
+std::optional<EntrySignature> entrySignature(const Program &program, const std::string &entry,
+                                             Diagnostics &diagnostics) {
   const FnDecl *fn = findEntry(program, entry, diagnostics);
   if (!fn)
     return std::nullopt;
@@ -190,11 +196,13 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
   auto explain = [&](Diagnostic &error) {
     for (const std::string &variable : equation.pattern.variables())
       if (auto bound = dims.find(variable); bound != dims.end())
-        error.note(bound->second.span, variable + " = " + bound->second.value.str() + " comes from " + bound->second.from);
+        error.note(bound->second.span,
+                   variable + " = " + bound->second.value.str() + " comes from " + bound->second.from);
   };
   if (!known) {
-    explain(diagnostics.error(equation.span, equation.pattern.str() + ", axis " + std::to_string(equation.axis) + " of '" +
-                                                 equation.leaf + "', is not whole"));
+    explain(diagnostics.error(equation.span, equation.pattern.str() + ", axis " +
+                                                 std::to_string(equation.axis) + " of '" + equation.leaf +
+                                                 "', is not whole"));
     return false;
   }
   std::vector<std::string> unknowns = known->variables();
@@ -203,9 +211,10 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
     if (known->isConstant(equation.actual))
       return true;
     std::string text = equation.pattern.str();
-    Diagnostic &error = diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" + equation.leaf + "' is " +
-                                                             std::to_string(equation.actual) + ", expected " +
-                                                             (text == known->str() ? text : text + " = " + known->str()));
+    Diagnostic &error =
+        diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" + equation.leaf +
+                                             "' is " + std::to_string(equation.actual) + ", expected " +
+                                             (text == known->str() ? text : text + " = " + known->str()));
     explain(error);
     return false;
   }
@@ -215,12 +224,14 @@ bool Binder::match(const Equation &equation, bool &progress, bool &done) {
   if (!solution && !isLinear(*known, unknowns[0]))
     return true;
   if (!solution || !solution->isConstant() || solution->value() < 0) {
-    explain(diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" + equation.leaf + "' is " +
-                                                 std::to_string(equation.actual) + ", but no " + unknowns[0] + " makes " +
+    explain(diagnostics.error(equation.span, "axis " + std::to_string(equation.axis) + " of '" +
+                                                 equation.leaf + "' is " + std::to_string(equation.actual) +
+                                                 ", but no " + unknowns[0] + " makes " +
                                                  equation.pattern.str() + " that"));
     return false;
   }
-  dims[unknowns[0]] = {*solution, "'" + equation.leaf + "', axis " + std::to_string(equation.axis), equation.span};
+  dims[unknowns[0]] = {*solution, "'" + equation.leaf + "', axis " + std::to_string(equation.axis),
+                       equation.span};
   progress = done = true;
   return true;
 }
@@ -236,17 +247,20 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
     for (const ast::Name &dim : fn.dims)
       names.push_back(dim.text);
     if (!llvm::is_contained(names, name)) {
-      Diagnostic &error = diagnostics.error(fn.item->name.span, "'" + fn.name() + "' has no dimension '" + name + "'");
+      Diagnostic &error =
+          diagnostics.error(fn.item->name.span, "'" + fn.name() + "' has no dimension '" + name + "'");
       std::string list;
       for (const std::string &known : names)
         list += (list.empty() ? "" : ", ") + known;
       std::string near = nearest(name, names);
-      error.hint(!near.empty() ? "did you mean '" + near + "'?"
-                               : list.empty() ? "it has no dimensions" : "its dimensions are " + list);
+      error.hint(!near.empty()  ? "did you mean '" + near + "'?"
+                 : list.empty() ? "it has no dimensions"
+                                : "its dimensions are " + list);
       continue;
     }
     if (value < 0) {
-      diagnostics.error(fn.item->name.span, "dimension " + name + " = " + std::to_string(value) + " is negative");
+      diagnostics.error(fn.item->name.span,
+                        "dimension " + name + " = " + std::to_string(value) + " is negative");
       continue;
     }
     dims[name] = {Dim(value), "the given dimensions", fn.item->name.span};
@@ -264,15 +278,19 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
     bool given = i < arguments.parameters.size() && arguments.parameters[i].has_value();
     if (!given) {
       if (!parameter.defaultValue)
-        diagnostics.error(parameter.span, "the argument '" + parameter.name.text + "' of '" + fn.name() + "' is missing")
+        diagnostics
+            .error(parameter.span,
+                   "the argument '" + parameter.name.text + "' of '" + fn.name() + "' is missing")
             .hint("its type is " + ast::print(*parameter.type));
       continue;
     }
     const std::vector<LeafType> &leaves = *arguments.parameters[i];
     const std::vector<Type::Leaf> &expected = symbolic.leaves[i];
     if (leaves.size() != expected.size()) {
-      diagnostics.error(parameter.span, "'" + parameter.name.text + "' has " + std::to_string(expected.size()) +
-                                            (expected.size() == 1 ? " tensor" : " tensors") + ", got " + std::to_string(leaves.size()));
+      diagnostics.error(parameter.span, "'" + parameter.name.text + "' has " +
+                                            std::to_string(expected.size()) +
+                                            (expected.size() == 1 ? " tensor" : " tensors") + ", got " +
+                                            std::to_string(leaves.size()));
       continue;
     }
     for (size_t j = 0; j < leaves.size(); ++j) {
@@ -282,24 +300,29 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
       std::string written = (variable.empty() ? spelling(type.element()).str() : variable) +
                             (type.rank() ? shapeString(type.dims()) : "");
       if (variable.empty() ? leaves[j].element != type.element() : !isFloat(leaves[j].element)) {
-        diagnostics.error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + written)
+        diagnostics
+            .error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + written)
             .hint(variable.empty() ? "convert it to " + spelling(type.element()).str() + " before the call"
                                    : variable + " is a float element type");
         continue;
       }
       if (!variable.empty()) {
-        auto [entry, fresh] = elements.emplace(variable, BoundElement{leaves[j].element, name, parameter.span});
+        auto [entry, fresh] =
+            elements.emplace(variable, BoundElement{leaves[j].element, name, parameter.span});
         if (!fresh && entry->second.element != leaves[j].element) {
           diagnostics
-              .error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + variable + " = " +
-                                         spelling(entry->second.element).str())
-              .note(entry->second.span, variable + " = " + spelling(entry->second.element).str() + " comes from '" + entry->second.leaf + "'");
+              .error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + variable +
+                                         " = " + spelling(entry->second.element).str())
+              .note(entry->second.span, variable + " = " + spelling(entry->second.element).str() +
+                                            " comes from '" + entry->second.leaf + "'");
           continue;
         }
       }
       if (leaves[j].shape.size() != type.rank()) {
-        diagnostics.error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " + written + ": it has rank " +
-                                              std::to_string(leaves[j].shape.size()) + ", not " + std::to_string(type.rank()));
+        diagnostics.error(parameter.span, "'" + name + "' is " + shapeText(leaves[j]) + ", expected " +
+                                              written + ": it has rank " +
+                                              std::to_string(leaves[j].shape.size()) + ", not " +
+                                              std::to_string(type.rank()));
         continue;
       }
       for (size_t axis = 0; axis < type.rank(); ++axis)
@@ -313,7 +336,8 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
   frame->fn = &fn;
   for (const ast::TypeParameter &type : fn.item->typeParameters) {
     auto found = elements.find(type.name.text);
-    frame->types[type.name.text] = Type::tensor(found == elements.end() ? ElementType::F32 : found->second.element);
+    frame->types[type.name.text] =
+        Type::tensor(found == elements.end() ? ElementType::F32 : found->second.element);
   }
   // Equations with one unknown bind it; the others wait until their unknowns are bound.
   auto solve = [&] {
@@ -342,7 +366,8 @@ std::shared_ptr<Frame> Binder::run(const EntryArguments &arguments) {
   if (diagnostics.errorCount() != before)
     return nullptr;
   for (const ast::Name &dim : fn.dims) {
-    bool hasDefault = llvm::any_of(fn.item->dims, [&](const auto &other) { return other.name.text == dim.text && other.defaultValue; });
+    bool hasDefault = llvm::any_of(
+        fn.item->dims, [&](const auto &other) { return other.name.text == dim.text && other.defaultValue; });
     if (dims.count(dim.text) || hasDefault)
       continue;
     diagnostics.error(dim.span, "the dimension '" + dim.text + "' of '" + fn.name() + "' is not given")
@@ -381,9 +406,9 @@ mlir::OwningOpRef<mlir::ModuleOp> emitEntry(const Program &program, const std::s
   mlir::OwningOpRef<mlir::ModuleOp> owned = mlir::ModuleOp::create(
       mlir::FileLineColLoc::get(&context, fn->item->name.span.source->name(), at.line, at.column));
   Elaborator elaborator(program, diagnostics, *owned);
-  if (!elaborator.emitEntry(*fn, frame, [&](size_t i) {
-        return i < arguments.parameters.size() && arguments.parameters[i].has_value();
-      }) ||
+  if (!elaborator.emitEntry(
+          *fn, frame,
+          [&](size_t i) { return i < arguments.parameters.size() && arguments.parameters[i].has_value(); }) ||
       diagnostics.errorCount() != before)
     return {};
   return owned;
@@ -395,7 +420,8 @@ bool Elaborator::emitEntry(const FnDecl &fn, std::shared_ptr<const Frame> frame,
   b.setInsertionPointToEnd(module.getBody());
   ScopePtr scope = root(frame);
   symbols.insert(fn.name());
-  auto function = mlir::func::FuncOp::create(b, location(fn.item->name.span), fn.name(), b.getFunctionType({}, {}));
+  auto function =
+      mlir::func::FuncOp::create(b, location(fn.item->name.span), fn.name(), b.getFunctionType({}, {}));
   mlir::Block *entry = function.addEntryBlock();
   llvm::SmallVector<mlir::Attribute> argumentAttributes;
   auto nameAttribute = [&](const std::string &name) {

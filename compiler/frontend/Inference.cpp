@@ -31,7 +31,8 @@ bool isLinear(const Dim &dim, const std::string &variable) {
   return *at[2] - *at[1] == *at[1] - *at[0];
 }
 
-/// 1 matched, 0 must wait for other variables, -1 differs from the expected value, -2 no value of the variable fits.
+/// 1 matched, 0 must wait for other variables, -1 differs from the expected value, -2 no value of the
+/// variable fits.
 int Inference::unifyDim(const ast::Expr &pattern, const Dim &actual, Span span, const std::string &what,
                         std::optional<Dim> &expected) {
   expected = evaluate(pattern);
@@ -61,10 +62,11 @@ int Inference::unifyDim(const ast::Expr &pattern, const Dim &actual, Span span, 
 /// Adds where the variables of a dimension got their values.
 void Inference::explain(const ast::Expr &pattern, Mismatch &mismatch) const {
   if (auto *name = pattern.as<ast::NameExpr>()) {
-    if (auto slot = dims.find(name->name); slot != dims.end() && slot->second.value && slot->second.span.valid()) {
+    if (auto slot = dims.find(name->name);
+        slot != dims.end() && slot->second.value && slot->second.span.valid()) {
       std::string value = slot->second.value->str();
-      Remark remark{slot->second.span,
-                    (value == name->name ? value : name->name + " = " + value) + " comes from " + slot->second.what};
+      Remark remark{slot->second.span, (value == name->name ? value : name->name + " = " + value) +
+                                           " comes from " + slot->second.what};
       for (const Remark &note : mismatch.notes)
         if (note.message == remark.message)
           return;
@@ -76,7 +78,8 @@ void Inference::explain(const ast::Expr &pattern, Mismatch &mismatch) const {
   }
 }
 
-Inference::Mismatch Inference::mismatch(const ast::Expr &pattern, const Type &actual, const std::string &what) {
+Inference::Mismatch Inference::mismatch(const ast::Expr &pattern, const Type &actual,
+                                        const std::string &what) {
   Mismatch result;
   result.message = what + " has type " + actual.str() + ", expected " + ast::print(pattern);
   return result;
@@ -107,8 +110,8 @@ std::optional<Inference::Mismatch> Inference::unifyDims(llvm::ArrayRef<const ast
       explain(*patterns[i], result);
       return result;
     }
-    result.message += ": " + (wholeActual.isTensor() ? axisName(i) : "dimension " + std::to_string(i)) + " is " +
-                      actual[i].str() + ", not " + (text == value ? text : text + " = " + value);
+    result.message += ": " + (wholeActual.isTensor() ? axisName(i) : "dimension " + std::to_string(i)) +
+                      " is " + actual[i].str() + ", not " + (text == value ? text : text + " = " + value);
     explain(*patterns[i], result);
     // A permutation of the wanted dimensions is the commonest slip.
     if (wholeActual.isTensor() && patterns.size() == 2) {
@@ -124,8 +127,8 @@ std::optional<Inference::Mismatch> Inference::unifyDims(llvm::ArrayRef<const ast
   return std::nullopt;
 }
 
-std::optional<Inference::Mismatch> Inference::unifyType(const std::string &name, const Type &actual, Span span,
-                                                        const std::string &what) {
+std::optional<Inference::Mismatch> Inference::unifyType(const std::string &name, const Type &actual,
+                                                        Span span, const std::string &what) {
   TypeSlot &slot = types[name];
   if (slot.isFloat && !(actual.isScalar() && isFloat(actual.element()))) {
     return Mismatch{what + " has element type " + actual.str() + ", expected a float element type", {}, ""};
@@ -144,10 +147,11 @@ std::optional<Inference::Mismatch> Inference::unifyType(const std::string &name,
   return result;
 }
 
-std::optional<Inference::Mismatch> Inference::unifyStruct(const StructDecl &decl, const ast::TypeApplyExpr *apply,
+std::optional<Inference::Mismatch> Inference::unifyStruct(const StructDecl &decl,
+                                                          const ast::TypeApplyExpr *apply,
                                                           llvm::ArrayRef<ast::IndexItem> items,
-                                                          const ast::Expr &pattern, const Type &actual, Span span,
-                                                          const std::string &what) {
+                                                          const ast::Expr &pattern, const Type &actual,
+                                                          Span span, const std::string &what) {
   if (!actual.isStruct() || actual.declaration() != &decl)
     return mismatch(pattern, actual, what);
   size_t typeCount = apply ? apply->arguments.size() : 0;
@@ -186,7 +190,7 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
     }
     if (auto element = elementTypeNamed(name->name)) {
       bool literalFits = actual.kind() == Type::Kind::IntLiteral ? *element != ElementType::Bool
-                                                                  : actual.isLiteral() && isFloat(*element);
+                                                                 : actual.isLiteral() && isFloat(*element);
       if (literalFits || actual.isScalar(*element))
         return std::nullopt;
       Mismatch result = mismatch(pattern, actual, what);
@@ -208,7 +212,8 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
         return mismatch(pattern, actual, what);
       if (actual.rank() != index->items.size()) {
         Mismatch result = mismatch(pattern, actual, what);
-        result.message += ": it has rank " + std::to_string(actual.rank()) + ", not " + std::to_string(index->items.size());
+        result.message +=
+            ": it has rank " + std::to_string(actual.rank()) + ", not " + std::to_string(index->items.size());
         return result;
       }
       if (auto element = elementTypeNamed(name->name); element && !types.count(name->name)) {
@@ -248,7 +253,8 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
     if (!actual.isTuple() || actual.elements().size() != tuple->items.size())
       return mismatch(pattern, actual, what);
     for (size_t i = 0; i < tuple->items.size(); ++i)
-      if (auto failure = unify(*tuple->items[i], actual.elements()[i], span, "element " + std::to_string(i) + " of " + what))
+      if (auto failure = unify(*tuple->items[i], actual.elements()[i], span,
+                               "element " + std::to_string(i) + " of " + what))
         return failure;
     return std::nullopt;
   }

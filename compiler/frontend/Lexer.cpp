@@ -8,19 +8,64 @@
 namespace heddle::frontend {
 
 const std::vector<std::string> &keywordList() {
-  static const std::vector<std::string> words = {"fn",  "struct", "const", "import",  "let",  "if", "else",
-                                                 "for", "in",     "carry", "collect", "and",  "or", "not",
-                                                 "assert", "true", "false", "inf",    "nan"};
+  static const std::vector<std::string> words = {"fn",     "struct", "const", "import",  "let", "if", "else",
+                                                 "for",    "in",     "carry", "collect", "and", "or", "not",
+                                                 "assert", "true",   "false", "inf",     "nan"};
   return words;
 }
 
 const char *describe(Tok kind) {
-  static const char *const names[] = {
-      "the end of the file", "the end of the line", "a name", "an integer", "a number", "a string", "'fn'",
-      "'struct'", "'const'", "'import'", "'let'", "'if'", "'else'", "'for'", "'in'", "'carry'", "'collect'",
-      "'and'", "'or'", "'not'", "'assert'", "'true'", "'false'", "'inf'", "'nan'", "'('", "')'", "'['", "']'",
-      "'{'", "'}'", "','", "':'", "';'", "'.'", "'...'", "'->'", "'='", "'@'", "'+'", "'-'", "'*'", "'**'",
-      "'/'", "'%'", "'=='", "'!='", "'<'", "'<='", "'>'", "'>='"};
+  static const char *const names[] = {"the end of the file",
+                                      "the end of the line",
+                                      "a name",
+                                      "an integer",
+                                      "a number",
+                                      "a string",
+                                      "'fn'",
+                                      "'struct'",
+                                      "'const'",
+                                      "'import'",
+                                      "'let'",
+                                      "'if'",
+                                      "'else'",
+                                      "'for'",
+                                      "'in'",
+                                      "'carry'",
+                                      "'collect'",
+                                      "'and'",
+                                      "'or'",
+                                      "'not'",
+                                      "'assert'",
+                                      "'true'",
+                                      "'false'",
+                                      "'inf'",
+                                      "'nan'",
+                                      "'('",
+                                      "')'",
+                                      "'['",
+                                      "']'",
+                                      "'{'",
+                                      "'}'",
+                                      "','",
+                                      "':'",
+                                      "';'",
+                                      "'.'",
+                                      "'...'",
+                                      "'->'",
+                                      "'='",
+                                      "'@'",
+                                      "'+'",
+                                      "'-'",
+                                      "'*'",
+                                      "'**'",
+                                      "'/'",
+                                      "'%'",
+                                      "'=='",
+                                      "'!='",
+                                      "'<'",
+                                      "'<='",
+                                      "'>'",
+                                      "'>='"};
   return names[static_cast<size_t>(kind)];
 }
 
@@ -71,8 +116,8 @@ private:
   size_t at = 0;
   LexResult result;
   std::vector<Open> brackets;
-  bool lineStart = true;   // no token on this line yet
-  bool lineBlank = true;   // not even a comment
+  bool lineStart = true; // no token on this line yet
+  bool lineBlank = true; // not even a comment
   std::string pendingDoc;
 };
 
@@ -216,7 +261,7 @@ void Lexer::number() {
   auto parsed = std::from_chars(first, digits.data() + digits.size(), token.integer, hex ? 16 : 10);
   if (parsed.ec == std::errc::result_out_of_range)
     error(token.span, "the integer " + digits + " is too large; the largest is " +
-                                      std::to_string(std::numeric_limits<int64_t>::max()));
+                          std::to_string(std::numeric_limits<int64_t>::max()));
   else if (parsed.ec != std::errc())
     error(token.span, "'" + digits + "' has no digits");
 }
@@ -240,10 +285,18 @@ void Lexer::string() {
     if (at < limit && escape != '\n')
       ++at;
     switch (escape) {
-    case 'n': value += '\n'; break;
-    case 't': value += '\t'; break;
-    case '\\': value += '\\'; break;
-    case '"': value += '"'; break;
+    case 'n':
+      value += '\n';
+      break;
+    case 't':
+      value += '\t';
+      break;
+    case '\\':
+      value += '\\';
+      break;
+    case '"':
+      value += '"';
+      break;
     default:
       error(span(at - 2, at), "unknown escape in a string")
           .hint("the escapes are '\\n', '\\t', '\\\\' and '\\\"'");
@@ -325,21 +378,28 @@ void Lexer::stray() {
 
 void Lexer::punctuation() {
   switch (peek()) {
-  case '(': return open(Tok::LParen, 1);
-  case '[': return open(Tok::LBracket, 1);
-  case '{': return open(Tok::LBrace, 1);
-  case ')': return close(Tok::RParen);
-  case ']': return close(Tok::RBracket);
-  case '}': return close(Tok::RBrace);
+  case '(':
+    return open(Tok::LParen, 1);
+  case '[':
+    return open(Tok::LBracket, 1);
+  case '{':
+    return open(Tok::LBrace, 1);
+  case ')':
+    return close(Tok::RParen);
+  case ']':
+    return close(Tok::RBracket);
+  case '}':
+    return close(Tok::RBrace);
   }
   static const struct {
     const char *text;
     Tok kind;
-  } table[] = {{"...", Tok::Ellipsis}, {"**", Tok::StarStar},    {"->", Tok::Arrow},     {"==", Tok::EqualEqual},
-               {"!=", Tok::NotEqual},  {"<=", Tok::LessEqual},   {">=", Tok::GreaterEqual}, {",", Tok::Comma},
-               {":", Tok::Colon},      {";", Tok::Semicolon},    {".", Tok::Dot},        {"=", Tok::Equal},
-               {"@", Tok::At},         {"+", Tok::Plus},         {"-", Tok::Minus},      {"*", Tok::Star},
-               {"/", Tok::Slash},      {"%", Tok::Percent},      {"<", Tok::Less},       {">", Tok::Greater}};
+  } table[] = {
+      {"...", Tok::Ellipsis}, {"**", Tok::StarStar},  {"->", Tok::Arrow},        {"==", Tok::EqualEqual},
+      {"!=", Tok::NotEqual},  {"<=", Tok::LessEqual}, {">=", Tok::GreaterEqual}, {",", Tok::Comma},
+      {":", Tok::Colon},      {";", Tok::Semicolon},  {".", Tok::Dot},           {"=", Tok::Equal},
+      {"@", Tok::At},         {"+", Tok::Plus},       {"-", Tok::Minus},         {"*", Tok::Star},
+      {"/", Tok::Slash},      {"%", Tok::Percent},    {"<", Tok::Less},          {">", Tok::Greater}};
   std::string_view rest = text.substr(at, limit - at);
   for (const auto &entry : table) {
     std::string_view spelled = entry.text;
@@ -356,8 +416,7 @@ void Lexer::punctuation() {
 LexResult Lexer::run() {
   limit = source.invalidByte();
   if (limit != text.size())
-    error(span(limit, limit + 1), "the file is not valid UTF-8 from here on")
-        .hint("save the file as UTF-8");
+    error(span(limit, limit + 1), "the file is not valid UTF-8 from here on").hint("save the file as UTF-8");
   if (text.starts_with("\xEF\xBB\xBF"))
     at = 3;
   while (at < limit) {
@@ -371,8 +430,9 @@ LexResult Lexer::run() {
       comment();
     } else if (isNameStart(c)) {
       word();
-    } else if (isDigit(c) || (c == '.' && isDigit(peek(1)) &&
-                              (at == 0 || (!isNamePart(text[at - 1]) && text[at - 1] != ')' && text[at - 1] != ']')))) {
+    } else if (isDigit(c) ||
+               (c == '.' && isDigit(peek(1)) &&
+                (at == 0 || (!isNamePart(text[at - 1]) && text[at - 1] != ')' && text[at - 1] != ']')))) {
       number();
     } else if (c == '"') {
       string();

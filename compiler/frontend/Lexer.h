@@ -7,12 +7,59 @@
 namespace heddle::frontend {
 
 enum class Tok {
-  Eof, Newline, Identifier, Integer, Float, String,
+  Eof,
+  Newline,
+  Identifier,
+  Integer,
+  Float,
+  String,
   // Keywords, in the order of keywordList().
-  Fn, Struct, Const, Import, Let, If, Else, For, In, Carry, Collect, And, Or, Not, Assert, True, False, Inf, Nan,
+  Fn,
+  Struct,
+  Const,
+  Import,
+  Let,
+  If,
+  Else,
+  For,
+  In,
+  Carry,
+  Collect,
+  And,
+  Or,
+  Not,
+  Assert,
+  True,
+  False,
+  Inf,
+  Nan,
   // Punctuation.
-  LParen, RParen, LBracket, RBracket, LBrace, RBrace, Comma, Colon, Semicolon, Dot, Ellipsis, Arrow, Equal, At,
-  Plus, Minus, Star, StarStar, Slash, Percent, EqualEqual, NotEqual, Less, LessEqual, Greater, GreaterEqual
+  LParen,
+  RParen,
+  LBracket,
+  RBracket,
+  LBrace,
+  RBrace,
+  Comma,
+  Colon,
+  Semicolon,
+  Dot,
+  Ellipsis,
+  Arrow,
+  Equal,
+  At,
+  Plus,
+  Minus,
+  Star,
+  StarStar,
+  Slash,
+  Percent,
+  EqualEqual,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual
 };
 
 /// How a token is called in messages: "`(`", "a name", "the end of the line".
@@ -37,7 +84,7 @@ struct LexResult {
   std::vector<Token> tokens; // the last one is Eof
   std::vector<Comment> comments;
   std::set<unsigned> faultyLines; // where something was reported
-  std::string moduleDoc; // the `##` lines at the top that a blank line separates from the first item
+  std::string moduleDoc;          // the `##` lines at the top that a blank line separates from the first item
 };
 
 /// Never fails: what cannot be read is reported and left out, and brackets always balance in the result.

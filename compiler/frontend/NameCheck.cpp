@@ -20,7 +20,9 @@ public:
 private:
   /// Opens a scope for as long as it lives.
   struct Inner {
-    explicit Inner(NameCheck &check) : check(check), outer(check.scope) { check.scope = check.elaborator.child(outer); }
+    explicit Inner(NameCheck &check) : check(check), outer(check.scope) {
+      check.scope = check.elaborator.child(outer);
+    }
     ~Inner() { check.scope = outer; }
     NameCheck &check;
     ScopePtr outer;

@@ -22,7 +22,8 @@ Value Elaborator::apply(const Value &callee, llvm::ArrayRef<Argument> args, Span
   return callable->call(context);
 }
 
-std::optional<std::vector<Value>> Elaborator::bind(const Value &callee, llvm::ArrayRef<Argument> args, Span span) {
+std::optional<std::vector<Value>> Elaborator::bind(const Value &callee, llvm::ArrayRef<Argument> args,
+                                                   Span span) {
   if (auto *fn = dynamic_cast<const FnCallable *>(callee.callable())) {
     std::optional<BoundCall> bound = bindCall(*fn, args, span);
     if (!bound)
@@ -66,8 +67,8 @@ std::vector<ParameterInfo> Elaborator::parameters(const Value &callee) {
   return result;
 }
 
-/// The uses, in a function, of values from outside it. The values may live in loops that are still being built and
-/// have no parent yet, so the function's own regions are what is known for certain.
+/// The uses, in a function, of values from outside it. The values may live in loops that are still being
+/// built and have no parent yet, so the function's own regions are what is known for certain.
 static llvm::SmallVector<mlir::OpOperand *> outsideUses(mlir::func::FuncOp function) {
   llvm::DenseSet<mlir::Region *> regions;
   function->walk([&](mlir::Operation *op) {
@@ -136,7 +137,8 @@ std::optional<Outlined> Elaborator::outline(const Value &callee, llvm::ArrayRef<
   std::string base = active.empty() ? "lambda" : active.back().first->name() + "$lambda";
   std::string symbol = uniqueSymbol(base);
   builder->setInsertionPointToEnd(module.getBody());
-  auto function = mlir::func::FuncOp::create(*builder, location(callee.span()), symbol, builder->getFunctionType(inputs, {}));
+  auto function = mlir::func::FuncOp::create(*builder, location(callee.span()), symbol,
+                                             builder->getFunctionType(inputs, {}));
   function.setPrivate();
   mlir::Block *entry = function.addEntryBlock();
   builder->setInsertionPointToStart(entry);

@@ -177,13 +177,18 @@ void Parser::item(Module &module) {
   if (!attributes.empty() && !at(Tok::Fn))
     fail(attributes[0].span, "an attribute stands before a function, not before " + found());
   switch (token().kind) {
-  case Tok::Fn: return fnItem(module, std::move(attributes), std::move(doc), begin);
-  case Tok::Struct: return structItem(module);
-  case Tok::Const: return constItem(module);
-  case Tok::Import: return importItem(module);
+  case Tok::Fn:
+    return fnItem(module, std::move(attributes), std::move(doc), begin);
+  case Tok::Struct:
+    return structItem(module);
+  case Tok::Const:
+    return constItem(module);
+  case Tok::Import:
+    return importItem(module);
   case Tok::Let:
     fail(begin, "'let' stands inside functions", "write 'const name = value' at the top of a file");
-  default: break;
+  default:
+    break;
   }
   std::string hint = "a file consists of 'import', 'const', 'struct' and 'fn'";
   if (at(Tok::Identifier)) {
@@ -383,8 +388,9 @@ Name Parser::lowerName(const char *what) {
   if (std::isupper(static_cast<unsigned char>(result.text[0]))) {
     std::string lower = result.text;
     lower[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(lower[0])));
-    diagnostics.error(result.span, std::string("expected ") + what + " that starts lower case, found '" +
-                                       result.text + "'")
+    diagnostics
+        .error(result.span,
+               std::string("expected ") + what + " that starts lower case, found '" + result.text + "'")
         .hint("values and functions start lower case, dimensions, structs and type parameters upper case: '" +
               lower + "'");
   }
@@ -396,8 +402,9 @@ Name Parser::upperName(const char *what) {
   if (!std::isupper(static_cast<unsigned char>(result.text[0]))) {
     std::string upper = result.text;
     upper[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(upper[0])));
-    diagnostics.error(result.span, std::string("expected ") + what + " that starts upper case, found '" +
-                                       result.text + "'")
+    diagnostics
+        .error(result.span,
+               std::string("expected ") + what + " that starts upper case, found '" + result.text + "'")
         .hint("values and functions start lower case, dimensions, structs and type parameters upper case: '" +
               upper + "'");
   }
@@ -426,7 +433,8 @@ BlockPtr Parser::block(const char *what) {
       skipStatement();
       if (position == before && !at(Tok::RBrace))
         advance();
-      // The name that a broken statement would have bound is not known; an error node keeps later passes quiet.
+      // The name that a broken statement would have bound is not known; an error node keeps later passes
+      // quiet.
       Stmt broken;
       broken.span = since(first);
       broken.value = std::make_unique<ErrorExpr>(broken.span);

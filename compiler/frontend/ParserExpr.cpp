@@ -71,13 +71,20 @@ ExprPtr Parser::negation() {
 
 static std::optional<BinaryOp> comparisonOperator(Tok kind) {
   switch (kind) {
-  case Tok::EqualEqual: return BinaryOp::Eq;
-  case Tok::NotEqual: return BinaryOp::Ne;
-  case Tok::Less: return BinaryOp::Lt;
-  case Tok::LessEqual: return BinaryOp::Le;
-  case Tok::Greater: return BinaryOp::Gt;
-  case Tok::GreaterEqual: return BinaryOp::Ge;
-  default: return std::nullopt;
+  case Tok::EqualEqual:
+    return BinaryOp::Eq;
+  case Tok::NotEqual:
+    return BinaryOp::Ne;
+  case Tok::Less:
+    return BinaryOp::Lt;
+  case Tok::LessEqual:
+    return BinaryOp::Le;
+  case Tok::Greater:
+    return BinaryOp::Gt;
+  case Tok::GreaterEqual:
+    return BinaryOp::Ge;
+  default:
+    return std::nullopt;
   }
 }
 
@@ -182,8 +189,8 @@ ExprPtr Parser::postfix(ExprPtr base, bool isType) {
       node->items = indexItems();
       node->span = since(begin);
       for (const IndexItem &item : node->items)
-        height = std::max({height, heightOf(item.value), heightOf(item.start), heightOf(item.stop),
-                           heightOf(item.step)});
+        height = std::max(
+            {height, heightOf(item.value), heightOf(item.start), heightOf(item.stop), heightOf(item.step)});
       base = finish(std::move(node), height);
     } else if (at(Tok::LParen) && !isType) {
       auto node = std::make_unique<CallExpr>(begin);
@@ -296,8 +303,8 @@ ExprPtr Parser::primary() {
   case Tok::Inf:
   case Tok::Nan: {
     auto node = std::make_unique<FloatExpr>(begin);
-    node->value = at(Tok::Inf) ? std::numeric_limits<double>::infinity()
-                               : std::numeric_limits<double>::quiet_NaN();
+    node->value =
+        at(Tok::Inf) ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
     advance();
     return node;
   }
@@ -321,11 +328,16 @@ ExprPtr Parser::primary() {
     node->name = advance().text;
     return node;
   }
-  case Tok::LParen: return parenthesised();
-  case Tok::LBracket: return bracketed();
-  case Tok::Fn: return lambda();
-  case Tok::If: return ifExpression();
-  case Tok::For: return forExpression();
+  case Tok::LParen:
+    return parenthesised();
+  case Tok::LBracket:
+    return bracketed();
+  case Tok::Fn:
+    return lambda();
+  case Tok::If:
+    return ifExpression();
+  case Tok::For:
+    return forExpression();
   case Tok::LBrace: {
     if (header)
       break;
@@ -333,10 +345,12 @@ ExprPtr Parser::primary() {
   }
   case Tok::Equal:
     if (previous().kind >= Tok::Plus && previous().kind <= Tok::Percent)
-      fail(cover(previous().span, begin), "values never change, so there is no '" + std::string(previous().span.text()) + "='",
+      fail(cover(previous().span, begin),
+           "values never change, so there is no '" + std::string(previous().span.text()) + "='",
            "bind a new value with 'let', or fold with 'for … carry'");
     break;
-  default: break;
+  default:
+    break;
   }
   fail(begin, "expected an expression, found " + found());
 }
@@ -353,7 +367,8 @@ ExprPtr Parser::parenthesised() {
     height = std::max(height, tuple->items.back()->height);
     if (!accept(Tok::Comma)) {
       if (atName("for") || at(Tok::For))
-        fail(here(), "expected ')', found 'for'", "there are no comprehensions; write 'for x in xs collect { … }'");
+        fail(here(), "expected ')', found 'for'",
+             "there are no comprehensions; write 'for x in xs collect { … }'");
       break;
     }
     comma = true;
@@ -500,96 +515,6 @@ void Parser::structFields(StructLiteralExpr &literal, unsigned &height) {
     while (at(Tok::Comma) || at(Tok::Newline))
       advance();
   }
-}
-
-//===--- Types --------------------------------------------------------------------------------------===//
-
-ExprPtr Parser::type() {
-  Nested nested(*this);
-  Span begin = here();
-  if (at(Tok::LParen)) {
-    advance();
-    auto tuple = std::make_unique<TupleExpr>(begin);
-    unsigned height = 0;
-    while (!at(Tok::RParen)) {
-      tuple->items.push_back(type());
-      height = std::max(height, tuple->items.back()->height);
-      if (!accept(Tok::Comma))
-        break;
-    }
-    expect(Tok::RParen, "after the tuple type");
-    tuple->span = since(begin);
-    return finish(std::move(tuple), height);
-  }
-  if (at(Tok::LBracket)) {
-    advance();
-    auto stack = std::make_unique<StackTypeExpr>(begin);
-    stack->element = type();
-    if (!at(Tok::Semicolon))
-      fail(here(), "expected ';' and the length of the stack, found " + found(), "a stack type is '[T; L]'");
-    advance();
-    stack->count = expression();
-    expect(Tok::RBracket, "after the length of the stack");
-    stack->span = since(begin);
-    unsigned height = std::max(stack->element->height, stack->count->height);
-    return finish(std::move(stack), height);
-  }
-  if (!at(Tok::Identifier))
-    fail(begin, "expected a type, found " + found());
-  auto node = std::make_unique<NameExpr>(begin);
-  node->name = advance().text;
-  return postfix(std::move(node), /*isType=*/true);
-}
-
-std::unique_ptr<TypeApplyExpr> Parser::typeArguments(ExprPtr base) {
-  Nested nested(*this);
-  Span begin = base->span;
-  auto node = std::make_unique<TypeApplyExpr>(begin);
-  unsigned height = base->height;
-  node->base = std::move(base);
-  expect(Tok::Less, "before the type arguments");
-  while (!at(Tok::Greater)) {
-    node->arguments.push_back(type());
-    height = std::max(height, node->arguments.back()->height);
-    skipNewlines();
-    if (!accept(Tok::Comma))
-      break;
-    skipNewlines();
-  }
-  expect(Tok::Greater, "after the type arguments");
-  node->span = since(begin);
-  node->height = height + 1;
-  if (node->height > maximumHeight)
-    tooDeep(node->span);
-  return node;
-}
-
-/// `Name < …` in an expression: type arguments if they read as such, otherwise a comparison.
-ExprPtr Parser::tryTypeArguments(ExprPtr base) {
-  size_t start = position;
-  if (noTypeArguments.count(start))
-    return base;
-  bool wasSilent = diagnostics.isSilent();
-  unsigned savedNesting = nesting;
-  bool savedHeader = header;
-  auto name = std::make_unique<NameExpr>(base->span);
-  name->name = static_cast<NameExpr &>(*base).name;
-  diagnostics.setSilent(true);
-  size_t errors = diagnostics.silencedErrors;
-  ExprPtr result;
-  try {
-    result = typeArguments(std::move(name));
-  } catch (const Abandon &) {
-  }
-  bool clean = result && diagnostics.silencedErrors == errors;
-  diagnostics.setSilent(wasSilent);
-  nesting = savedNesting;
-  header = savedHeader;
-  if (clean)
-    return result;
-  noTypeArguments.insert(start);
-  position = start;
-  return base;
 }
 
 } // namespace heddle::frontend

@@ -111,15 +111,17 @@ void Loader::imports(ModuleInfo &module) {
     }
     if (!source && !loaded.count(key)) {
       program.incomplete = true;
-      Diagnostic &missing = diagnostics.error(item->targetSpan, "cannot import " + item->target + ": " + error);
+      Diagnostic &missing =
+          diagnostics.error(item->targetSpan, "cannot import " + item->target + ": " + error);
       if (!item->isPath) {
         std::vector<std::string> names = libraryModules();
         std::string near = nearest(item->target, names);
         std::string list;
         for (const std::string &name : names)
           list += (list.empty() ? "" : ", ") + name;
-        missing.hint(!near.empty() ? "did you mean '" + near + "'?"
-                                   : "the library has " + list + "; a file is imported by its path in quotes");
+        missing.hint(!near.empty()
+                         ? "did you mean '" + near + "'?"
+                         : "the library has " + list + "; a file is imported by its path in quotes");
       } else {
         missing.hint("the path is relative to the folder of the importing file");
       }
@@ -143,7 +145,8 @@ void Loader::add(ModuleInfo &module, const ast::Name &name, Decl decl) {
 }
 
 /// Calls `visit` for every name in a dimension position of a type.
-void dimensionNames(const ast::Expr *expr, bool inDims, const std::function<void(const ast::NameExpr &)> &visit) {
+void dimensionNames(const ast::Expr *expr, bool inDims,
+                    const std::function<void(const ast::NameExpr &)> &visit) {
   if (!expr)
     return;
   if (auto *x = expr->as<ast::NameExpr>()) {
@@ -203,10 +206,12 @@ void Loader::declare(ModuleInfo &module) {
     for (const ast::Parameter &parameter : fn->item->parameters) {
       if (auto [entry, isNew] = parameters.emplace(parameter.name.text, parameter.name.span);
           !isNew && parameter.name.text != "_")
-        diagnostics.error(parameter.name.span, "the parameter '" + parameter.name.text + "' is declared twice")
+        diagnostics
+            .error(parameter.name.span, "the parameter '" + parameter.name.text + "' is declared twice")
             .note(entry->second, "it was declared here");
       dimensionNames(parameter.type.get(), false, [&](const ast::NameExpr &name) {
-        bool isVariable = std::isupper(static_cast<unsigned char>(name.name[0])) && module.lookup(name.name).empty();
+        bool isVariable =
+            std::isupper(static_cast<unsigned char>(name.name[0])) && module.lookup(name.name).empty();
         for (const ast::TypeParameter &type : fn->item->typeParameters)
           isVariable &= type.name.text != name.name;
         if (isVariable && seen.insert(name.name).second)
@@ -229,20 +234,23 @@ void Loader::attributes(ModuleInfo &module) {
       if (attribute.name.text != "vjp") {
         std::string near = nearest(attribute.name.text, {"checkpoint", "vjp"});
         diagnostics.error(attribute.name.span, "unknown attribute '@" + attribute.name.text + "'")
-            .hint(near.empty() ? "the attributes are '@checkpoint' and '@vjp(of = f)'" : "did you mean '@" + near + "'?");
+            .hint(near.empty() ? "the attributes are '@checkpoint' and '@vjp(of = f)'"
+                               : "did you mean '@" + near + "'?");
         continue;
       }
       const ast::NameExpr *target = nullptr;
       if (attribute.arguments.size() == 1 && attribute.arguments[0].name.text == "of")
         target = attribute.arguments[0].value->as<ast::NameExpr>();
       if (!target) {
-        diagnostics.error(attribute.span, "'@vjp' names the function it belongs to").hint("write '@vjp(of = f)'");
+        diagnostics.error(attribute.span, "'@vjp' names the function it belongs to")
+            .hint("write '@vjp(of = f)'");
         continue;
       }
       auto found = std::find_if(module.functions.begin(), module.functions.end(),
                                 [&](const auto &other) { return other->name() == target->name; });
       if (found == module.functions.end() || *found == fn) {
-        diagnostics.error(target->span, "'@vjp' names '" + target->name + "', which is no other function of this file");
+        diagnostics.error(target->span,
+                          "'@vjp' names '" + target->name + "', which is no other function of this file");
         continue;
       }
       if ((*found)->rule)
@@ -275,7 +283,8 @@ std::unique_ptr<Program> loadProgram(const std::string &path, Diagnostics &diagn
   return program;
 }
 
-std::unique_ptr<Program> loadProgramText(const std::string &name, std::string text, Diagnostics &diagnostics) {
+std::unique_ptr<Program> loadProgramText(const std::string &name, std::string text,
+                                         Diagnostics &diagnostics) {
   return loadFrom(std::make_unique<Source>(name, std::move(text)), diagnostics);
 }
 

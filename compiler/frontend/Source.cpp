@@ -86,7 +86,12 @@ uint32_t Source::invalidByte() const {
   size_t n = contents.size();
   for (size_t i = 0; i < n;) {
     unsigned char lead = bytes[i];
-    size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    size_t length = lead < 0x80   ? 1
+                    : lead < 0xC2 ? 0
+                    : lead < 0xE0 ? 2
+                    : lead < 0xF0 ? 3
+                    : lead < 0xF5 ? 4
+                                  : 0;
     if (length == 0 || i + length > n)
       return static_cast<uint32_t>(i);
     for (size_t j = 1; j < length; ++j)

@@ -1,5 +1,6 @@
-// Programs with words exchanged must be checked, or refused with errors, without crashes; what passes the check must
-// be emitted, or refused for these shapes, and the IR must verify. The seed is fixed; a failure prints the text.
+// Programs with words exchanged must be checked, or refused with errors, without crashes; what passes the
+// check must be emitted, or refused for these shapes, and the IR must verify. The seed is fixed; a failure
+// prints the text.
 #include "compiler/frontend/Frontend.h"
 #include "compiler/frontend/Lexer.h"
 #include "mlir/IR/MLIRContext.h"
@@ -63,7 +64,9 @@ static EntryArguments shapesFor(const EntrySignature &signature) {
 
 TEST_CASE("programs with words exchanged never crash the elaborator") {
   // A longer search: HEDDLE_FUZZ_SEED=7 HEDDLE_FUZZ_ROUNDS=100000.
-  auto setting = [](const char *name, int fallback) { return std::getenv(name) ? std::atoi(std::getenv(name)) : fallback; };
+  auto setting = [](const char *name, int fallback) {
+    return std::getenv(name) ? std::atoi(std::getenv(name)) : fallback;
+  };
   std::mt19937 random(setting("HEDDLE_FUZZ_SEED", 20250611));
   auto pick = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
   std::vector<std::string> words;
@@ -81,9 +84,12 @@ TEST_CASE("programs with words exchanged never crash the elaborator") {
     }
     gaps.push_back(std::string(source.text().substr(last)));
   }
-  const std::vector<std::string> others = {"0", "1", "-1", "7", "N", "i32", "f64", "true", "\"p\"", "grad", "vjp", "jvp", "zeros",
-                                           "reshape", "transpose", "concat", "x", "p", "l", "fn (q) { q }", "(x, x)", "x[0]",
-                                           "range(3)", "_", "Net", "Layer", "f32[B]", "sum", "take", "sparsek", "stack", "9999999999"};
+  const std::vector<std::string> others = {
+      "0",         "1",        "-1",    "7",         "N",     "i32",          "f64",
+      "true",      "\"p\"",    "grad",  "vjp",       "jvp",   "zeros",        "reshape",
+      "transpose", "concat",   "x",     "p",         "l",     "fn (q) { q }", "(x, x)",
+      "x[0]",      "range(3)", "_",     "Net",       "Layer", "f32[B]",       "sum",
+      "take",      "sparsek",  "stack", "9999999999"};
   mlir::MLIRContext context;
   size_t checked = 0, emitted = 0;
   for (int round = 0; round < setting("HEDDLE_FUZZ_ROUNDS", 8000); ++round) {
@@ -91,10 +97,18 @@ TEST_CASE("programs with words exchanged never crash the elaborator") {
     for (size_t edits = round == 0 ? 0 : 1 + pick(2); edits > 0; --edits) {
       size_t at = pick(mutated.size());
       switch (pick(4)) {
-      case 0: mutated[at] = mutated[pick(mutated.size())]; break;
-      case 1: mutated[at] = others[pick(others.size())]; break;
-      case 2: std::swap(mutated[at], mutated[std::min(at + 1 + pick(3), mutated.size() - 1)]); break;
-      default: mutated[at] = ""; break;
+      case 0:
+        mutated[at] = mutated[pick(mutated.size())];
+        break;
+      case 1:
+        mutated[at] = others[pick(others.size())];
+        break;
+      case 2:
+        std::swap(mutated[at], mutated[std::min(at + 1 + pick(3), mutated.size() - 1)]);
+        break;
+      default:
+        mutated[at] = "";
+        break;
       }
     }
     std::string text;

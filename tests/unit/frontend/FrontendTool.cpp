@@ -6,8 +6,8 @@
 // where TYPE is `f32` or `f32[2x3]`, for the leaves of all parameters in order.
 #include "compiler/frontend/Frontend.h"
 #include "compiler/frontend/builtins/Builtins.h"
-#include "mlir/IR/Verifier.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <iostream>
@@ -36,7 +36,8 @@ int main(int argc, char **argv) {
   if (argc == 2 && llvm::StringRef(argv[1]) == "builtins") {
     llvm::outs() << "| builtin | |\n|---|---|\n";
     for (llvm::StringRef name : allBuiltinNames())
-      llvm::outs() << "| `" << lookupBuiltin(name)->signature << "` | " << lookupBuiltin(name)->summary << " |\n";
+      llvm::outs() << "| `" << lookupBuiltin(name)->signature << "` | " << lookupBuiltin(name)->summary
+                   << " |\n";
     return 0;
   }
   if (argc < 3)
@@ -53,9 +54,9 @@ int main(int argc, char **argv) {
         std::vector<Type::Leaf> leaves = parameter.type.leaves(parameter.name);
         for (size_t i = 0; i < leaves.size(); ++i)
           llvm::outs() << "  " << leaves[i].name << ": "
-                       << (parameter.elementVariables[i].empty() ? leaves[i].type.str()
-                                                                 : parameter.elementVariables[i] +
-                                                                       shapeString(leaves[i].type.dims()))
+                       << (parameter.elementVariables[i].empty()
+                               ? leaves[i].type.str()
+                               : parameter.elementVariables[i] + shapeString(leaves[i].type.dims()))
                        << "\n";
       }
       for (const SignatureDim &dim : found->dims)

@@ -102,7 +102,8 @@ TEST_CASE("brackets always balance and the fault is named once") {
 
 TEST_CASE("characters from elsewhere have a hint") {
   CHECK(errorsOf("a && b").find("hint: write 'and'") != std::string::npos);
-  CHECK(errorsOf("a \xE2\x88\x92 b").find("hint: this is a typographic dash; write '-'") != std::string::npos);
+  CHECK(errorsOf("a \xE2\x88\x92 b").find("hint: this is a typographic dash; write '-'") !=
+        std::string::npos);
   CHECK(errorsOf("'a'").find("hint: strings stand between double quotes") != std::string::npos);
   CHECK(errorsOf("größe").find("error: unexpected character 'öß'") != std::string::npos);
   CHECK(errorsOf("a \x01 b").find("error: unexpected control character 0x01") != std::string::npos);

@@ -29,19 +29,28 @@ const name = 0x1F + 1_000 * .5
 TEST_CASE("mutated programs never crash the parser") {
   std::mt19937 random(20240611);
   const std::string seed = seedProgram;
-  const std::vector<std::string> pieces = {"(", ")", "[", "]", "{", "}", "<", ">", "\n", "fn ", "let ", "if ", "for ",
-                                           "else ", "carry ", "collect ", ",", ":", ";", "=", "->", "...", "\"", "#", "##",
-                                           "@", "**", "-", "A<", "A[", "\xFF", "\xC3\xA4", "1e999", "0x", "import "};
+  const std::vector<std::string> pieces = {
+      "(",    ")",     "[",      "]",        "{",  "}",  "<",    ">",        "\n",    "fn ", "let ",   "if ",
+      "for ", "else ", "carry ", "collect ", ",",  ":",  ";",    "=",        "->",    "...", "\"",     "#",
+      "##",   "@",     "**",     "-",        "A<", "A[", "\xFF", "\xC3\xA4", "1e999", "0x",  "import "};
   auto pick = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
   for (int round = 0; round < 4000; ++round) {
     std::string text = seed;
     for (size_t edits = 1 + pick(8); edits > 0; --edits) {
       size_t at = text.empty() ? 0 : pick(text.size());
       switch (pick(5)) {
-      case 0: text.erase(at, 1 + pick(20)); break;
-      case 1: text.insert(at, pieces[pick(pieces.size())]); break;
-      case 2: text.insert(at, seed.substr(pick(seed.size()), pick(60))); break;
-      case 3: text.resize(at); break;
+      case 0:
+        text.erase(at, 1 + pick(20));
+        break;
+      case 1:
+        text.insert(at, pieces[pick(pieces.size())]);
+        break;
+      case 2:
+        text.insert(at, seed.substr(pick(seed.size()), pick(60)));
+        break;
+      case 3:
+        text.resize(at);
+        break;
       default:
         if (!text.empty())
           text[at] = static_cast<char>(pick(256));

@@ -49,25 +49,46 @@ TEST_CASE("precedence is Python's") {
 }
 
 TEST_CASE("expressions print as they were written") {
-  for (const char *text :
-       {"f(x, rate = 0.1)", "f[K = 32, 64](x)", "x[..., 1:N:2]", "x[:, :-1]", "x[a:]", "p.layers.attn.wq",
-        "zeros(AdamW<Model<bf16>[V, D]>)", "zeros([Block[D, 4 * H]; L])", "(a,)", "(a, b)",
-        "grad(fn (x) { x * x })(3.0)", "if a < b { a } else { b }", "(a + b) * c", "(-a) ** b",
-        "(a ** b) ** c", "a - (b - c)", "Adam { m: x, v }", "Adam<f32>[N] { m: x }", "A < B", "(A < B) == c",
-        "for (x, y) in (xs, ys) carry s = 0.0 collect { (s, y) }", "for x in xs carry s { s }", "inf", "1e-05",
-        "\"a\\n\\\"\""})
+  for (const char *text : {"f(x, rate = 0.1)",
+                           "f[K = 32, 64](x)",
+                           "x[..., 1:N:2]",
+                           "x[:, :-1]",
+                           "x[a:]",
+                           "p.layers.attn.wq",
+                           "zeros(AdamW<Model<bf16>[V, D]>)",
+                           "zeros([Block[D, 4 * H]; L])",
+                           "(a,)",
+                           "(a, b)",
+                           "grad(fn (x) { x * x })(3.0)",
+                           "if a < b { a } else { b }",
+                           "(a + b) * c",
+                           "(-a) ** b",
+                           "(a ** b) ** c",
+                           "a - (b - c)",
+                           "Adam { m: x, v }",
+                           "Adam<f32>[N] { m: x }",
+                           "A < B",
+                           "(A < B) == c",
+                           "for (x, y) in (xs, ys) carry s = 0.0 collect { (s, y) }",
+                           "for x in xs carry s { s }",
+                           "inf",
+                           "1e-05",
+                           "\"a\\n\\\"\""})
     CHECK(round(text) == text);
 }
 
 TEST_CASE("a line that ends in an operator goes on, as do else, carry and collect") {
-  CHECK(errorsOf("fn f(x: f32) {\n  let a =\n    x +\n    1.0\n  if a > x {\n    a\n  }\n  else { x }\n}\n") == "");
+  CHECK(
+      errorsOf("fn f(x: f32) {\n  let a =\n    x +\n    1.0\n  if a > x {\n    a\n  }\n  else { x }\n}\n") ==
+      "");
   CHECK(errorsOf("fn f(x: f32[N]) {\n  for y in x\n    carry s = 0.0\n    collect {\n (s, y) }\n}\n") == "");
 }
 
 TEST_CASE("items keep their parts") {
-  Source source("t", "import std.nn\nimport \"a.heddle\"\n## Doc.\n@vjp(of = f)\nfn g<T, F: float>[K, W = 64](x: "
-                     "f32[N, K + 1], y: T = 0.5) -> (f32, [B[N]; L]) { x }\n## S.\nstruct S<F: float>[N] { a: F[N], "
-                     "b: f32\n c: [B[N]; 3] }\nconst k: i32 = 3\n");
+  Source source(
+      "t", "import std.nn\nimport \"a.heddle\"\n## Doc.\n@vjp(of = f)\nfn g<T, F: float>[K, W = 64](x: "
+           "f32[N, K + 1], y: T = 0.5) -> (f32, [B[N]; L]) { x }\n## S.\nstruct S<F: float>[N] { a: F[N], "
+           "b: f32\n c: [B[N]; 3] }\nconst k: i32 = 3\n");
   Diagnostics diagnostics;
   auto m = parse(source, diagnostics);
   CHECK(diagnostics.str() == "");
@@ -120,8 +141,10 @@ TEST_CASE("each slip has its message") {
   CHECK(has(errorsOf("const x = +a"), "error: there is no unary '+'"));
   CHECK(has(errorsOf("fn f() { if a { b } }"), "error: this 'if' has no 'else'"));
   CHECK(has(errorsOf("fn f() { for x in y { x } }"), "error: this loop has no value"));
-  CHECK(has(errorsOf("fn F() { 1 }"), "error: expected the name of the function that starts lower case, found 'F'"));
-  CHECK(has(errorsOf("struct s { a: f32 }"), "error: expected the name of the struct that starts upper case, found 's'"));
+  CHECK(has(errorsOf("fn F() { 1 }"),
+            "error: expected the name of the function that starts lower case, found 'F'"));
+  CHECK(has(errorsOf("struct s { a: f32 }"),
+            "error: expected the name of the struct that starts upper case, found 's'"));
   CHECK(has(errorsOf("fn f(x) { x }"), "error: the parameter 'x' has no type"));
   CHECK(has(errorsOf("fn f(let: f32) { 1 }"), "hint: let is a keyword; choose another name"));
   CHECK(has(errorsOf("fn f() { x = 1 if y else 2 }"), "error: unexpected '='"));
