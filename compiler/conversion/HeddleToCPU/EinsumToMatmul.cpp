@@ -25,8 +25,8 @@ struct Form {
 class EinsumLowering {
 public:
   explicit EinsumLowering(EinsumOp op) : op(op), b(op), loc(op.getLoc()) {
-    lhs = {op.getLhs(), op.getLhsLabels().str()};
-    rhs = {op.getRhs(), op.getRhsLabels().str()};
+    lhs = untransposed(op.getLhs(), op.getLhsLabels());
+    rhs = untransposed(op.getRhs(), op.getRhsLabels());
     result = op.getResultLabels().str();
     for (auto &[value, labels] : {lhs, rhs})
       for (auto [axis, label] : llvm::enumerate(labels))
@@ -44,7 +44,17 @@ public:
     std::string n = filter(rhs.labels, [&](char c) { return !has(lhs.labels, c); });
     // Nothing to sum, or nothing but sums: one pass over the elements does it.
     bool products = size(k) > 1 && (size(m) > 1 || size(n) > 1);
-    op.replaceAllUsesWith(products ? matmul() : elementwise(k));
+    outputs = {op.getResult()};
+    takeResultTransposition();
+    Value value = products ? matmul() : elementwise(k);
+    SmallVector<Operation *> dead;
+    for (Value output : outputs) {
+      if (output.getDefiningOp() != op)
+        dead.push_back(output.getDefiningOp());
+      output.replaceAllUsesWith(value);
+    }
+    for (Operation *transpose : dead)
+      transpose->erase();
     op.erase();
   }
 
@@ -53,6 +63,39 @@ private:
     Value value;
     std::string labels;
   };
+
+  /// An operand with a transposition of it taken into the labels.
+  static Operand untransposed(Value value, StringRef labels) {
+    std::string names = labels.str();
+    while (auto transpose = value.getDefiningOp<TransposeOp>()) {
+      std::string before(names.size(), ' ');
+      for (auto [i, axis] : llvm::enumerate(transpose.getPermutation()))
+        before[axis] = names[i];
+      names = before;
+      value = transpose.getX();
+    }
+    return {value, names};
+  }
+
+  /// Where the result is only read transposed, that order is computed.
+  void takeResultTransposition() {
+    ArrayRef<int64_t> permutation;
+    for (Operation *user : op->getUsers()) {
+      auto transpose = dyn_cast<TransposeOp>(user);
+      if (!transpose || (!permutation.empty() && permutation != transpose.getPermutation()))
+        return;
+      permutation = transpose.getPermutation();
+    }
+    if (permutation.empty())
+      return;
+    std::string labels;
+    for (int64_t axis : permutation)
+      labels += result[axis];
+    result = labels;
+    outputs.clear();
+    for (Operation *user : op->getUsers())
+      outputs.push_back(user->getResult(0));
+  }
 
   static bool has(StringRef labels, char label) { return labels.contains(label); }
   static std::string filter(StringRef labels, llvm::function_ref<bool(char)> keep) {
@@ -189,6 +232,7 @@ private:
   std::string result;
   std::map<char, int64_t> extents;
   Type element;
+  SmallVector<Value> outputs; ///< what is replaced: the result, or its transpositions
 };
 
 struct EinsumToMatmulPass : PassWrapper<EinsumToMatmulPass, OperationPass<ModuleOp>> {

@@ -425,6 +425,42 @@ private:
   int lastEffect = -1;
 };
 
+/// What a loop's body computes without the loop's values is computed once, before the loop.
+void hoistInvariants(ForOp loop) {
+  Region &body = loop.getBody();
+  for (Operation &op : llvm::make_early_inc_range(body.front().without_terminator()))
+    if (op.getNumRegions() == 0 && isPure(&op) &&
+        llvm::none_of(op.getOperands(), [&](Value operand) { return body.isAncestor(operand.getParentRegion()); }))
+      op.moveBefore(loop);
+}
+
+/// Moves outside a loop or condition are repeated inside where a group can read through them; otherwise their results
+/// would have to be in memory.
+void sinkMoves(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    if (!isFusible(&op))
+      continue;
+    for (OpOperand &operand : op.getOpOperands()) {
+      Operation *source = operand.get().getDefiningOp();
+      if (!source || source->getBlock() == &block || !isMove(source))
+        continue;
+      // The copy's own operands may be moves too: clone the whole chain.
+      std::function<Value(Value)> copy = [&](Value value) -> Value {
+        Operation *from = value.getDefiningOp();
+        if (!from || from->getBlock() == &block || !isMove(from))
+          return value;
+        OpBuilder builder(&op);
+        Operation *clone = from->clone();
+        for (OpOperand &inner : clone->getOpOperands())
+          inner.set(copy(inner.get()));
+        builder.insert(clone);
+        return clone->getResult(0);
+      };
+      operand.set(copy(operand.get()));
+    }
+  }
+}
+
 struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FusePass)
   FusePass() = default;
@@ -446,6 +482,14 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
             for (Block &block : region)
               blocks.push_back(&block);
       });
+      function.walk<WalkOrder::PostOrder>([](ForOp loop) { hoistInvariants(loop); });
+      for (Block *block : blocks)
+        sinkMoves(*block);
+      // Moves that are not read any more.
+      for (Block *block : llvm::reverse(blocks))
+        for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
+          if (isOpTriviallyDead(&op))
+            op.erase();
       for (Block *block : blocks)
         BlockFusion(*block, merge).run();
     }
