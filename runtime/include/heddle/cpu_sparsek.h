@@ -1,7 +1,7 @@
 /* Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
  *
  * Causal SPARSEK selection on the CPU: the support kernels that generated code calls for sparsek.threshold,
- * sparsek.threshold_backward and the key lists of sparsek.attention. The operator is that of Lou, Jia, Zheng and
+ * sparsek.threshold_backward, sparsek.project and the key lists of sparsek.attention. The operator is that of Lou, Jia, Zheng and
  * Tu, "Sparser is Faster and Less is More" (arXiv 2406.16747).
  *
  * A row is one sequence of n scores u. The candidates of query i are the keys j <= i - window. With kappa_i the
@@ -63,6 +63,39 @@ HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_tile_slots(const int32_t *end, 
                                                             int64_t chunk, int64_t slotStride, int32_t *slots,
                                                             int32_t *full, int32_t *total, int32_t *slotKeys,
                                                             int32_t *slotTotal);
+
+/* The projection p = clip(z - tau, 0, 1) of every row of z [rows, n] onto {p : 0 <= p <= 1, sum p = k}: all ones where
+ * n <= k, NaN where the row has a NaN. dtype is a heddle_dtype_t: f64, f32, bf16 or f16; computed in f64. k may be
+ * fractional; HEDDLE_INVALID_ARGUMENT unless k > 0. */
+HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_project(int32_t dtype, const void *z, double k, int64_t rows,
+                                                         int64_t n, void *p);
+
+/* ---- For generated code: the same functions, failing into the record of the entry's call ---- */
+
+HEDDLE_EXPORT void heddle_call_sparsek_threshold_f32(heddle_call_t *call, const float *u, int64_t rows, int64_t n,
+                                                     int64_t topk, int64_t window, float *hi, float *lo,
+                                                     int32_t *count, int32_t *end);
+HEDDLE_EXPORT void heddle_call_sparsek_threshold_f64(heddle_call_t *call, const double *u, int64_t rows, int64_t n,
+                                                     int64_t topk, int64_t window, double *hi, double *lo,
+                                                     int32_t *count, int32_t *end);
+HEDDLE_EXPORT void heddle_call_sparsek_threshold_backward_f32(heddle_call_t *call, const float *u, const float *hi,
+                                                              const float *lo, const int32_t *count,
+                                                              const float *dtau, int64_t rows, int64_t n,
+                                                              int64_t window, float *du);
+HEDDLE_EXPORT void heddle_call_sparsek_threshold_backward_f64(heddle_call_t *call, const double *u, const double *hi,
+                                                              const double *lo, const int32_t *count,
+                                                              const double *dtau, int64_t rows, int64_t n,
+                                                              int64_t window, double *du);
+HEDDLE_EXPORT void heddle_call_sparsek_tile_keys(heddle_call_t *call, const int32_t *end, int64_t rows, int64_t n,
+                                                 int64_t topk, int64_t window, int64_t tile, int64_t stride,
+                                                 int32_t *keys, int32_t *full, int32_t *total);
+HEDDLE_EXPORT void heddle_call_sparsek_tile_slots(heddle_call_t *call, const int32_t *end, int64_t rows, int64_t n,
+                                                  int64_t topk, int64_t window, int64_t tile, int64_t stride,
+                                                  int64_t chunk, int64_t slotStride, int32_t *slots, int32_t *full,
+                                                  int32_t *total, int32_t *slotKeys, int32_t *slotTotal);
+/* `where` is put before the message; it may be null. k is one element of type kDtype, f64 or f32. */
+HEDDLE_EXPORT void heddle_call_sparsek_project(heddle_call_t *call, const char *where, int32_t dtype, const void *z,
+                                               int32_t kDtype, const void *k, int64_t rows, int64_t n, void *p);
 
 #if defined(__cplusplus)
 }

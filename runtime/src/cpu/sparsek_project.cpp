@@ -1,89 +1,131 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// The projection of rows onto {p : 0 <= p <= 1, sum p = k}, called by generated code for sparsek.project.
+// The projection onto {p : 0 <= p <= 1, sum p = k}, row by row: p = clip(z - tau). With kappa the ceil(k)-th largest
+// score tau lies in [kappa - 1, kappa], or takes the next score where that is 1 or more below; in between the mass is
+// linear from one score (or score minus 1) to the next.
+
+#include <heddle/cpu_sparsek.h>
 
 #include "cpu/elements.h"
+#include "cpu/sparsek_order.h"
+#include "cpu/sparsek_rows.h"
 
-#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <limits>
-#include <new>
-#include <string>
-#include <vector>
+#include <cstring>
+
+using namespace heddle::runtime;
+using namespace heddle::runtime::sparsek;
 
 namespace {
 
-/// tau with sum_j clip(z_j - tau, 0, 1) = k for scores in descending order, more than k of them. With U scores at 1 and W
-/// above 0, tau = (z_(U+1) + ... + z_(W) + U - k) / (W - U); U and W move until the next break point lies outside. The sums
-/// are taken relative to the k-th score, so that they stay small.
-double solve(const std::vector<double> &z, double k) {
-  const size_t n = z.size();
-  // A breakpoint of sum_j clip(z_j - t) is a score or a score minus 1; between two of them the sum is linear. Search for
-  // the last one, from above, at which the sum is still below k.
-  const double centre = z[std::min<size_t>(n - 1, size_t(std::ceil(k)) - 1)];
-  auto total = [&](double t) {
-    double sum = 0;
-    for (double x : z) {
-      double y = (x - centre) - t;
-      if (y <= 0)
-        break;
-      sum += std::min(y, 1.0);
+class RowProjection {
+public:
+  /// Projects the n elements from `first` on.
+  void run(int32_t dtype, const void *z, int64_t first, int64_t n, double k, void *p) {
+    scores.resize(static_cast<size_t>(n));
+    bool nan = false;
+    for (int64_t j = 0; j < n; ++j) {
+      const double x = loadElement(z, dtype, first + j);
+      nan |= x != x;
+      scores[static_cast<size_t>(j)] = clampScore(x);
     }
-    return sum;
-  };
-  std::vector<double> points;
-  points.reserve(2 * n);
-  for (double x : z) {
-    points.push_back(x - centre);
-    points.push_back(x - centre - 1);
+    hi = nan ? std::numeric_limits<double>::quiet_NaN() : -std::numeric_limits<double>::infinity();
+    lo = 0;
+    if (!nan && k < static_cast<double>(n))
+      solve(k);
+    for (int64_t j = 0; j < n; ++j) {
+      const double gate = (scores[static_cast<size_t>(j)] - hi) - lo;
+      storeElement(p, dtype, first + j, gate != gate ? gate : std::clamp(gate, 0.0, 1.0));
+    }
   }
-  std::sort(points.begin(), points.end(), std::greater<>());
-  // total(points[low]) < k <= total(points[high]).
-  size_t low = 0, high = points.size() - 1;
-  while (high - low > 1) {
-    size_t middle = low + (high - low) / 2;
-    (total(points[middle]) < k ? low : high) = middle;
+
+private:
+  void solve(double k) {
+    const size_t rank = static_cast<size_t>(std::ceil(k)) - 1;
+    sorted = scores;
+    std::nth_element(sorted.begin(), sorted.begin() + rank, sorted.end(), std::greater<>());
+    hi = sorted[rank];
+    if (k == std::floor(k)) {
+      const double next = *std::max_element(sorted.begin() + rank + 1, sorted.end());
+      if (hi - next >= 1) {
+        hi = next;
+        return;
+      }
+    }
+    // Relative to kappa: from 1 up saturated whatever tau is, from -1 down zero.
+    near.clear();
+    double saturated = 0;
+    for (double score : scores) {
+      const double rest = score - hi;
+      if (rest >= 1)
+        ++saturated;
+      else if (rest > -1)
+        near.push_back(rest);
+    }
+    std::sort(near.begin(), near.end());
+    sums.assign(1, 0);
+    for (double rest : near)
+      sums.push_back(sums.back() + rest);
+    auto from = [&](double x) {
+      return static_cast<size_t>(std::lower_bound(near.begin(), near.end(), x) - near.begin());
+    };
+    auto mass = [&](double delta) {
+      const size_t a = from(delta), b = from(delta + 1);
+      return saturated + static_cast<double>(near.size() - b) + (sums[b] - sums[a]) -
+             static_cast<double>(b - a) * delta;
+    };
+    points = {-1, 0};
+    for (double rest : near)
+      if (rest != 0)
+        points.push_back(rest < 0 ? rest : rest - 1);
+    std::sort(points.begin(), points.end());
+    points.erase(std::unique(points.begin(), points.end()), points.end());
+    size_t low = 0, high = points.size() - 1;
+    while (high - low > 1) {
+      const size_t middle = (low + high) / 2;
+      (mass(points[middle]) >= k ? low : high) = middle;
+    }
+    const double inside = (points[low] + points[high]) / 2;
+    const size_t a = from(inside), b = from(inside + 1);
+    lo = points[low];
+    if (a < b)
+      lo = (sums[b] - sums[a] + saturated + static_cast<double>(near.size() - b) - k) / static_cast<double>(b - a);
   }
-  double above = points[low], below = points[high];
-  double sumAbove = total(above), sumBelow = total(below);
-  if (sumBelow == sumAbove || sumBelow == k)
-    return centre + below;
-  return centre + below + (above - below) * ((sumBelow - k) / (sumBelow - sumAbove));
-}
+
+  double hi = 0, lo = 0;
+  std::vector<double> scores, sorted, near, sums, points;
+};
 
 } // namespace
 
-extern "C" HEDDLE_EXPORT void heddle_cpu_sparsek_project(heddle_call_t *call, const char *position, int32_t dtype,
-                                                         const void *z, double k, int64_t begin, int64_t end, int64_t n,
-                                                         void *p) {
-  using namespace heddle::runtime;
-  if (!(k > 0)) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%g", k);
-    heddle_fail(call, HEDDLE_INVALID_ARGUMENT, (std::string(position) + "sparsek needs k > 0, but k is " + text).c_str());
-    return;
-  }
-  try {
-    std::vector<double> scores(n), descending;
-    constexpr double bound = std::numeric_limits<float>::max();
-    for (int64_t row = begin; row < end; ++row) {
-      bool hasNaN = false;
-      for (int64_t j = 0; j < n; ++j) {
-        double score = loadElement(z, dtype, row * n + j);
-        hasNaN |= std::isnan(score);
-        scores[j] = std::clamp(score, -bound, bound);
-      }
-      double tau = -std::numeric_limits<double>::infinity();
-      if (!hasNaN && k < double(n)) {
-        descending = scores;
-        std::sort(descending.begin(), descending.end(), std::greater<>());
-        tau = solve(descending, k);
-      }
-      for (int64_t j = 0; j < n; ++j)
-        storeElement(p, dtype, row * n + j,
-                     hasNaN ? std::numeric_limits<double>::quiet_NaN() : std::clamp(scores[j] - tau, 0.0, 1.0));
+heddle_status_t heddle_cpu_sparsek_project(int32_t dtype, const void *z, double k, int64_t rows, int64_t n, void *p) {
+  return guard([&] {
+    if (!(k > 0)) {
+      char digits[32];
+      auto [end, error] = std::to_chars(digits, digits + sizeof digits, k);
+      throw Failure(HEDDLE_INVALID_ARGUMENT, "sparsek needs k > 0, but k is " + std::string(digits, end));
     }
-  } catch (const std::bad_alloc &) {
-    heddle_fail(call, HEDDLE_OUT_OF_MEMORY, "there is no memory to sort a row of scores");
-  }
+    if (dtype < HEDDLE_F64 || dtype > HEDDLE_F16)
+      throw Failure(HEDDLE_INVALID_ARGUMENT, std::string("scores of type ") +
+                                                 heddle_dtype_name(static_cast<heddle_dtype_t>(dtype)) +
+                                                 " cannot be projected");
+    const int64_t grain = std::max<int64_t>(1, 4096 / std::max<int64_t>(n, 1));
+    parallelChunks(n > 0 ? rows : 0, grain, [&](int64_t begin, int64_t end) {
+      RowProjection projection;
+      for (int64_t row = begin; row < end; ++row)
+        projection.run(dtype, z, row * n, n, k, p);
+    });
+  });
+}
+
+void heddle_call_sparsek_project(heddle_call_t *call, const char *where, int32_t dtype, const void *z,
+                                 int32_t kDtype, const void *k, int64_t rows, int64_t n, void *p) {
+  const double mass = kDtype == HEDDLE_F64 ? *static_cast<const double *>(k) : *static_cast<const float *>(k);
+  heddle_status_t status = heddle_cpu_sparsek_project(dtype, z, mass, rows, n, p);
+  if (status == HEDDLE_OK)
+    return;
+  char message[HEDDLE_CALL_MESSAGE_SIZE];
+  std::snprintf(message, sizeof message, "%s%s", where ? where : "", heddle_last_error());
+  heddle_fail(call, status, message);
 }
