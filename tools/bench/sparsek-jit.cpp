@@ -33,13 +33,16 @@ struct CompiledAttention::Implementation {
       else
         p.push_back(static_cast<int32_t *>(pointer(operand, buffers)));
     }
-    heddle_status_t status = HEDDLE_NOT_FOUND;
-    if (step.symbol == "heddle_cpu_sparsek_tile_keys")
-      status = heddle_cpu_sparsek_tile_keys(p[0], n[0], n[1], n[2], n[3], n[4], n[5], p[1], p[2], p[3]);
-    else if (step.symbol == "heddle_cpu_sparsek_tile_slots")
-      status = heddle_cpu_sparsek_tile_slots(p[0], n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], p[1], p[2], p[3],
-                                             p[4], p[5]);
-    if (status != HEDDLE_OK)
+    heddle_call_t call;
+    heddle_call_init(&call);
+    if (step.symbol == "heddle_call_sparsek_tile_keys")
+      heddle_call_sparsek_tile_keys(&call, p[0], n[0], n[1], n[2], n[3], n[4], n[5], p[1], p[2], p[3]);
+    else if (step.symbol == "heddle_call_sparsek_tile_slots")
+      heddle_call_sparsek_tile_slots(&call, p[0], n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], p[1], p[2], p[3],
+                                     p[4], p[5]);
+    else
+      heddle_fail(&call, HEDDLE_NOT_FOUND, "no such function");
+    if (heddle_call_result(&call) != HEDDLE_OK)
       throw std::runtime_error(step.symbol + ": " + heddle_last_error());
   }
 };

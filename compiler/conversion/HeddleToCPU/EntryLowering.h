@@ -52,9 +52,6 @@ private:
   void lowerAttention(mlir::Operation *op);
   /// The kernels of an attention, emitted when its workspace is first asked for.
   const AttentionProgram &attentionProgram(mlir::Operation *op);
-  /// Calls a runtime function once for each row of its operands, from a kernel.
-  void callByRows(mlir::Operation *op, llvm::StringRef function, int64_t rows, int64_t rowLength,
-                  llvm::ArrayRef<mlir::Value> tensors, llvm::ArrayRef<int64_t> numbers, unsigned tensorsBeforeNumbers);
   int64_t workspaceBytes(mlir::Operation *op);
 
   /// The buffer of a tensor at the builder: memref<count x storage type>.

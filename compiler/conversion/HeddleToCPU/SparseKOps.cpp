@@ -1,13 +1,15 @@
 //===- SparseKOps.cpp - Selection and sparse attention --------------------===//
+//
+// Attention comes as a program of kernels and runtime calls from SparseKToCPU; thresholds, their adjoint and the
+// projection are functions of the runtime, parallel in themselves.
+//
+//===----------------------------------------------------------------------===//
 
 #include "compiler/conversion/HeddleToCPU/EntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace heddle::cpu;
@@ -43,6 +45,8 @@ void EntryLowering::lowerAttention(Operation *op) {
   };
   for (const AttentionStep &step : program.steps) {
     SmallVector<Value> operands;
+    if (step.isRuntimeCall)
+      operands.push_back(call); // where it reports a failure
     for (const AttentionOperand &operand : step.operands) {
       if (operand.isInteger) {
         operands.push_back(constantIndex(loc, operand.integer));
@@ -60,77 +64,45 @@ void EntryLowering::lowerAttention(Operation *op) {
   }
 }
 
-/// `function(row's part of the first tensors.., 1 row, its length, numbers.., row's part of the other tensors..)`. The
-/// rows are tasks, since the function itself runs on one thread.
-void EntryLowering::callByRows(Operation *op, StringRef function, int64_t rows, int64_t rowLength, ArrayRef<Value> tensors,
-                               ArrayRef<int64_t> numbers, unsigned tensorsBeforeNumbers) {
-  Location loc = op->getLoc();
-  SmallVector<Value> arguments = llvm::map_to_vector(tensors, [&](Value tensor) { return buffer(tensor); });
-  Kernel kernel = this->kernel(op, op->getName().stripDialect(), ValueRange(arguments).getTypes());
-  OpBuilder &b = kernel.builder;
-  ScalarEmitter emit(b, loc);
-  auto loop = scf::ForOp::create(b, loc, kernel.begin, kernel.end, emit.index(1));
-  func::ReturnOp::create(b, loc);
-  b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> operands;
-  auto addRow = [&](Value memref) {
-    // A whole row that starts at a run-time position is passed as a pointer.
-    int64_t bytes = rowLength * (cast<MemRefType>(memref.getType()).getElementTypeBitWidth() / 8);
-    Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
-    Value shift = arith::MulIOp::create(b, loc, loop.getInductionVar(), emit.index(bytes));
-    Value at = arith::IndexCastOp::create(b, loc, b.getI64Type(), arith::AddIOp::create(b, loc, address, shift).getResult());
-    operands.push_back(LLVM::IntToPtrOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), at));
-  };
-  for (Value memref : ArrayRef(kernel.arguments).take_front(tensorsBeforeNumbers))
-    addRow(memref);
-  operands.push_back(emit.index(1));
-  operands.push_back(emit.index(rowLength));
-  for (int64_t number : numbers)
-    operands.push_back(emit.index(number));
-  for (Value memref : ArrayRef(kernel.arguments).drop_front(tensorsBeforeNumbers))
-    addRow(memref);
-  ir::RuntimeCallOp::create(b, loc, function, operands);
-  launch(loc, kernel.function.getName(), rowLength ? rows : 0, 1, arguments);
-}
-
-static std::string withType(StringRef name, Value tensor) {
-  return (name + (tensorType(tensor).getElementType().isF64() ? "_f64" : "_f32")).str();
+/// The function of the runtime for scores of this type.
+static std::string scoreFunction(StringRef name, Type element) {
+  return ("heddle_call_sparsek_" + name + (element.isF64() ? "_f64" : "_f32")).str();
 }
 
 void EntryLowering::lower(sk::ThresholdOp op) {
+  Location loc = op.getLoc();
   auto type = tensorType(op.getU());
-  callByRows(op, withType("heddle_cpu_sparsek_threshold", op.getU()), type.getDimSize(0) * type.getDimSize(1),
-             type.getDimSize(2), {op.getU(), op.getHi(), op.getLo(), op.getCount(), op.getEnd()},
-             {(int64_t)op.getTopk(), (int64_t)op.getWindow()}, 1);
+  ir::RuntimeCallOp::create(
+      builder, loc, scoreFunction("threshold", type.getElementType()),
+      ValueRange{call, buffer(op.getU()), constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
+                 constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getTopk()),
+                 constantIndex(loc, op.getWindow()), buffer(op.getHi()), buffer(op.getLo()), buffer(op.getCount()),
+                 buffer(op.getEnd())});
 }
 
 void EntryLowering::lower(sk::ThresholdBackwardOp op) {
+  Location loc = op.getLoc();
   auto type = tensorType(op.getU());
-  callByRows(op, withType("heddle_cpu_sparsek_threshold_backward", op.getU()), type.getDimSize(0) * type.getDimSize(1),
-             type.getDimSize(2), {op.getU(), op.getHi(), op.getLo(), op.getCount(), op.getDtau(), op.getDu()},
-             {(int64_t)op.getWindow()}, 5);
+  ir::RuntimeCallOp::create(builder, loc, scoreFunction("threshold_backward", type.getElementType()),
+                        ValueRange{call, buffer(op.getU()), buffer(op.getHi()), buffer(op.getLo()),
+                                   buffer(op.getCount()), buffer(op.getDtau()),
+                                   constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
+                                   constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getWindow()),
+                                   buffer(op.getDu())});
 }
 
 void EntryLowering::lower(sk::ProjectOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getZ());
-  int64_t length = type.getRank() ? type.getShape().back() : 1;
-  SmallVector<Value> arguments = {buffer(op.getZ()), buffer(op.getK()), buffer(op.getP())};
-  Type element = type.getElementType();
-  int32_t dtype = element.isF64() ? 0 : element.isF32() ? 1 : element.isBF16() ? 2 : 3;
-  SmallVector<Type> types(ValueRange(arguments).getTypes());
-  types.push_back(call.getType());
-  Kernel kernel = this->kernel(op, "project", types);
-  OpBuilder &b = kernel.builder;
-  ScalarEmitter emit(b, loc);
-  Value k = emit.load(kernel.arguments[1], emit.index(0), tensorType(op.getK()).getElementType());
-  k = emit.cast(k, k.getType(), b.getF64Type());
-  ir::RuntimeCallOp::create(b, loc, "heddle_cpu_sparsek_project",
-                            ValueRange{kernel.arguments[3], message(b, op, ""), emit.integer(b.getI32Type(), dtype),
-                                       kernel.arguments[0], k, kernel.begin, kernel.end, emit.index(length),
-                                       kernel.arguments[2]});
-  func::ReturnOp::create(b, loc);
-  arguments.push_back(call);
-  launch(loc, kernel.function.getName(), length ? type.getNumElements() / length : 0, std::max<int64_t>(1, 2048 / std::max<int64_t>(length, 1)),
-         arguments);
+  int64_t n = type.getShape().back(), rows = n ? type.getNumElements() / n : 0;
+  ScalarEmitter emit(builder, loc);
+  auto runtimeType = [&](Type element) {
+    int32_t number = element.isF64() ? 0 : element.isF32() ? 1 : element.isBF16() ? 2 : 3; // heddle_dtype_t
+    return emit.integer(builder.getI32Type(), number);
+  };
+  ir::RuntimeCallOp::create(builder, loc, "heddle_call_sparsek_project",
+                        ValueRange{call, message(builder, op, ""), runtimeType(type.getElementType()),
+                                   buffer(op.getZ()), runtimeType(tensorType(op.getK()).getElementType()),
+                                   buffer(op.getK()), constantIndex(loc, rows), constantIndex(loc, n),
+                                   buffer(op.getP())});
 }

@@ -64,8 +64,8 @@ struct AttentionOperand {
 
 /// One step; steps run one after the other.
 struct AttentionStep {
-  /// True: `symbol` is a C function of the runtime (<heddle/cpu_sparsek.h>) that takes the operands as pointers and
-  /// int64_t. False: `symbol` is a kernel of the module, and operands are memrefs.
+  /// True: `symbol` is a C function of the runtime (<heddle/cpu_sparsek.h>) that takes the call's record and then the
+  /// operands as pointers and int64_t. False: `symbol` is a kernel of the module, and operands are memrefs.
   bool isRuntimeCall = false;
   std::string symbol;
   int64_t count = 0; ///< tasks of a kernel
@@ -81,12 +81,16 @@ struct AttentionProgram {
 /// The memref type of an operand that is not an integer.
 mlir::Type attentionOperandType(mlir::OpBuilder &builder, const AttentionSpec &spec, const AttentionOperand &operand);
 
-/// Emits the kernels of sparsek.attention at the end of the module, named `namePrefix` + "_" + suffix. The IR uses
-/// func, scf, memref, vector and arith; every memref argument carries llvm.noalias: lower with bare pointers.
+/// The steps of sparsek.attention and sparsek.attention_backward; kernels are named `namePrefix` + "_" + suffix.
+AttentionProgram attentionForwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
+                                         llvm::StringRef namePrefix);
+AttentionProgram attentionBackwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
+                                          llvm::StringRef namePrefix);
+
+/// The same, and emits the kernels at the end of the module. The IR uses func, scf, memref, vector and arith; every
+/// memref argument carries llvm.noalias: lower with bare pointers.
 AttentionProgram emitAttentionForward(mlir::OpBuilder &builder, mlir::ModuleOp module, const AttentionSpec &spec,
                                       const MatmulTarget &target, llvm::StringRef namePrefix);
-
-/// The same for sparsek.attention_backward.
 AttentionProgram emitAttentionBackward(mlir::OpBuilder &builder, mlir::ModuleOp module, const AttentionSpec &spec,
                                        const MatmulTarget &target, llvm::StringRef namePrefix);
 

@@ -266,12 +266,10 @@ private:
 } // namespace
 } // namespace attention
 
-AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
-                                       const MatmulTarget &target, StringRef namePrefix) {
+static AttentionProgram backwardProgram(const attention::Plan &plan, StringRef namePrefix) {
   using namespace attention;
   using A = AttentionArgument;
   using E = AttentionOperand::Element;
-  const Plan plan = makePlan(spec, target, /*backward=*/true);
   const AttentionSpec &s = plan.spec;
   AttentionProgram program;
   if (s.rows() == 0 || s.length == 0 || s.queryHeads == 0)
@@ -285,10 +283,10 @@ AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, cons
       lists.push_back(workspace.take(plan, E::I32, extent));
     AttentionStep call;
     call.isRuntimeCall = true;
-    call.symbol = "heddle_cpu_sparsek_tile_slots";
+    call.symbol = "heddle_call_sparsek_tile_slots";
     call.operands.push_back(bufferOperand(plan, A::End));
-    for (int64_t value : {s.rows(), s.length, s.topk, s.window, plan.tile, plan.listStride, plan.chunk,
-                          plan.slotStride})
+    for (int64_t value :
+         {s.rows(), s.length, s.topk, s.window, plan.tile, plan.listStride, plan.chunk, plan.slotStride})
       call.operands.push_back(integerOperand(value));
     call.operands.append(lists.begin(), lists.end());
     program.steps.push_back(call);
@@ -312,8 +310,6 @@ AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, cons
   main.operands.push_back(bufferOperand(plan, A::DQ));
   main.operands.push_back(bufferOperand(plan, A::DTau));
   main.operands.push_back(integerOperand(0));
-  emitKernel(builder, module, plan, main,
-             [&](AttentionCode &v, const KernelArguments &arguments) { BackwardKernel(v, arguments).emit(); });
 
   reduce.symbol = (namePrefix + "_attention_reduce").str();
   reduce.operands.append(lists.begin(), lists.end());
@@ -321,7 +317,6 @@ AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, cons
   for (A argument : {A::DK, A::DV, A::DU})
     reduce.operands.push_back(bufferOperand(plan, argument));
   reduce.operands.push_back(integerOperand(0));
-  emitKernel(builder, module, plan, reduce, emitReduceKernel);
 
   // Waves of rows share the memory of the partial sums.
   for (int64_t row = 0; row < s.rows(); row += plan.wave) {
@@ -332,6 +327,25 @@ AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, cons
     program.steps.push_back(main);
     program.steps.push_back(reduce);
   }
+  return program;
+}
+
+AttentionProgram attentionBackwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
+                                          StringRef namePrefix) {
+  return backwardProgram(attention::makePlan(spec, target, /*backward=*/true), namePrefix);
+}
+
+AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
+                                       const MatmulTarget &target, StringRef namePrefix) {
+  using namespace attention;
+  const Plan plan = makePlan(spec, target, /*backward=*/true);
+  AttentionProgram program = backwardProgram(plan, namePrefix);
+  if (program.steps.empty())
+    return program;
+  // Every wave runs the same two kernels.
+  emitKernel(builder, module, plan, program.steps[program.steps.size() - 2],
+             [&](AttentionCode &v, const KernelArguments &arguments) { BackwardKernel(v, arguments).emit(); });
+  emitKernel(builder, module, plan, program.steps.back(), emitReduceKernel);
   return program;
 }
 

@@ -185,13 +185,11 @@ private:
 } // namespace
 } // namespace attention
 
-AttentionProgram emitAttentionForward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
-                                      const MatmulTarget &target, StringRef namePrefix) {
+static AttentionProgram forwardProgram(const attention::Plan &plan, StringRef namePrefix) {
   using namespace attention;
   using A = AttentionArgument;
-  const Plan plan = makePlan(spec, target, /*backward=*/false);
   AttentionProgram program;
-  if (spec.rows() == 0 || spec.length == 0 || spec.queryHeads == 0)
+  if (plan.spec.rows() == 0 || plan.spec.length == 0 || plan.spec.queryHeads == 0)
     return program;
   AttentionStep step;
   step.symbol = (namePrefix + "_attention").str();
@@ -210,10 +208,23 @@ AttentionProgram emitAttentionForward(OpBuilder &builder, ModuleOp module, const
   }
   step.operands.push_back(bufferOperand(plan, A::O));
   step.operands.push_back(bufferOperand(plan, A::Lse));
-  emitKernel(builder, module, plan, step, [&](AttentionCode &v, const KernelArguments &arguments) {
-    ForwardKernel(v, arguments).emit();
-  });
   program.steps.push_back(step);
+  return program;
+}
+
+AttentionProgram attentionForwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
+                                         StringRef namePrefix) {
+  return forwardProgram(attention::makePlan(spec, target, /*backward=*/false), namePrefix);
+}
+
+AttentionProgram emitAttentionForward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
+                                      const MatmulTarget &target, StringRef namePrefix) {
+  using namespace attention;
+  const Plan plan = makePlan(spec, target, /*backward=*/false);
+  AttentionProgram program = forwardProgram(plan, namePrefix);
+  if (!program.steps.empty())
+    emitKernel(builder, module, plan, program.steps.back(),
+               [&](AttentionCode &v, const KernelArguments &arguments) { ForwardKernel(v, arguments).emit(); });
   return program;
 }
 

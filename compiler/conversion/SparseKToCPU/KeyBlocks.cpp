@@ -140,7 +140,7 @@ llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace
                                                   workspace.take(plan, E::I32, tiles),
                                                   workspace.take(plan, E::I32, tiles)};
   call.isRuntimeCall = true;
-  call.symbol = "heddle_cpu_sparsek_tile_keys";
+  call.symbol = "heddle_call_sparsek_tile_keys";
   call.operands.push_back(bufferOperand(plan, AttentionArgument::End));
   for (int64_t value : {s.rows(), s.length, s.topk, s.window, plan.tile, plan.listStride})
     call.operands.push_back(integerOperand(value));

@@ -10,9 +10,8 @@
 #include "cpu/sparsek_order.h"
 #include "cpu/sparsek_rows.h"
 
-#include <charconv>
 #include <cmath>
-#include <cstring>
+#include <cstdio>
 
 using namespace heddle::runtime;
 using namespace heddle::runtime::sparsek;
@@ -103,8 +102,8 @@ heddle_status_t heddle_cpu_sparsek_project(int32_t dtype, const void *z, double 
   return guard([&] {
     if (!(k > 0)) {
       char digits[32];
-      auto [end, error] = std::to_chars(digits, digits + sizeof digits, k);
-      throw Failure(HEDDLE_INVALID_ARGUMENT, "sparsek needs k > 0, but k is " + std::string(digits, end));
+      std::snprintf(digits, sizeof digits, "%.17g", k);
+      throw Failure(HEDDLE_INVALID_ARGUMENT, std::string("sparsek needs k > 0, but k is ") + digits);
     }
     if (dtype < HEDDLE_F64 || dtype > HEDDLE_F16)
       throw Failure(HEDDLE_INVALID_ARGUMENT, std::string("scores of type ") +
