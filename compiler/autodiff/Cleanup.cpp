@@ -50,6 +50,43 @@ struct AddIntoSum : OpRewritePattern<AddOp> {
   }
 };
 
+/// pad(a) + pad(b) ==> concat(a, b) where the two fill each other's zeros along one axis: the cotangent of a
+/// value that was cut in two.
+struct AddPads : OpRewritePattern<AddOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(AddOp op, PatternRewriter &rewriter) const override {
+    auto a = op.getLhs().getDefiningOp<PadOp>(), b = op.getRhs().getDefiningOp<PadOp>();
+    if (!a || !b || splatNumber(a.getValue()) != 0.0 || splatNumber(b.getValue()) != 0.0)
+      return failure();
+    for (auto [first, second] : {std::pair(a, b), std::pair(b, a)})
+      if (auto axis = meetingAxis(first, second)) {
+        rewriter.replaceOpWithNewOp<ConcatOp>(op, ValueRange{first.getX(), second.getX()}, *axis);
+        return success();
+      }
+    return failure();
+  }
+
+  /// The axis along which `first` ends where `second` begins, if together they fill the result.
+  static std::optional<int64_t> meetingAxis(PadOp first, PadOp second) {
+    std::optional<int64_t> axis;
+    auto isZero = [](int64_t x) { return x == 0; };
+    if (!llvm::all_of(first.getInterior(), isZero) || !llvm::all_of(second.getInterior(), isZero))
+      return std::nullopt;
+    for (int64_t d = 0, rank = first.getLow().size(); d < rank; ++d) {
+      bool whole = !first.getLow()[d] && !first.getHigh()[d] && !second.getLow()[d] && !second.getHigh()[d];
+      bool meets = !first.getLow()[d] && !second.getHigh()[d] &&
+                   first.getHigh()[d] == tensorType(second.getX()).getDimSize(d) &&
+                   second.getLow()[d] == tensorType(first.getX()).getDimSize(d);
+      if (whole)
+        continue;
+      if (axis || !meets)
+        return std::nullopt;
+      axis = d;
+    }
+    return axis;
+  }
+};
+
 /// Drops what nothing reads: collected results, carries that only feed themselves, scanned operands. Carries
 /// that never change are replaced by their start.
 struct PruneLoop : OpRewritePattern<ForOp> {
@@ -179,7 +216,7 @@ struct PruneIf : OpRewritePattern<IfOp> {
 } // namespace
 
 void populateCleanupPatterns(RewritePatternSet &patterns) {
-  patterns.add<AddIntoSum, PruneLoop, PruneIf>(patterns.getContext());
+  patterns.add<AddIntoSum, AddPads, PruneLoop, PruneIf>(patterns.getContext());
 }
 
 void cleanUp(func::FuncOp function) {

@@ -7,7 +7,7 @@
 
 namespace heddle::autodiff {
 
-/// Adds patterns for what differentiation leaves behind: sums that start from zeros, and loops with results,
+/// Adds patterns for what differentiation leaves behind: sums that start from zeros, parts put together, and loops with results,
 /// operands or carries that nothing reads.
 void populateCleanupPatterns(mlir::RewritePatternSet &patterns);
 

@@ -61,6 +61,12 @@ LogicalResult inlineCalls(func::FuncOp function, SymbolTable &symbols, bool keep
 // Loops
 //===----------------------------------------------------------------------===//
 
+/// Whether doing an operation again in each step is worth avoiding, though a backward pass may do it again
+/// once.
+static bool isTranscendental(Operation &op) {
+  return isa<ExpOp, Expm1Op, LogOp, Log1pOp, SinOp, CosOp, TanhOp, ErfOp, SigmoidOp, PowOp>(op);
+}
+
 /// Moves out of a loop the costly operations that read nothing of it, with the cheap ones that they read.
 static void hoistInvariants(ForOp loop) {
   if (loop.getCount() == 0)
@@ -74,7 +80,7 @@ static void hoistInvariants(ForOp loop) {
       invariant.insert(&op);
   llvm::DenseSet<Operation *> moved;
   for (Operation &op : llvm::reverse(body)) {
-    bool costly = !isCheap(op) || llvm::any_of(op.getUsers(), [&](Operation *user) {
+    bool costly = !isCheap(op) || isTranscendental(op) || llvm::any_of(op.getUsers(), [&](Operation *user) {
       return moved.contains(body.findAncestorOpInBlock(*user));
     });
     if (invariant.contains(&op) && costly)

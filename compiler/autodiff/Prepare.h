@@ -16,7 +16,7 @@ bool isOpaque(mlir::func::FuncOp function);
 /// `keepOpaque`. An error where functions call each other in a circle.
 mlir::LogicalResult inlineCalls(mlir::func::FuncOp function, mlir::SymbolTable &symbols, bool keepOpaque);
 
-/// Moves costly work that is the same in each step out of loops, so that it is not stacked.
+/// Moves costly work that is the same in each step out of loops, so that it is done once and not stacked.
 void hoistInvariants(mlir::func::FuncOp function);
 
 /// Cuts checkpointed loops of more than 64 steps into about sqrt(n) segments: an outer loop, which keeps its

@@ -62,3 +62,14 @@ func.func @cumsum(%x: tensor<3x4xf64>) -> (tensor<3x4xf64>, tensor<3x4xf64>) {
   %w = heddle.exp %v : tensor<3x4xf64>
   return %z, %w : tensor<3x4xf64>, tensor<3x4xf64>
 }
+// Parts that meet and parts that do not, joined in either order.
+func.func @parts(%x: tensor<3x7xf64>) -> (tensor<3x7xf64>, tensor<3x4xf64>) {
+  %a = heddle.slice %x starts [0, 0] sizes [3, 4] strides [1, 1] : tensor<3x7xf64> -> tensor<3x4xf64>
+  %b = heddle.slice %x starts [0, 4] sizes [3, 3] strides [1, 1] : tensor<3x7xf64> -> tensor<3x3xf64>
+  %s = heddle.sin %b : tensor<3x3xf64>
+  %y = heddle.concat %s, %a axis 1 : (tensor<3x3xf64>, tensor<3x4xf64>) -> tensor<3x7xf64>
+  %z = heddle.exp %y : tensor<3x7xf64>
+  %c = heddle.slice %x starts [0, 3] sizes [3, 4] strides [1, 1] : tensor<3x7xf64> -> tensor<3x4xf64>
+  %m = heddle.mul %a, %c : tensor<3x4xf64>
+  return %z, %m : tensor<3x7xf64>, tensor<3x4xf64>
+}
