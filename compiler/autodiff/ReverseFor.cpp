@@ -48,6 +48,18 @@ llvm::BitVector usefulYields(ForOp loop, BlockCotangents &outer, const Activity 
   return useful;
 }
 
+/// The type of a sum over the steps: of bf16 and f16 in f32, as all sums.
+RankedTensorType sumType(RankedTensorType type) {
+  Type element = type.getElementType();
+  return element.getIntOrFloatBitWidth() < 32
+             ? RankedTensorType::get(type.getShape(), Float32Type::get(type.getContext()))
+             : type;
+}
+
+Value converted(OpBuilder &builder, Location loc, Value value, RankedTensorType type) {
+  return value.getType() == type ? value : CastOp::create(builder, loc, type, value).getResult();
+}
+
 /// The adjoint loop's body and what its arguments stand for, while it is built.
 class AdjointLoop {
 public:
@@ -226,8 +238,9 @@ LogicalResult ReverseSweep::sweepFor(ForOp loop, BlockCotangents &outer, OpBuild
   for (auto [value, cotangent] : inner.all())
     if (value.getParentBlock() != body) {
       captured.push_back(value);
-      Value sum = adjoint.addCarry(zeros(builder, loc, value.getType()));
-      yields.push_back(AddOp::create(inside, loc, sum, cotangent));
+      auto wide = sumType(tensorType(value));
+      Value sum = adjoint.addCarry(zeros(builder, loc, wide));
+      yields.push_back(AddOp::create(inside, loc, sum, converted(inside, loc, cotangent, wide)));
     }
   SmallVector<Value> scanned;
   for (auto [operand, slice] : llvm::zip(loop.getScanned(), loop.getSlices()))
@@ -249,7 +262,7 @@ LogicalResult ReverseSweep::sweepFor(ForOp loop, BlockCotangents &outer, OpBuild
     outer.accumulate(inits[i], results[k]);
   results = results.drop_front(carried.size());
   for (auto [k, value] : llvm::enumerate(captured))
-    outer.accumulate(value, results[k]);
+    outer.accumulate(value, converted(builder, loc, results[k], tensorType(value)));
   results = results.drop_front(captured.size());
   for (auto [k, operand] : llvm::enumerate(scanned))
     outer.accumulate(operand, results[k]);

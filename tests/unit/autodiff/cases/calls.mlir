@@ -65,3 +65,23 @@ func.func @inner_tangent(%x: tensor<3xf64>) -> tensor<3xf64> {
   %z = heddle.mul %y#0, %y#1 : tensor<3xf64>
   return %z : tensor<3xf64>
 }
+// Gradient descent in a loop, differentiated through its steps.
+func.func private @energy(%x: tensor<3xf64>, %a: tensor<3xf64>) -> tensor<f64> {
+  %d = heddle.sub %x, %a : tensor<3xf64>
+  %s = heddle.sin %d : tensor<3xf64>
+  %q = heddle.mul %s, %d : tensor<3xf64>
+  %e = heddle.reduce sum %q axes [0] : tensor<3xf64> -> tensor<f64>
+  return %e : tensor<f64>
+}
+func.func @descent(%x: tensor<3xf64>, %a: tensor<3xf64>, %rate: tensor<f64> {test.range = [0.1, 0.2]}) -> tensor<3xf64> {
+  %one = heddle.constant dense<1.0> : tensor<f64>
+  %r = heddle.broadcast %rate axes [] : tensor<f64> -> tensor<3xf64>
+  %y = heddle.for 4 scan() init(%x) : (tensor<3xf64>) -> tensor<3xf64> {
+  ^bb0(%i: tensor<i32>, %s: tensor<3xf64>):
+    %e:2 = heddle.vjp @energy(%s, %a, %one) wrt [0] : (tensor<3xf64>, tensor<3xf64>, tensor<f64>) -> (tensor<f64>, tensor<3xf64>)
+    %step = heddle.mul %e#1, %r : tensor<3xf64>
+    %t = heddle.sub %s, %step : tensor<3xf64>
+    heddle.yield %t : tensor<3xf64>
+  }
+  return %y : tensor<3xf64>
+}
