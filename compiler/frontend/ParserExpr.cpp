@@ -423,6 +423,18 @@ ExprPtr Parser::lambda() {
   return finish(std::move(node), height);
 }
 
+/// In a header '{' begins the block; what follows a struct's name and reads as fields was meant otherwise.
+void Parser::refuseBareStruct(const char *what) {
+  size_t ahead = 1;
+  while (peek(ahead).kind == Tok::Newline)
+    ++ahead;
+  bool fields = peek(ahead).kind == Tok::Identifier &&
+                (peek(ahead + 1).kind == Tok::Colon || peek(ahead + 1).kind == Tok::Comma);
+  if (at(Tok::LBrace) && fields)
+    fail(here(), std::string("a struct literal in the header of '") + what + "' needs parentheses",
+         "write '(Name { … })'");
+}
+
 ExprPtr Parser::ifExpression() {
   Nested nested(*this);
   Span begin = advance().span;
@@ -431,6 +443,7 @@ ExprPtr Parser::ifExpression() {
     Saved saved(header, true);
     node->condition = expression();
   }
+  refuseBareStruct("if");
   node->then = block("the block of 'if'");
   if (acceptOnNextLine(Tok::Else))
     node->otherwise = at(Tok::If) ? ifExpression() : block("the block of 'else'");
@@ -469,6 +482,7 @@ ExprPtr Parser::forExpression() {
       node->collectSpan = previous().span;
     }
   }
+  refuseBareStruct("for");
   node->body = block("the body of the loop");
   node->span = since(begin);
   if (!node->hasCarry && !node->collect)

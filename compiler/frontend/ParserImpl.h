@@ -80,6 +80,7 @@ private:
   ast::ExprPtr bracketed();
   ast::ExprPtr lambda();
   ast::ExprPtr ifExpression();
+  void refuseBareStruct(const char *what);
   ast::ExprPtr forExpression();
   ast::ExprPtr structLiteral(ast::ExprPtr type);
   void structFields(ast::StructLiteralExpr &literal, unsigned &height);

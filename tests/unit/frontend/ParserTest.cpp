@@ -170,3 +170,61 @@ TEST_CASE("nesting and operator chains have a limit instead of a crash") {
     types += "A[A<";
   CHECK_FALSE(errorsOf(types).empty());
 }
+
+TEST_CASE("the tree is printed one node a line with its place") {
+  Source source(
+      "t", "import std.nn\n"
+           "struct P[N] { w: f32[N], b: f32 }\n"
+           "const half = 0.5\n"
+           "@vjp(of = g)\n"
+           "fn f[K = 2](p: P[N], x: f32 = 1.0) -> f32 {\n"
+           "  let (a, _): (f32, f32) = g(x, y = -x)\n"
+           "  assert N > K, \"small\"\n"
+           "  for r in p.w[1:] carry s = (P { w, b: a }) collect { if a < x { s } else { fn (z) { z } } }\n"
+           "}\n");
+  Diagnostics diagnostics;
+  auto module = parse(source, diagnostics);
+  CHECK(diagnostics.str() == "");
+  CHECK(ast::print(*module) == R"(module
+  import std.nn  @1:1
+  struct P[N]  @2:1
+    field w: f32[N]  @2:15
+    field b: f32  @2:26
+  const half  @3:1
+    value 0.5  @3:14
+  @vjp(of = g)  @4:1
+  fn f[K = 2]  @4:1
+    parameter p: P[N]  @5:13
+    parameter x: f32  @5:22
+      default 1.0  @5:31
+    result f32  @5:39
+    body block  @5:43
+      let (a, _): (f32, f32)  @6:3
+        call g  @6:28
+          argument x  @6:30
+          y = unary -  @6:37
+            operand x  @6:38
+      assert  @7:3
+        condition binary >  @7:10
+          left N  @7:10
+          right K  @7:14
+        message "small"  @7:17
+      value for r (collect)  @8:3
+        in p.w[1:]  @8:12
+        carry s  @8:26
+          init struct P  @8:31
+            w  @8:35
+            b: a  @8:41
+        body block  @8:54
+          value if  @8:56
+            condition binary <  @8:59
+              left a  @8:59
+              right x  @8:63
+            then block  @8:65
+              value s  @8:67
+            else block  @8:76
+              value fn (z)  @8:78
+                body block  @8:85
+                  value z  @8:87
+)");
+}
