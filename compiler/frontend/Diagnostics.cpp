@@ -39,7 +39,8 @@ std::vector<Diagnostic> Diagnostics::sorted() const {
   std::vector<Key> keys;
   for (size_t i = 0; i < list.size(); ++i) {
     Span span = list[i].main.span;
-    keys.emplace_back(span.source ? std::string_view(span.source->name()) : std::string_view(), span.begin, i);
+    keys.emplace_back(span.source ? std::string_view(span.source->name()) : std::string_view(), span.begin,
+                      i);
   }
   std::sort(keys.begin(), keys.end());
   std::vector<Diagnostic> result;

@@ -93,7 +93,7 @@ int main(int argc, char **argv) {
             return 2;
           leaves.push_back(*leaf);
         }
-        if (leaves.empty() && parameter.hasDefault)
+        if (leaves.empty())
           arguments.parameters.push_back(std::nullopt);
         else
           arguments.parameters.push_back(leaves);
