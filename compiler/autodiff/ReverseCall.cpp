@@ -40,29 +40,33 @@ LogicalResult ReverseSweep::sweepCall(func::CallOp call, BlockCotangents &scope,
 
 LogicalResult ReverseSweep::sweepCustom(func::CallOp call, func::FuncOp rule, BlockCotangents &scope,
                                         OpBuilder &builder) {
-  SmallVector<Value> operands(call.getOperands());
-  for (Value result : call.getResults())
-    if (isFloat(result))
-      operands.push_back(orZeros(builder, call.getLoc(), scope.cotangent(result), result.getType()));
-  // One gradient for each argument, or for each that is of floating point.
-  SmallVector<Value> targets(call.getOperands()), floats;
-  llvm::copy_if(targets, std::back_inserter(floats), [](Value value) { return isFloat(value); });
-  if (rule && rule.getNumResults() != targets.size())
-    targets = floats;
+  // The rule takes cotangents of the floating-point results, or of all results, which are zeros for the others.
+  Location loc = call.getLoc();
+  SmallVector<Value> results(call.getResults()), operands(call.getOperands());
+  if (!rule || rule.getNumArguments() != operands.size() + results.size())
+    llvm::erase_if(results, [](Value result) { return !isFloat(result); });
+  for (Value result : results)
+    operands.push_back(orZeros(builder, loc, scope.cotangent(result), result.getType()));
+  // Of what it gives, the floating-point values are the gradients of the floating-point arguments.
+  SmallVector<Value> targets;
+  llvm::copy_if(call.getOperands(), std::back_inserter(targets), [](Value value) { return isFloat(value); });
+  SmallVector<Type> given;
+  if (rule)
+    llvm::copy_if(rule.getResultTypes(), std::back_inserter(given), [](Type type) { return isFloat(type); });
   bool fits = rule && llvm::equal(rule.getArgumentTypes(), TypeRange(operands)) &&
-              llvm::equal(rule.getResultTypes(), TypeRange(targets));
+              llvm::equal(given, TypeRange(targets));
   if (!fits) {
-    auto type = FunctionType::get(call.getContext(), TypeRange(operands), TypeRange(floats));
-    InFlightDiagnostic error = call.emitError()
-                               << "the rule of @" << call.getCallee() << " must have type " << type;
+    auto type = FunctionType::get(call.getContext(), TypeRange(operands), TypeRange(targets));
+    InFlightDiagnostic error = call.emitError() << "the rule of @" << call.getCallee() << " must have type " << type;
     if (rule)
       error.attachNote(rule.getLoc()) << "the rule has type " << rule.getFunctionType();
     return error;
   }
-  auto gradients = func::CallOp::create(builder, call.getLoc(), rule, operands);
-  for (auto [target, gradient] : llvm::zip(targets, gradients.getResults()))
-    if (isFloat(target))
-      scope.accumulate(target, gradient);
+  SmallVector<Value> gradients;
+  auto made = func::CallOp::create(builder, loc, rule, operands);
+  llvm::copy_if(made.getResults(), std::back_inserter(gradients), [](Value value) { return isFloat(value); });
+  for (auto [target, gradient] : llvm::zip(targets, gradients))
+    scope.accumulate(target, gradient);
   return success();
 }
 

@@ -20,6 +20,24 @@ func.func private @caller(%x: tensor<f64>) -> tensor<f64> {
   %z = heddle.add %y, %x : tensor<f64>
   return %z : tensor<f64>
 }
+// Integers: the rule may take a cotangent of them and give a gradient of them, both zeros that mean nothing.
+func.func private @counted(%n: tensor<i32>, %x: tensor<f64>) -> (tensor<i32>, tensor<f64>) attributes {heddle.custom_vjp = @counted_rule} {
+  return %n, %x : tensor<i32>, tensor<f64>
+}
+func.func private @counted_rule(%n: tensor<i32>, %x: tensor<f64>, %cn: tensor<i32>, %cx: tensor<f64>) -> (tensor<i32>, tensor<f64>) {
+  %seven = heddle.constant dense<7.0> : tensor<f64>
+  %d = heddle.mul %cx, %seven : tensor<f64>
+  return %cn, %d : tensor<i32>, tensor<f64>
+}
+func.func @integers() {
+  %three = heddle.constant dense<3> : tensor<i32>
+  %one = heddle.constant dense<1.0> : tensor<f64>
+  %y:3 = heddle.vjp @counted(%three, %one, %one) wrt [1] : (tensor<i32>, tensor<f64>, tensor<f64>) -> (tensor<i32>, tensor<f64>, tensor<f64>)
+  check.expect_eq %y#0, %three : tensor<i32>
+  %seven = heddle.constant dense<7.0> : tensor<f64>
+  check.expect_eq %y#2, %seven : tensor<f64>
+  return
+}
 func.func @test() {
   %two = heddle.constant dense<2.0> : tensor<f64>
   %one = heddle.constant dense<1.0> : tensor<f64>
