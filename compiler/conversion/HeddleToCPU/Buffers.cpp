@@ -1,7 +1,7 @@
 //===- Buffers.cpp - Where every tensor of an entry lives -----------------===//
 
 #include "compiler/conversion/HeddleToCPU/Buffers.h"
-#include "compiler/conversion/HeddleToCPU/Evaluator.h"
+#include "compiler/conversion/HeddleToCPU/GroupKernel.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
@@ -19,6 +19,21 @@ static Value origin(Value value) {
   while (auto reshape = value.getDefiningOp<ReshapeOp>())
     value = reshape.getX();
   return value;
+}
+
+bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result) {
+  if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
+    return input == update.getX() && input != update.getUpdate();
+  auto fusion = dyn_cast<FusionOp>(op);
+  if (!fusion || llvm::count(fusion.getInputs(), input) != 1)
+    return false;
+  Block *body = &fusion.getBody().front();
+  auto [reductions, outputs] = GroupKernel::contents(fusion);
+  GroupKernel group(reductions, outputs, [](Value value) { return isa<BlockArgument>(value); });
+  std::string why;
+  unsigned number = llvm::find(fusion.getInputs(), input) - fusion.getInputs().begin();
+  return succeeded(group.plan(why)) &&
+         group.canUpdateInPlace(body->getArgument(number), cast<OpResult>(result).getResultNumber());
 }
 
 BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)> workspaceBytes)
@@ -81,19 +96,61 @@ bool BufferPlan::mayWriteEarly(ForOp loop, unsigned carry) {
   Operation *producer = next.getDefiningOp();
   if (!producer || producer->getBlock() != body)
     return false;
-  SmallVector<Value> open = {loop.getCarries()[carry]};
+  bool readByProducer = false;
+  SmallVector<Value> open = {loop.getCarries()[carry]}, names;
   while (!open.empty()) {
-    for (Operation *user : open.pop_back_val().getUsers()) {
+    names.push_back(open.pop_back_val());
+    for (Operation *user : names.back().getUsers()) {
       if (isa<ReshapeOp>(user)) {
         open.push_back(user->getResult(0));
         continue;
       }
       Operation *ancestor = body->findAncestorOpInBlock(*user);
-      if (ancestor == producer || producer->isBeforeInBlock(ancestor))
+      if (producer->isBeforeInBlock(ancestor))
         return false;
+      readByProducer |= ancestor == producer;
     }
   }
-  return true;
+  return !readByProducer || llvm::all_of(producer->getOperands(), [&](Value operand) {
+    return !llvm::is_contained(names, operand) || canUpdateInPlace(producer, operand, next);
+  });
+}
+
+/// A carry whose old values are collected: the stack has one slice more than the loop has steps, the carry of a step is
+/// its slice, and the next one is made in the slice after it (before it, in reverse).
+bool BufferPlan::stackCarry(ForOp loop, unsigned carry, Block *block) {
+  int64_t count = loop.getCount();
+  for (auto [i, result] : llvm::enumerate(loop.getCollectedResults())) {
+    if (loop.getYield().getValues()[loop.getNumCarries() + i] != loop.getCarries()[carry] || places.contains(result) ||
+        hints.contains(result) || count == 0)
+      continue;
+    auto type = tensorType(loop.getCarries()[carry]);
+    int64_t size = type.getNumElements();
+    Storage storage;
+    storage.bytes = bytesOf(type) * (count + 1);
+    storage.block = block;
+    storage.first = points[loop].first;
+    int number = newStorage(storage);
+    bool reverse = loop.getReverse();
+    places[result] = {number, {}, reverse ? size : 0};
+    places[loop.getResult(carry)] = {number, {}, reverse ? 0 : count * size};
+    places[loop.getCarries()[carry]] = {number, {{loop, size}}, reverse ? size : 0};
+    stacked[{loop, carry}] = {{number, {}, reverse ? count * size : 0}, {number, {{loop, size}}, reverse ? 0 : size}};
+    hint(loop.getInits()[carry], stacked[{loop, carry}].initial, block);
+    hint(loop.getYield().getValues()[carry], stacked[{loop, carry}].next, &loop.getBody().front());
+    return true;
+  }
+  return false;
+}
+
+const Place &BufferPlan::initialPlace(ForOp loop, unsigned carry) const {
+  auto found = stacked.find({loop, carry});
+  return found == stacked.end() ? place(loop.getCarries()[carry]) : found->second.initial;
+}
+
+const Place &BufferPlan::nextPlace(ForOp loop, unsigned carry) const {
+  auto found = stacked.find({loop, carry});
+  return found == stacked.end() ? place(loop.getCarries()[carry]) : found->second.next;
 }
 
 /// From the last operation to the first, so that wishes reach through loops to initial values.
@@ -101,7 +158,11 @@ void BufferPlan::hintBlock(Block &block) {
   for (Operation &op : llvm::reverse(block)) {
     if (auto loop = dyn_cast<ForOp>(op)) {
       Block *body = &loop.getBody().front();
+      for (unsigned i = 0; i < loop.getNumCarries(); ++i)
+        stackCarry(loop, i, &block);
       for (auto [i, result] : llvm::enumerate(loop.getResults())) {
+        if (places.contains(result))
+          continue;
         auto type = cast<RankedTensorType>(result.getType());
         Place place;
         if (auto found = hints.find(result); found != hints.end())
@@ -182,15 +243,18 @@ void BufferPlan::placeBlock(Block &block) {
         places[slice] = place;
       }
       for (auto [carry, result] : llvm::zip(loop.getCarries(), loop.getCarryResults()))
-        places[carry] = Place(places.find(result)->second);
+        if (!places.contains(carry))
+          places[carry] = Place(places.find(result)->second);
       for (Value result : loop.getResults())
         touch(places.find(result)->second.storage, &op);
       placeBlock(*body);
       // A carry that becomes another carry, or the same one moved: the old values are saved before any is replaced.
       for (auto [i, value] : llvm::enumerate(loop.getYield().getValues().take_front(loop.getNumCarries()))) {
-        const Place &from = places.find(value)->second, &to = places.find(loop.getCarries()[i])->second;
-        bool isCarry = llvm::any_of(loop.getCarries(), [&](Value carry) { return places.find(carry)->second == from; });
-        if (from == to || !isCarry)
+        const Place &from = places.find(value)->second, &to = nextPlace(loop, i);
+        bool isOverwritten = false;
+        for (auto [j, carry] : llvm::enumerate(loop.getCarries()))
+          isOverwritten |= place(carry) == from && !stacked.contains({loop, (unsigned)j});
+        if (from == to || !isOverwritten || stacked.contains({loop, (unsigned)i}))
           continue;
         int temporary = newArena(tensorType(value), body);
         touch(temporary, loop.getYield());

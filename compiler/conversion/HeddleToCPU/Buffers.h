@@ -27,16 +27,21 @@ struct Storage {
   bool sliced = false;                   ///< some loop reads or writes it slice by slice
 };
 
-/// A tensor's place: a storage, and for each loop around a slice of it how many elements a step advances.
+/// A tensor's place: a storage, the first element, and for each loop around a slice how many elements a step advances.
 struct Place {
   int storage = -1;
-  llvm::SmallVector<std::pair<ir::ForOp, int64_t>, 1> steps;
-  bool operator==(const Place &other) const { return storage == other.storage && steps == other.steps; }
+  llvm::SmallVector<std::pair<ir::ForOp, int64_t>, 1> steps = {};
+  int64_t offset = 0;
+  bool operator==(const Place &other) const {
+    return storage == other.storage && steps == other.steps && offset == other.offset;
+  }
 };
 
 /// Chooses places for all tensors of a function whose operations are grouped, and offsets in one arena by lifetime.
 ///  - results of the function are written where the caller wants them;
-///  - a loop's carry has one place, where its initial value is made if nothing else reads that;
+///  - a loop's carry has one place, where its initial value is made if nothing else reads that, and where the next value
+///    is made if the old one is not read any more, or only element by element by what makes the new one;
+///  - a carry that the loop also collects lives in the stack of its values: each step writes the next slice;
 ///  - values that a loop collects are made in their slice of the stacked result;
 ///  - reshapes are other names of the same place.
 class BufferPlan {
@@ -57,6 +62,9 @@ public:
   int64_t workspace(mlir::Operation *op) const { return storages[workspaces.lookup(op)].offset; }
   /// A place for a yielded carry on its way, where two carries exchange their values; -1 if it needs none.
   int64_t exchangeOffset(ir::ForOp loop, unsigned carry) const;
+  /// Where a carry's first value has to be before the loop, and its next value at the end of a step.
+  const Place &initialPlace(ir::ForOp loop, unsigned carry) const;
+  const Place &nextPlace(ir::ForOp loop, unsigned carry) const;
 
 private:
   void number(mlir::Block &block);
@@ -64,6 +72,7 @@ private:
   void placeBlock(mlir::Block &block);
   void hint(mlir::Value value, const Place &place, mlir::Block *block);
   bool mayWriteEarly(ir::ForOp loop, unsigned carry);
+  bool stackCarry(ir::ForOp loop, unsigned carry, mlir::Block *block);
   int newStorage(Storage storage);
   int newArena(mlir::RankedTensorType type, mlir::Block *block);
   void touch(int storage, mlir::Operation *user);
@@ -77,9 +86,17 @@ private:
   llvm::DenseMap<mlir::Operation *, std::pair<int, int>> points; ///< of an operation and of the end of its regions
   llvm::DenseMap<mlir::Operation *, int> workspaces;
   llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, int> exchanges;
+  struct StackedCarry {
+    Place initial, next;
+  };
+  llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, StackedCarry> stacked;
   int nextPoint = 0;
   int64_t bytes = 0;
 };
+
+/// Whether an operation may write `result` over its operand `input`: it reads each element before it writes it, and
+/// never again.
+bool canUpdateInPlace(mlir::Operation *op, mlir::Value input, mlir::Value result);
 
 } // namespace heddle::cpu
 

@@ -131,11 +131,11 @@ Value EntryLowering::viewOf(const Place &place, MemRefType type, Location loc) {
     break;
   }
   }
-  if (base.getType() == type && place.steps.empty())
+  if (base.getType() == type && place.steps.empty() && place.offset == 0)
     return base;
   // Bytes from the start: the storage's offset and the slice of each loop.
-  Value shift = constantIndex(loc, storage.kind == Storage::Arena ? storage.offset : 0);
   int64_t elementBytes = type.getElementTypeBitWidth() / 8;
+  Value shift = constantIndex(loc, (storage.kind == Storage::Arena ? storage.offset : 0) + place.offset * elementBytes);
   for (auto [loop, elements] : place.steps) {
     Value step = arith::MulIOp::create(builder, loc, loopIndices.lookup(loop), constantIndex(loc, elements * elementBytes));
     shift = arith::AddIOp::create(builder, loc, shift, step);
@@ -194,25 +194,32 @@ std::string heddle::cpu::kernelKey(Operation *op) {
 
 LogicalResult EntryLowering::lower(FusionOp op) {
   Block *body = &op.getBody().front();
-  auto yields = cast<YieldOp>(body->getTerminator()).getValues();
-  SmallVector<Operation *> reductions;
-  for (Operation &inner : *body)
-    if (isa<ReduceOp, ArgReduceOp>(inner))
-      reductions.push_back(&inner);
-  GroupKernel group(reductions, llvm::to_vector(yields), [](Value value) { return isa<BlockArgument>(value); });
+  auto [reductions, outputs] = GroupKernel::contents(op);
+  GroupKernel group(reductions, outputs, [](Value value) { return isa<BlockArgument>(value); });
   std::string why;
   if (failed(group.plan(why)))
     return op.emitOpError("cannot become one kernel: ") << why;
 
+  // A result that takes the place of an input is the same argument of the kernel.
   SmallVector<Value> operands;
+  SmallVector<unsigned> resultArguments;
+  std::string key = kernelKey(op);
   for (Value input : op.getInputs())
     operands.push_back(buffer(input));
-  for (Value result : op.getResults())
-    operands.push_back(buffer(result));
-  std::string &symbol = symbols[kernelKey(op)];
+  for (Value result : op.getResults()) {
+    unsigned number = operands.size();
+    for (auto [i, input] : llvm::enumerate(op.getInputs()))
+      if (plan.place(input) == plan.place(result))
+        number = i;
+    if (number == operands.size())
+      operands.push_back(buffer(result));
+    resultArguments.push_back(number);
+    key += " " + std::to_string(number);
+  }
+  std::string &symbol = symbols[key];
   if (symbol.empty()) {
     // Named after the last thing that is computed.
-    StringRef name = yields.back().getDefiningOp() ? yields.back().getDefiningOp()->getName().stripDialect() : "copy";
+    StringRef name = outputs.back().getDefiningOp() ? outputs.back().getDefiningOp()->getName().stripDialect() : "copy";
     for (Operation *reduction : reductions)
       if (name == "reshape" || name == "broadcast" || name == "cast")
         name = reduction->getName().stripDialect();
@@ -221,7 +228,8 @@ LogicalResult EntryLowering::lower(FusionOp op) {
     SmallVector<std::pair<Value, Value>> leaves;
     for (auto [argument, memref] : llvm::zip(body->getArguments(), k.arguments))
       leaves.push_back({argument, memref});
-    group.emit(k.function, leaves, ArrayRef(k.arguments).drop_front(leaves.size()));
+    SmallVector<Value> memrefs = llvm::map_to_vector(resultArguments, [&](unsigned i) { return k.arguments[i]; });
+    group.emit(k.function, leaves, memrefs);
   }
   launch(op.getLoc(), symbol, group.taskCount(), group.grain(), operands);
   return success();
@@ -242,7 +250,7 @@ LogicalResult EntryLowering::lower(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<ReshapeOp, ConstantOp>([](auto) { return success(); })
       .Case<FusionOp, ForOp, IfOp>([&](auto typed) { return lower(typed); })
-      .Case<AssertOp, CheckIndexOp, MatmulOp, ScatterAddOp, PutAlongOp, CumsumOp, ArgsortOp>([&](auto typed) {
+      .Case<AssertOp, CheckIndexOp, MatmulOp, ScatterAddOp, PutAlongOp, CumsumOp, ArgsortOp, DynamicUpdateSliceOp>([&](auto typed) {
         lower(typed);
         return success();
       })
@@ -259,8 +267,8 @@ LogicalResult EntryLowering::lower(Operation *op) {
 
 LogicalResult EntryLowering::lower(ForOp op) {
   Location loc = op.getLoc();
-  for (auto [init, carry] : llvm::zip(op.getInits(), op.getCarries()))
-    copy(init, plan.place(carry), loc);
+  for (auto [i, init] : llvm::enumerate(op.getInits()))
+    copy(init, plan.initialPlace(op, i), loc);
   auto loop = scf::ForOp::create(builder, loc, constantIndex(loc, 0), constantIndex(loc, op.getCount()), constantIndex(loc, 1));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -287,7 +295,7 @@ LogicalResult EntryLowering::lower(ForOp op) {
       memref::CopyOp::create(builder, loc, buffer(yields[i]), arenaView(offset, type, loc));
     }
   for (auto [i, carry] : llvm::enumerate(op.getCarries())) {
-    const Place &place = plan.place(carry);
+    const Place &place = plan.nextPlace(op, i);
     auto type = bufferType(tensorType(carry));
     if (int64_t offset = plan.exchangeOffset(op, i); offset >= 0)
       memref::CopyOp::create(builder, loc, arenaView(offset, type, loc), viewOf(place, type, loc));

@@ -46,6 +46,7 @@ private:
   void lower(ir::PutAlongOp op);
   void lower(ir::CumsumOp op);
   void lower(ir::ArgsortOp op);
+  void lower(ir::DynamicUpdateSliceOp op);
   void lower(sparsek::ThresholdOp op);
   void lower(sparsek::ThresholdBackwardOp op);
   void lower(sparsek::ProjectOp op);

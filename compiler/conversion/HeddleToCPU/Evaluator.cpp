@@ -305,8 +305,10 @@ Value Evaluator::eval(Value tensor, ArrayRef<Linear> indices) {
 Value Evaluator::load(Value tensor, ArrayRef<Linear> indices) {
   Linear linear = space.linearise(indices, tensorType(tensor).getShape());
   Value position = this->position(linear);
-  if (!builder)
+  if (!builder) {
+    loads.push_back({tensor, linear, phase});
     return {};
+  }
   at(space.level(linear));
   return ScalarEmitter(*builder, *loc).load(buffers.lookup(tensor), position, elementOf(tensor));
 }

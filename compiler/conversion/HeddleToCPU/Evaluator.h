@@ -89,6 +89,12 @@ public:
   static constexpr int stashCost = 8;
 
   // ---- What an analysis finds ----
+  struct Load {
+    mlir::Value leaf;
+    Linear position;
+    int phase;
+  };
+  std::vector<Load> loads;
   std::set<int64_t> breakpoints; ///< columns at which the outcome of a static condition changes
   bool columnDivided = false;    ///< a position holds a quotient or remainder of the column
   int64_t columnStrideCost = 0;  ///< accesses that are not along the column

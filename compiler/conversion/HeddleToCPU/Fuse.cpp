@@ -38,11 +38,20 @@ bool isMove(Operation *op) {
   return isa<BroadcastOp, ReshapeOp, TransposeOp, SliceOp, ReverseOp, IotaOp, CastOp, DynamicSliceOp>(op);
 }
 
+/// The constant behind moves.
+bool isConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && (isa<ConstantOp>(op) || (isMove(op) && op->getNumOperands() == 1 && isConstant(op->getOperand(0))));
+}
+
 /// What the evaluator computes one element at a time, and reductions.
 bool isFusible(Operation *op) {
+  // Replacing a block of a tensor in memory is writing the block; one of a constant is a choice for each element.
+  if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
+    return isConstant(update.getX());
   if (isMove(op) || isa<ReduceOp, ArgReduceOp>(op))
     return true;
-  if (isa<PadOp, ConcatOp, GatherOp, TakeAlongOp, DynamicUpdateSliceOp, RandomOp, FoldInOp, SelectOp, CompareOp>(op))
+  if (isa<PadOp, ConcatOp, GatherOp, TakeAlongOp, RandomOp, FoldInOp, SelectOp, CompareOp>(op))
     return true;
   return isa<NegOp, AbsOp, SignOp, ExpOp, Expm1Op, LogOp, Log1pOp, SqrtOp, RsqrtOp, SinOp, CosOp, TanhOp, ErfOp, SigmoidOp,
              FloorOp, CeilOp, RoundOp, NotOp, AddOp, SubOp, MulOp, DivOp, RemOp, PowOp, MaxOp, MinOp, AndOp, OrOp>(op);

@@ -12,6 +12,7 @@
 
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
 
+#include "dialects/heddle/IR/Heddle.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace heddle::cpu {
@@ -37,6 +38,13 @@ public:
   /// are the memrefs of the outputs, in order.
   void emit(mlir::func::FuncOp function, llvm::ArrayRef<std::pair<mlir::Value, mlir::Value>> inputs,
             mlir::ValueRange results);
+
+  /// The reductions and results of a fusion's body.
+  static std::pair<llvm::SmallVector<mlir::Operation *>, llvm::SmallVector<mlir::Value>> contents(ir::FusionOp op);
+
+  /// Whether output `number` may be written over the leaf, after planning: the leaf is read at the position that is
+  /// written, in the same pass at the latest.
+  bool canUpdateInPlace(mlir::Value leaf, unsigned number) const;
 
   /// Tasks of the kernel, and how many of them are worth a thread's attention.
   int64_t taskCount() const;

@@ -204,6 +204,7 @@ void GroupKernel::walkRows() {
     }
   }
   evaluator->column = Linear(0);
+  evaluator->phase = phases.size();
   for (unsigned i : rowOutputs)
     evaluator->eval(outputs[i], at(outputs[i], row));
 }
@@ -232,6 +233,37 @@ int64_t GroupKernel::scratchBytes() const {
   for (auto &[key, stash] : evaluator->stashes)
     bytes += columns * (int64_t)std::max(1u, computeType(stash.type).getIntOrFloatBitWidth() / 8);
   return bytes;
+}
+
+std::pair<SmallVector<Operation *>, SmallVector<Value>> GroupKernel::contents(FusionOp op) {
+  Block *body = &op.getBody().front();
+  SmallVector<Operation *> reductions;
+  for (Operation &inner : *body)
+    if (isa<ReduceOp, ArgReduceOp>(inner))
+      reductions.push_back(&inner);
+  return {reductions, llvm::to_vector(cast<YieldOp>(body->getTerminator()).getValues())};
+}
+
+bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
+  if (kind == Kind::Columns || tensorType(leaf).getNumElements() != tensorType(outputs[number]).getNumElements() ||
+      tensorType(leaf).getElementType() != tensorType(outputs[number]).getElementType())
+    return false;
+  int pass = -1;
+  for (auto [p, phase] : llvm::enumerate(phases))
+    if (llvm::is_contained(phase.outputs, number))
+      pass = p;
+  if (pass < 0)
+    return false;
+  for (const Evaluator::Load &load : evaluator->loads) {
+    if (load.leaf != leaf)
+      continue;
+    bool own = false;
+    for (const Linear &column : segments)
+      own |= load.position == const_cast<GroupKernel *>(this)->element(column);
+    if (!own || load.phase > pass)
+      return false;
+  }
+  return true;
 }
 
 int64_t GroupKernel::taskCount() const {

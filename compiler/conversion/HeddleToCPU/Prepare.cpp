@@ -159,6 +159,32 @@ struct PreparePass : PassWrapper<PreparePass, OperationPass<ModuleOp>> {
     if (failed(applyPatternsGreedily(module, std::move(patterns))))
       return signalPassFailure();
     module.walk([&](Operation *op) { check(op); });
+    module.walk([&](PutAlongOp op) { spread(op); });
+  }
+
+  /// One addition to each line, at `ids`, is a choice for each element: it then fuses with what is around it.
+  static void spread(PutAlongOp op) {
+    int64_t axis = op.getAxis();
+    auto idsType = tensorType(op.getIds()), type = cast<RankedTensorType>(op.getType());
+    if (idsType.getDimSize(axis) != 1)
+      return;
+    OpBuilder b(op);
+    Location loc = op.getLoc();
+    SmallVector<int64_t> line(idsType.getShape()), axes;
+    line.erase(line.begin() + axis);
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (d != axis)
+        axes.push_back(d);
+    auto spreadOver = [&](Value x) -> Value {
+      Type element = tensorType(x).getElementType();
+      Value flat = ReshapeOp::create(b, loc, RankedTensorType::get(line, element), x);
+      return BroadcastOp::create(b, loc, RankedTensorType::get(type.getShape(), element), flat, axes);
+    };
+    Value number = IotaOp::create(b, loc, RankedTensorType::get(type.getShape(), idsType.getElementType()), axis);
+    Value here = CompareOp::create(b, loc, ComparePredicate::eq, number, spreadOver(op.getIds()));
+    Value sum = AddOp::create(b, loc, op.getBase(), spreadOver(op.getUpdates()));
+    op.replaceAllUsesWith(SelectOp::create(b, loc, type, here, sum, op.getBase()).getResult());
+    op.erase();
   }
 
   /// The check in front of an operation at run-time positions.

@@ -56,7 +56,7 @@ struct Split {
 };
 
 /// Columns of one task where an operation runs over a table's columns.
-constexpr int64_t columnsPerTask = 256;
+constexpr int64_t columnsPerTask = 32;
 
 } // namespace
 
@@ -180,6 +180,33 @@ void EntryLowering::lower(ScatterAddOp op) {
   });
   func::ReturnOp::create(b, loc);
   launch(loc, kernel.function.getName(), split.extent ? split.outer * blocks : 0, 1, arguments);
+}
+
+/// The block alone is written where the result takes the operand's place; otherwise the rest is copied first.
+void EntryLowering::lower(DynamicUpdateSliceOp op) {
+  Location loc = op.getLoc();
+  copy(op.getX(), plan.place(op.getResult()), loc);
+  auto type = cast<RankedTensorType>(op.getType());
+  Type element = type.getElementType();
+  Split split(type, op.getAxis());
+  int64_t size = tensorType(op.getUpdate()).getDimSize(op.getAxis()), length = size * split.inner;
+  SmallVector<Value> arguments = {buffer(op.getUpdate()), buffer(op.getStart()), buffer(op.getResult())};
+  Kernel kernel = this->kernel(op, "update_slice", ValueRange(arguments).getTypes());
+  OpBuilder &b = kernel.builder;
+  Code code{b, loc};
+  ScalarEmitter emit(b, loc);
+  Value start = emit.load(kernel.arguments[1], code.index(0), tensorType(op.getStart()).getElementType());
+  start = code.mul(emit.toIndex(start, split.extent - size + 1), split.inner);
+  // A task is the part of the block under one outer index.
+  code.loop(kernel.begin, kernel.end, [&](Value outer) {
+    Value from = code.mul(outer, length), to = code.add(code.mul(outer, split.extent * split.inner), start);
+    code.loop(code.index(0), code.index(length), [&](Value i) {
+      emit.store(emit.load(kernel.arguments[0], code.add(from, i), element), kernel.arguments[2], code.add(to, i), element);
+    });
+  });
+  func::ReturnOp::create(b, loc);
+  launch(loc, kernel.function.getName(), length ? split.outer : 0, std::max<int64_t>(1, 32768 / std::max<int64_t>(length, 1)),
+         arguments);
 }
 
 void EntryLowering::lower(PutAlongOp op) {

@@ -90,3 +90,64 @@ func.func @calls(%w: tensor<4x4xf32>, %x: tensor<3x4xf32>) -> tensor<3x4xf32> {
   %b = func.call @layer(%w, %a) : (tensor<4x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
   return %b : tensor<3x4xf32>
 }
+
+// A carry that is updated element by element, and one whose old values are collected.
+func.func @updates(%x: tensor<5x7xf32>, %y: tensor<7xf32>) -> (tensor<5x7xf32>, tensor<7xf32>, tensor<4x7xf32>, tensor<7xf32>) {
+  %p, %q, %all = heddle.for 4 scan() init(%x, %y) : (tensor<5x7xf32>, tensor<7xf32>) -> (tensor<5x7xf32>, tensor<7xf32>, tensor<4x7xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<5x7xf32>, %b: tensor<7xf32>):
+    %c = heddle.broadcast %b axes [1] : tensor<7xf32> -> tensor<5x7xf32>
+    %d = heddle.mul %a, %c : tensor<5x7xf32>
+    %e = heddle.sin %b : tensor<7xf32>
+    heddle.yield %d, %e, %b : tensor<5x7xf32>, tensor<7xf32>, tensor<7xf32>
+  }
+  %r = heddle.reduce sum %all axes [0] : tensor<4x7xf32> -> tensor<7xf32>
+  return %p, %q, %all, %r : tensor<5x7xf32>, tensor<7xf32>, tensor<4x7xf32>, tensor<7xf32>
+}
+
+func.func @collected_carry(%x: tensor<7xf32>, %w: tensor<3x7xf32>) -> (tensor<7xf32>, tensor<7xf32>) {
+  %q, %all = heddle.for 3 scan(%w) init(%x) : (tensor<3x7xf32>, tensor<7xf32>) -> (tensor<7xf32>, tensor<3x7xf32>) {
+  ^bb0(%i: tensor<i32>, %m: tensor<7xf32>, %b: tensor<7xf32>):
+    %e = heddle.sin %b : tensor<7xf32>
+    %f = heddle.add %e, %m : tensor<7xf32>
+    heddle.yield %f, %b : tensor<7xf32>, tensor<7xf32>
+  }
+  %r = heddle.for 3 reverse scan(%all, %w) init(%q) : (tensor<3x7xf32>, tensor<3x7xf32>, tensor<7xf32>) -> tensor<7xf32> {
+  ^bb0(%i: tensor<i32>, %b: tensor<7xf32>, %m: tensor<7xf32>, %g: tensor<7xf32>):
+    %c = heddle.cos %b : tensor<7xf32>
+    %h = heddle.mul %g, %c : tensor<7xf32>
+    heddle.yield %h : tensor<7xf32>
+  }
+  %s, %back = heddle.for 3 reverse scan(%w) init(%r) : (tensor<3x7xf32>, tensor<7xf32>) -> (tensor<7xf32>, tensor<3x7xf32>) {
+  ^bb0(%i: tensor<i32>, %m: tensor<7xf32>, %b: tensor<7xf32>):
+    %e = heddle.sub %m, %b : tensor<7xf32>
+    heddle.yield %e, %b : tensor<7xf32>, tensor<7xf32>
+  }
+  %z = heddle.reduce max %back axes [0] : tensor<3x7xf32> -> tensor<7xf32>
+  %t = heddle.add %s, %z : tensor<7xf32>
+  return %r, %t : tensor<7xf32>, tensor<7xf32>
+}
+
+// A value that later elements of the same row still need must not be overwritten.
+func.func @softmax_carry(%x: tensor<3x9xf32>) -> tensor<3x9xf32> {
+  %r = heddle.for 3 scan() init(%x) : (tensor<3x9xf32>) -> tensor<3x9xf32> {
+  ^bb0(%i: tensor<i32>, %a: tensor<3x9xf32>):
+    %e = heddle.exp %a : tensor<3x9xf32>
+    %s = heddle.reduce sum %e axes [1] : tensor<3x9xf32> -> tensor<3xf32>
+    %b = heddle.broadcast %s axes [0] : tensor<3xf32> -> tensor<3x9xf32>
+    %n = heddle.div %e, %b : tensor<3x9xf32>
+    %v = heddle.reverse %a axes [1] : tensor<3x9xf32>
+    %w = heddle.add %n, %v : tensor<3x9xf32>
+    heddle.yield %w : tensor<3x9xf32>
+  }
+  return %r : tensor<3x9xf32>
+}
+
+func.func @cache(%x: tensor<2x8x3xf32>, %u: tensor<6x2x1x3xf32>) -> (tensor<2x8x3xf32>, tensor<6x2x3xf32>) {
+  %r, %all = heddle.for 6 scan(%u) init(%x) : (tensor<6x2x1x3xf32>, tensor<2x8x3xf32>) -> (tensor<2x8x3xf32>, tensor<6x2x3xf32>) {
+  ^bb0(%i: tensor<i32>, %v: tensor<2x1x3xf32>, %a: tensor<2x8x3xf32>):
+    %n = heddle.dynamic_update_slice %a, %v[%i] axis 1 : tensor<2x8x3xf32>, tensor<2x1x3xf32>, tensor<i32>
+    %s = heddle.reduce sum %n axes [1] : tensor<2x8x3xf32> -> tensor<2x3xf32>
+    heddle.yield %n, %s : tensor<2x8x3xf32>, tensor<2x3xf32>
+  }
+  return %r, %all : tensor<2x8x3xf32>, tensor<6x2x3xf32>
+}
