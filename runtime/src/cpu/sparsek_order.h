@@ -61,7 +61,7 @@ public:
     // Reversed in time, so that the stable radix sort puts the later of equal scores first.
     for (size_t i = 0; i < size; ++i)
       entries[i] = {ascending(survivors.score[size - 1 - i]), static_cast<uint32_t>(size - 1 - i)};
-    if (sizeof(T) == 8 || size < 96)
+    if (sizeof(T) == 8 || size < 64)
       std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
         return a.bits != b.bits ? a.bits < b.bits : a.position > b.position;
       });
@@ -85,20 +85,28 @@ private:
     return bits & sign ? ~bits : bits | sign;
   }
 
-  /// Three stable passes of 11, 11 and 10 bits; one that would move nothing is skipped.
+  /// Stable passes of a few bits each; one that would move nothing is skipped. Short batches take narrow digits, since
+  /// clearing and summing the counts of wide ones would cost more than the keys.
   void radixSort() {
-    constexpr int passes = 3, digitBits = 11;
-    constexpr uint32_t mask = (1u << digitBits) - 1;
+    if (entries.size() < 2048)
+      radixPasses<4, 8>();
+    else
+      radixPasses<3, 11>();
+  }
+
+  template <int passes, int digitBits>
+  void radixPasses() {
+    constexpr uint32_t digits = 1u << digitBits;
     const size_t size = entries.size();
     spare.resize(size);
-    std::fill_n(&histogram[0][0], passes * (mask + 1), 0u);
+    uint32_t histogram[passes][digits] = {};
     for (const Entry &entry : entries)
       for (int pass = 0; pass < passes; ++pass)
-        ++histogram[pass][(entry.bits >> (pass * digitBits)) & mask];
+        ++histogram[pass][(entry.bits >> (pass * digitBits)) % digits];
     for (int pass = 0; pass < passes; ++pass) {
       uint32_t *starts = histogram[pass], sum = 0;
       bool oneDigit = false;
-      for (uint32_t digit = 0; digit <= mask; ++digit) {
+      for (uint32_t digit = 0; digit < digits; ++digit) {
         uint32_t count = starts[digit];
         oneDigit |= count == size;
         starts[digit] = sum;
@@ -107,13 +115,12 @@ private:
       if (oneDigit)
         continue;
       for (const Entry &entry : entries)
-        spare[starts[(entry.bits >> (pass * digitBits)) & mask]++] = entry;
+        spare[starts[(entry.bits >> (pass * digitBits)) % digits]++] = entry;
       entries.swap(spare);
     }
   }
 
   std::vector<Entry> entries, spare;
-  uint32_t histogram[3][1 << 11];
 };
 
 /// The ranks that are in use, with the next one above a position.

@@ -28,40 +28,61 @@ struct Run {
   int64_t begin, end;
 };
 
+/// The first i in [begin, end) where the predicate holds, given that it stays true; `end` if there is none. Without
+/// branches on it: scores are as unpredictable as they come.
+template <typename Predicate>
+HEDDLE_INLINE int64_t firstWhere(int64_t begin, int64_t end, Predicate holds) {
+  int64_t size = end - begin;
+  while (size > 0) {
+    const int64_t half = size / 2;
+    const bool later = !holds(begin + half);
+    begin = later ? begin + half + 1 : begin;
+    size = later ? size - half - 1 : half;
+  }
+  return begin;
+}
+
 /// The queries i in [first, last) with 0 < (u - hi_i) - lo_i < 1; u is a key that joins at `first`.
 template <typename T>
 HEDDLE_INLINE Run supportRun(T score, const T *hi, const T *lo, int64_t first, int64_t last) {
   const T u = clampScore(score);
-  auto above = [&](int64_t i) { return (u - hi[i]) - lo[i] > 0; };
+  auto dead = [&](int64_t i) { return !((u - hi[i]) - lo[i] > 0); };
   auto unsaturated = [&](int64_t i) { return (u - hi[i]) - lo[i] < 1; };
-  if (!above(first))
-    return {first, first}; // most keys: dead when they join
-  int64_t begin = first, end = last;
-  if (!unsaturated(first)) {
-    int64_t high = last;
-    for (++begin; begin < high;) {
-      int64_t middle = begin + (high - begin) / 2;
-      if (unsaturated(middle))
-        high = middle;
-      else
-        begin = middle + 1;
-    }
-  }
-  if (begin < last && !above(last - 1)) {
-    int64_t low = begin;
-    for (end = last - 1; low < end;) {
-      int64_t middle = low + (end - low) / 2;
-      if (above(middle))
-        low = middle + 1;
-      else
-        end = middle;
-    }
-  }
-  return {begin, std::max(begin, end)};
+  if (dead(first))
+    return {first, first}; // most keys of a long row
+  const int64_t begin = unsaturated(first) ? first : firstWhere(first + 1, last, unsaturated);
+  const int64_t end = begin < last && !dead(last - 1) ? last : firstWhere(begin, last, dead);
+  return {begin, end};
 }
 
-/// How many keys there are for one task that looks for runs.
+/// How many keys make a task.
 constexpr int64_t keysPerTask = 4096;
+
+/// The runs of the keys [0, joining), in parallel.
+template <typename T>
+void findRuns(const T *u, const T *hi, const T *lo, int64_t joining, int64_t window, int64_t valid,
+              std::vector<Run> &runs) {
+  runs.resize(static_cast<size_t>(joining));
+  parallelChunks(joining, keysPerTask, [&](int64_t begin, int64_t end) {
+    for (int64_t j = begin; j < end; ++j)
+      runs[static_cast<size_t>(j)] = supportRun(u[j], hi, lo, j + window, valid);
+  });
+}
+
+/// Calls body(row, runs) for all rows: short rows in parallel, long ones one by one, which are parallel in themselves.
+/// `runs` is scratch.
+template <typename Body>
+void eachRow(int64_t rows, int64_t n, const Body &body) {
+  auto chunk = [&](int64_t begin, int64_t end) {
+    std::vector<Run> runs;
+    for (int64_t row = begin; row < end; ++row)
+      body(row, runs);
+  };
+  if (n < keysPerTask)
+    parallelChunks(rows, keysPerTask / n, chunk);
+  else
+    chunk(0, rows);
+}
 
 template <typename T>
 void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t window, T *hi, T *lo, int32_t *count,
@@ -85,46 +106,39 @@ void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t windo
   }
 
   std::vector<int64_t> nanAt(static_cast<size_t>(rows));
-  parallelChunks(rows, 1, [&](int64_t begin, int64_t endRow) {
-    ThresholdSweep<T> sweep;
+  parallelChunks(rows, std::max<int64_t>(1, keysPerTask / n), [&](int64_t begin, int64_t endRow) {
+    ThresholdSweep<T> sweep; // keeps its memory from row to row
     for (int64_t row = begin; row < endRow; ++row) {
       sweep.run(u + row * n, n, topk, window, {hi + row * n, lo + row * n, end + row * n});
       nanAt[static_cast<size_t>(row)] = firstNan(u + row * n, n);
     }
   });
 
-  // Sizes of the supports: +1 where a run begins, -1 where it ends, summed. Keys in parallel, since there may be one
-  // row only.
-  const int64_t candidates = n - window;
-  const int64_t tasks = (candidates + keysPerTask - 1) / keysPerTask;
-  std::vector<Run> runs(static_cast<size_t>(std::min(tasks, int64_t(1) << 20) * keysPerTask));
-  for (int64_t row = 0; row < rows; ++row) {
-    T *hiRow = hi + row * n, *loRow = lo + row * n;
-    int32_t *countRow = count + row * n;
+  eachRow(rows, n, [&](int64_t row, std::vector<Run> &runs) {
+    const int64_t at = row * n;
     // From query `valid` on the row is NaN; it has no supports.
     const int64_t valid = std::min(n, nanAt[static_cast<size_t>(row)] + window);
     const int64_t joining = std::max<int64_t>(0, valid - window);
-    parallelChunks((joining + keysPerTask - 1) / keysPerTask, 1, [&](int64_t begin, int64_t endTask) {
-      for (int64_t j = begin * keysPerTask; j < std::min(endTask * keysPerTask, joining); ++j)
-        runs[static_cast<size_t>(j)] = supportRun(u[row * n + j], hiRow, loRow, j + window, valid);
-    });
-    std::fill_n(countRow, n, 0);
+    findRuns(u + at, hi + at, lo + at, joining, window, valid, runs);
+    // Sizes of the supports: +1 where a run begins, -1 where it ends, summed.
+    int32_t *sizes = count + at;
+    std::fill_n(sizes, n, 0);
     for (int64_t j = 0; j < joining; ++j) {
       const Run run = runs[static_cast<size_t>(j)];
       if (run.begin < run.end) {
-        ++countRow[run.begin];
+        ++sizes[run.begin];
         if (run.end < n)
-          --countRow[run.end];
+          --sizes[run.end];
       }
     }
     int32_t size = 0;
     for (int64_t i = 0; i < n; ++i) {
-      size += countRow[i];
-      countRow[i] = i < valid ? size : 0;
+      size += sizes[i];
+      sizes[i] = i < valid ? size : 0;
     }
-    std::fill(hiRow + valid, hiRow + n, std::numeric_limits<T>::quiet_NaN());
-    std::fill(loRow + valid, loRow + n, T(0));
-  }
+    std::fill(hi + at + valid, hi + at + n, std::numeric_limits<T>::quiet_NaN());
+    std::fill(lo + at + valid, lo + at + n, T(0));
+  });
 }
 
 template <typename T>
@@ -136,23 +150,21 @@ void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *cou
   if (rows <= 0 || n == 0)
     return;
   window = std::min(window, n);
-  std::vector<double> prefix(static_cast<size_t>(n) + 1);
-  for (int64_t row = 0; row < rows; ++row) {
+  eachRow(rows, n, [&](int64_t row, std::vector<Run> &runs) {
     const int64_t at = row * n;
     int64_t valid = n; // NaN thresholds are a row's last ones
     while (valid > 0 && hi[at + valid - 1] != hi[at + valid - 1])
       --valid;
+    std::vector<double> prefix(static_cast<size_t>(n) + 1);
     for (int64_t i = 0; i < n; ++i)
       prefix[i + 1] = prefix[i] + (count[at + i] > 0 ? static_cast<double>(dtau[at + i]) / count[at + i] : 0.0);
-    parallelChunks((n + keysPerTask - 1) / keysPerTask, 1, [&](int64_t begin, int64_t endTask) {
-      for (int64_t j = begin * keysPerTask; j < std::min(endTask * keysPerTask, n); ++j) {
-        Run run{0, 0};
-        if (j + window < valid)
-          run = supportRun(u[at + j], hi + at, lo + at, j + window, valid);
-        du[at + j] = run.begin < run.end ? static_cast<T>(prefix[run.end] - prefix[run.begin]) : T(0);
-      }
-    });
-  }
+    const int64_t joining = std::max<int64_t>(0, valid - window);
+    findRuns(u + at, hi + at, lo + at, joining, window, valid, runs);
+    for (int64_t j = 0; j < n; ++j) {
+      const Run run = j < joining ? runs[static_cast<size_t>(j)] : Run{0, 0};
+      du[at + j] = run.begin < run.end ? static_cast<T>(prefix[run.end] - prefix[run.begin]) : T(0);
+    }
+  });
 }
 
 } // namespace
