@@ -35,8 +35,8 @@ public:
     v.loop(args.begin, args.end, 1, [&](Value task) {
       row = v.add(args.firstRow, v.div(task, p.chunks()));
       Value chunk = v.rem(task, p.chunks());
-      slotBase = v.mul(task, p.slotRows());
-      windowBase = v.mul(task, p.windowRows());
+      partBase = v.mul(task, p.partRows());
+      scoreBase = v.mul(task, p.slotStride);
       clearParts(chunk);
       Value firstTile = v.mul(chunk, p.chunk / p.tile);
       Value lastTile = v.min(v.add(firstTile, p.chunk / p.tile), v.index(p.tiles()));
@@ -52,15 +52,15 @@ private:
     const int64_t width = p.partWidth();
     if (s.topk > 0) {
       Value total = v.loadIndex(args.slotTotal, v.add(v.mul(row, p.chunks()), chunk));
-      v.zeroFill(args.slotPart, v.mul(slotBase, width), v.mul(total, width));
+      v.zeroFill(args.part, v.mul(partBase, width), v.mul(total, width));
       v.loop(v.index(0), total, 1,
-             [&](Value i) { v.storeScalar(v.zeroScalar(), args.scorePart, v.add(slotBase, i)); });
+             [&](Value i) { v.storeScalar(v.zeroScalar(), args.scorePart, v.add(scoreBase, i)); });
     }
     if (s.window > 0) {
       Value start = v.mul(chunk, p.chunk);
       Value end = v.min(v.add(start, p.chunk), v.index(s.length));
       Value begin = v.max(v.index(0), v.sub(start, v.index(s.window - 1)));
-      v.zeroFill(args.windowPart, v.mul(windowBase, width), v.mul(v.sub(end, begin), width));
+      v.zeroFill(args.part, v.mul(v.add(partBase, p.firstWindowRow()), width), v.mul(v.sub(end, begin), width));
     }
   }
 
@@ -80,25 +80,32 @@ private:
       v.loop(v.index(0), v.index(p.headBlock), 1, body);
     };
     eachHead([&](Value head) { start(firstHead, head); });
-    blocks->forEachBlock([&](const KeyBlock &block, bool selected, PanelRangeOf rangeOf) {
-      const bool scores = selected && routes();
-      if (scores)
+    blocks->forEachBlock([&](const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf) {
+      if (routes())
         v.zeroFill(scoreGradients, v.index(0), v.index(p.keyBlock * p.lanes));
       eachHead([&](Value head) {
         v.loop(v.index(0), v.index(p.tile / p.panel), 1, [&](Value panel) {
           rangeOf(v.mul(panel, p.panel), [&](const PanelRange &range, Value masked) {
-            accumulate(block, selected, head, panel, range, masked);
+            accumulate(block, kind, head, panel, range, masked);
           });
         });
       });
-      if (scores)
-        v.loop(v.index(0), blocks->blockCount, 1, [&](Value j) {
-          Value at = v.add(slotBase, v.loadIndex(block.slot, j));
-          Value sum = v.sumOfLanes(v.loadVector(scoreGradients, v.mul(j, p.lanes)));
-          v.storeScalar(v.sumOf(v.loadScalar(args.scorePart, at), sum), args.scorePart, at);
+      if (routes())
+        kind.each(v, {}, [&](bool selected) {
+          if (selected)
+            addScoreGradients(block);
+          return Values();
         });
     });
     eachHead([&](Value head) { finish(firstHead, head); });
+  }
+
+  void addScoreGradients(const KeyBlock &block) {
+    v.loop(v.index(0), blocks->blockCount, 1, [&](Value j) {
+      Value at = v.add(scoreBase, v.loadIndex(block.slot, j));
+      Value sum = v.sumOfLanes(v.loadVector(scoreGradients, v.mul(j, p.lanes)));
+      v.storeScalar(v.sumOf(v.loadScalar(args.scorePart, at), sum), args.scorePart, at);
+    });
   }
 
   Value queryRow(Value firstHead, Value head) {
@@ -142,7 +149,7 @@ private:
     return v.sumOfLanes(sum[0]);
   }
 
-  void accumulate(const KeyBlock &block, bool selected, Value head, Value panel, const PanelRange &range,
+  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel, const PanelRange &range,
                   Value masked) {
     const AttentionSpec &s = p.spec;
     // Whole register tiles of keys; the pairs that this adds are masked.
@@ -158,17 +165,18 @@ private:
     };
     Value rounded = arith::OrIOp::create(v.b, differs(range.begin, outer.begin), differs(range.end, outer.end));
     Value anyMasked = arith::OrIOp::create(v.b, masked, rounded);
-    v.when(
-        anyMasked, [&] { slopesOf(block, selected, /*masked=*/true, head, outer); },
-        [&] { slopesOf(block, selected, /*masked=*/false, head, outer); });
+    kind.each(v, {}, [&](bool selected) {
+      v.when(
+          anyMasked, [&] { slopesOf(block, selected, /*masked=*/true, head, outer); },
+          [&] { slopesOf(block, selected, /*masked=*/false, head, outer); });
+      return Values();
+    });
     v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {}, queryGradients,
                   keyBase);
-    Buffer part = selected ? args.slotPart : args.windowPart;
-    Value firstRow = selected ? slotBase : windowBase;
-    v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, part, p.partWidth(),
-              firstRow, block.slot, 0);
-    v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, part, p.partWidth(),
-              firstRow, block.slot, p.keyPad);
+    v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, args.part, p.partWidth(),
+              partBase, block.slot, 0);
+    v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, args.part,
+              p.partWidth(), partBase, block.slot, p.keyPad);
   }
 
   /// From scores and products with the cotangent, in place: the weights of dv and the slopes of dq and dk; adds to the
@@ -260,7 +268,8 @@ private:
   Buffer tauGradients;                  ///< [tile]
   Buffer weights, slopes;               ///< [keyBlock, tile]
   Buffer scoreGradients;                ///< [keyBlock, lanes]
-  Value row, first, count, slotBase, windowBase;
+  Value row, first, count;
+  Value partBase, scoreBase; ///< rows of the chunk's partial sums
 };
 
 } // namespace
@@ -292,10 +301,9 @@ static AttentionProgram backwardProgram(const attention::Plan &plan, StringRef n
     program.steps.push_back(call);
   }
   const int64_t parts = plan.wave * plan.chunks();
-  llvm::SmallVector<AttentionOperand, 3> partOperands{
-      workspace.take(plan, E::Score, s.topk > 0 ? parts * plan.slotRows() * plan.partWidth() : 0),
-      workspace.take(plan, E::Score, s.window > 0 ? parts * plan.windowRows() * plan.partWidth() : 0),
-      workspace.take(plan, E::Score, s.topk > 0 ? parts * plan.slotRows() : 0)};
+  llvm::SmallVector<AttentionOperand, 2> partOperands{
+      workspace.take(plan, E::Score, parts * plan.partRows() * plan.partWidth()),
+      workspace.take(plan, E::Score, parts * plan.slotStride)};
   program.workspaceBytes = workspace.bytes();
 
   AttentionStep main, reduce;

@@ -47,11 +47,11 @@ private:
       v.loop(v.index(0), v.index(p.headBlock), 1, body);
     };
     eachHead([&](Value head) { start(firstHead, head); });
-    blocks->forEachBlock([&](const KeyBlock &block, bool selected, PanelRangeOf rangeOf) {
+    blocks->forEachBlock([&](const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf) {
       eachHead([&](Value head) {
         v.loop(v.index(0), v.index(p.tile / p.panel), 1, [&](Value panel) {
           rangeOf(v.mul(panel, p.panel), [&](const PanelRange &range, Value masked) {
-            accumulate(block, selected, head, panel, range, masked);
+            accumulate(block, kind, head, panel, range, masked);
           });
         });
       });
@@ -76,16 +76,18 @@ private:
            [&](Value i) { v.storeLanes(lowest, largest, v.add(v.mul(head, p.tile), i)); });
   }
 
-  void accumulate(const KeyBlock &block, bool selected, Value head, Value panel, const PanelRange &range,
+  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel, const PanelRange &range,
                   Value masked) {
     const AttentionSpec &s = p.spec;
     Value queryBase = v.add(v.mul(head, p.tile * s.keyWidth), v.mul(panel, s.keyWidth * p.panel));
     v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, queryBase, range, weights, p.panel, v.index(0));
     Value stats = v.add(v.mul(head, p.tile), range.panelStart);
-    Values rescale = v.choose(
-        masked, {v.laneVectorType(), v.laneVectorType()},
-        [&] { return softmax(block, selected, /*masked=*/true, stats, range); },
-        [&] { return softmax(block, selected, /*masked=*/false, stats, range); });
+    const Type types[] = {v.laneVectorType(), v.laneVectorType()};
+    Values rescale = kind.each(v, types, [&](bool selected) {
+      return v.choose(
+          masked, types, [&] { return softmax(block, selected, /*masked=*/true, stats, range); },
+          [&] { return softmax(block, selected, /*masked=*/false, stats, range); });
+    });
     Value outputBase = v.add(v.mul(head, p.tile * s.valueWidth), v.mul(panel, s.valueWidth * p.panel));
     v.weightedSum(block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale, output,
                   outputBase);

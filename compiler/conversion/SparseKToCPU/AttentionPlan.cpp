@@ -104,7 +104,9 @@ Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backwa
   p.panel = 2 * p.lanes;
   // 2 tileRows accumulators, two vectors of queries and a broadcast element.
   p.tileRows = target.vectorRegisters >= 32 ? 8 : 6;
-  p.tile = std::max<int64_t>(64, p.panel);
+  // Window and selection grow by a tile: small budgets take small tiles.
+  const int64_t budget = p.spec.topk + p.spec.window;
+  p.tile = std::max<int64_t>(budget < 128 ? 32 : 64, p.panel);
   p.keyBlock = p.tileRows * (64 / p.tileRows);
   p.keyPad = roundUp(spec.keyWidth, p.lanes);
   p.valuePad = roundUp(spec.valueWidth, p.lanes);
@@ -135,10 +137,10 @@ Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backwa
   int64_t wanted = spec.length * rows / tasks;
   int64_t least = std::max<int64_t>(256, (p.spec.topk + p.spec.window) / 4);
   p.chunk = roundUp(std::clamp<int64_t>(wanted, least, std::max<int64_t>(1024, least)), p.tile);
-  p.slotStride = std::min(p.spec.topk + p.chunk, spec.length);
+  p.slotStride = p.spec.topk > 0 ? std::min(p.spec.topk + p.chunk, spec.length) : 0;
   // As many rows at a time as fit into a modest memory, and enough for all threads.
   constexpr int64_t partBytes = 64 << 20;
-  const int64_t bytesOfRow = p.chunks() * (p.slotRows() + p.windowRows()) * p.partWidth() * p.computeBytes();
+  const int64_t bytesOfRow = p.chunks() * p.partRows() * p.partWidth() * p.computeBytes();
   const int64_t fitting = partBytes / std::max<int64_t>(bytesOfRow, 1);
   p.wave = std::clamp<int64_t>(std::max(tasks / std::max<int64_t>(p.chunks(), 1), fitting), 1, rows);
   const int64_t rowBytes = (p.keyPad + p.valuePad + 1) * p.computeBytes();

@@ -31,9 +31,10 @@ struct Plan {
 
   /// Elements of a row of partial sums: dk, then dv.
   int64_t partWidth() const { return keyPad + valuePad; }
-  /// Rows of a chunk's partial sums, with one more for what nobody reads.
-  int64_t slotRows() const { return slotStride + 1; }
-  int64_t windowRows() const { return windowKeys(chunk) + 1; }
+  /// Rows of a chunk's partial sums: the slots, one that nobody reads, and the window's keys.
+  int64_t spareRow() const { return slotStride; }
+  int64_t firstWindowRow() const { return slotStride + 1; }
+  int64_t partRows() const { return firstWindowRow() + windowKeys(chunk); }
 
   int64_t tiles() const { return (spec.length + tile - 1) / tile; }
   int64_t chunks() const { return (spec.length + chunk - 1) / chunk; }

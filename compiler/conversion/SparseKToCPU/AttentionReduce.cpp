@@ -25,9 +25,9 @@ public:
       v.loop(v.div(first, p.chunk), v.index(p.chunks()), 1, [&](Value chunk) {
         Value part = v.add(v.mul(waveRow, p.chunks()), chunk);
         if (s.topk > 0)
-          addSlots(v.add(v.mul(row, p.chunks()), chunk), v.mul(part, p.slotRows()));
+          addSlots(v.add(v.mul(row, p.chunks()), chunk), part);
         if (s.window > 0)
-          addWindow(chunk, v.mul(part, p.windowRows()));
+          addWindow(chunk, v.add(v.mul(part, p.partRows()), p.firstWindowRow()));
       });
       v.loop(first, last, 1, [&](Value key) {
         Value local = v.sub(key, first), at = v.add(v.mul(row, s.length), key);
@@ -41,11 +41,11 @@ public:
 
 private:
   /// Adds a row of partial sums to that of a key.
-  void addRow(Buffer from, Value row, Value key) {
+  void addRow(Value row, Value key) {
     Value source = v.mul(row, p.partWidth()), target = v.mul(v.sub(key, first), p.partWidth());
     v.loop(v.index(0), v.index(p.partWidth()), p.lanes, [&](Value c) {
       Value at = v.add(target, c);
-      v.storeLanes(v.sumOf(v.loadVector(sums, at), v.loadVector(from, v.add(source, c))), sums, at);
+      v.storeLanes(v.sumOf(v.loadVector(sums, at), v.loadVector(args.part, v.add(source, c))), sums, at);
     });
   }
 
@@ -54,17 +54,18 @@ private:
     Value origin = v.max(v.index(0), v.sub(start, v.index(p.spec.window - 1)));
     Value end = v.min(v.add(start, p.chunk), v.index(p.spec.length));
     v.loop(v.max(first, origin), v.min(last, end), 1,
-           [&](Value key) { addRow(args.windowPart, v.add(base, v.sub(key, origin)), key); });
+           [&](Value key) { addRow(v.add(base, v.sub(key, origin)), key); });
   }
 
-  void addSlots(Value list, Value base) {
+  void addSlots(Value list, Value part) {
+    Value rows = v.mul(part, p.partRows()), scoreRows = v.mul(part, p.slotStride);
     Value keys = v.mul(list, p.slotStride), total = v.loadIndex(args.slotTotal, list);
     Value begin = lowerBound(keys, total, first), end = lowerBound(keys, total, last);
     v.loop(begin, end, 1, [&](Value slot) {
       Value key = v.loadIndex(args.slotKeys, v.add(keys, slot));
-      addRow(args.slotPart, v.add(base, slot), key);
+      addRow(v.add(rows, slot), key);
       Value local = v.sub(key, first);
-      Value sum = v.sumOf(v.loadScalar(scores, local), v.loadScalar(args.scorePart, v.add(base, slot)));
+      Value sum = v.sumOf(v.loadScalar(scores, local), v.loadScalar(args.scorePart, v.add(scoreRows, slot)));
       v.storeScalar(sum, scores, local);
     });
   }

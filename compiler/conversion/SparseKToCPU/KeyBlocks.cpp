@@ -18,7 +18,7 @@ KeyBlocks::KeyBlocks(AttentionCode &v, const KernelArguments &arguments) : v(v),
     hi = v.scratch(p.tile);
     lo = v.scratch(p.tile);
   }
-  if (args.slotPart.memref || args.windowPart.memref)
+  if (args.part.memref)
     block.slot = v.intScratch(p.keyBlock);
 }
 
@@ -40,11 +40,68 @@ void KeyBlocks::startTile(Value newRow, Value newTile, Value newFirst, Value new
   });
 }
 
-void KeyBlocks::forEachBlock(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body) {
-  if (p.spec.topk > 0)
-    selectedBlocks(body);
-  if (p.spec.window > 0)
-    windowBlocks(body);
+Values BlockKind::each(AttentionCode &v, TypeRange types, llvm::function_ref<Values(bool)> body) const {
+  if (!maySelect || !mayWindow)
+    return body(maySelect);
+  if (types.empty()) {
+    v.when(
+        selected, [&] { body(true); }, [&] { body(false); });
+    return {};
+  }
+  return v.choose(
+      selected, types, [&] { return body(true); }, [&] { return body(false); });
+}
+
+void KeyBlocks::forEachBlock(llvm::function_ref<void(const KeyBlock &, const BlockKind &, PanelRangeOf)> body) {
+  BlockKind kind{p.spec.topk > 0, p.spec.window > 0, {}};
+  auto blocksOf = [&](Value keys) { return v.div(v.add(keys, p.keyBlock - 1), p.keyBlock); };
+  Value selectedBlocks = v.index(0), blocks = v.index(0);
+  if (kind.maySelect) {
+    list = v.add(v.mul(row, p.tiles()), tile);
+    whole = v.loadIndex(args.full, list);
+    selectedKeys = v.loadIndex(args.total, list);
+    blocks = selectedBlocks = blocksOf(selectedKeys);
+  }
+  if (kind.mayWindow) {
+    windowBegin = v.max(v.index(0), v.sub(first, v.index(p.spec.window - 1)));
+    windowEnd = v.add(first, count);
+    blocks = v.add(blocks, blocksOf(v.sub(windowEnd, windowBegin)));
+  }
+  Type index = v.b.getIndexType(), flag = v.b.getI1Type();
+  v.loop(v.index(0), blocks, 1, [&](Value number) {
+    kind.selected = v.less(number, selectedBlocks);
+    Value start;
+    Values bounds = kind.each(v, {index, index}, [&](bool selected) {
+      if (selected) {
+        Value at = v.mul(number, p.keyBlock);
+        return Values{at, v.min(v.index(p.keyBlock), v.sub(selectedKeys, at))};
+      }
+      Value key = v.add(windowBegin, v.mul(v.sub(number, selectedBlocks), p.keyBlock));
+      return Values{key, v.min(v.index(p.keyBlock), v.sub(windowEnd, key))};
+    });
+    start = bounds[0];
+    blockCount = bounds[1];
+    kind.each(v, {}, [&](bool selected) {
+      selected ? gatherSelected(start) : gatherWindow(start);
+      return Values();
+    });
+    padSlots();
+    body(block, kind, [&](Value panelStart, PanelUse use) {
+      Values part = kind.each(v, {index, index, flag}, [&](bool selected) {
+        if (selected)
+          return Values{v.index(0), blockCount, v.less(whole, v.add(start, blockCount))};
+        // Only the keys that some query of the panel sees.
+        Value firstQuery = v.add(first, panelStart);
+        Value low = v.max(v.index(0), v.sub(v.sub(firstQuery, v.index(p.spec.window - 1)), start));
+        Value high = v.min(blockCount, v.sub(v.add(firstQuery, p.panel), start));
+        // Nothing is masked if the panel's first query sees the last key, and its last query the first one.
+        Value future = v.less(firstQuery, v.add(start, v.sub(high, v.index(1))));
+        Value past = v.less(v.add(v.add(start, low), p.spec.window), v.add(firstQuery, p.panel));
+        return Values{low, high, arith::OrIOp::create(v.b, future, past)};
+      });
+      v.when(v.less(part[0], part[1]), [&] { use({part[0], part[1], panelStart}, part[2]); });
+    });
+  });
 }
 
 void KeyBlocks::storeInterval(Value position, Value from, Value until) {
@@ -53,82 +110,51 @@ void KeyBlocks::storeInterval(Value position, Value from, Value until) {
   v.storeI32(cut(until), block.until, position);
 }
 
-void KeyBlocks::padSlots(int64_t spare) {
+void KeyBlocks::padSlots() {
   if (!block.slot)
     return;
   // Register tiles run over the block's end: no query sees what is there, and its sums go to a row that nobody reads.
   v.loop(blockCount, v.index(p.keyBlock), 1, [&](Value i) {
-    v.storeI32(v.index(spare), block.slot, i);
+    v.storeI32(v.index(p.spareRow()), block.slot, i);
     v.storeI32(v.index(0), block.until, i);
   });
 }
 
-void KeyBlocks::selectedBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body) {
-  const int64_t length = p.spec.length;
-  Value list = v.add(v.mul(row, p.tiles()), tile);
-  Value whole = v.loadIndex(args.full, list), total = v.loadIndex(args.total, list);
-  Value base = v.mul(list, p.listStride);
-  Value rowStart = v.mul(row, length);
+void KeyBlocks::gatherSelected(Value start) {
+  Value base = v.mul(list, p.listStride), rowStart = v.mul(row, p.spec.length);
   Value slots; // the names in the list are slots of the chunk, or keys
-  if (block.slot) {
-    Value chunk = v.add(v.mul(row, p.chunks()), v.div(first, p.chunk));
-    slots = v.mul(chunk, p.slotStride);
-  }
-  v.loop(v.index(0), total, p.keyBlock, [&](Value start) {
-    blockCount = v.min(v.index(p.keyBlock), v.sub(total, start));
-    v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
-      Value key = v.loadIndex(args.lists, v.add(base, v.add(start, position)));
-      if (slots) {
-        v.storeI32(key, block.slot, position);
-        key = v.loadIndex(args.slotKeys, v.add(slots, key));
-      }
-      Value at = v.add(rowStart, key);
-      // Infinities act as the largest f32, as in the selection; with hi = -inf the gate is then 1.
-      const double big = std::numeric_limits<float>::max();
-      Value u = v.loadScalar(args.u, at);
-      u = v.select(v.isGreater(u, v.scalarConstant(-big)), u, v.scalarConstant(-big));
-      u = v.select(v.isGreater(u, v.scalarConstant(big)), v.scalarConstant(big), u);
-      v.storeScalar(u, block.scores, position);
-      storeInterval(position, v.add(key, p.spec.window), v.loadIndex(args.ends, at));
-      return key;
-    });
-    padSlots(p.slotStride);
-    Value masked = v.less(whole, v.add(start, blockCount));
-    body(block, /*selected=*/true, [&](Value panelStart, PanelUse use) {
-      use({v.index(0), blockCount, panelStart}, masked);
-    });
+  if (block.slot)
+    slots = v.mul(v.add(v.mul(row, p.chunks()), v.div(first, p.chunk)), p.slotStride);
+  v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
+    Value key = v.loadIndex(args.lists, v.add(base, v.add(start, position)));
+    if (slots) {
+      v.storeI32(key, block.slot, position);
+      key = v.loadIndex(args.slotKeys, v.add(slots, key));
+    }
+    Value at = v.add(rowStart, key);
+    // Infinities act as the largest f32, as in the selection; with hi = -inf the gate is then 1.
+    const double big = std::numeric_limits<float>::max();
+    Value u = v.loadScalar(args.u, at);
+    u = v.select(v.isGreater(u, v.scalarConstant(-big)), u, v.scalarConstant(-big));
+    u = v.select(v.isGreater(u, v.scalarConstant(big)), v.scalarConstant(big), u);
+    v.storeScalar(u, block.scores, position);
+    storeInterval(position, v.add(key, p.spec.window), v.loadIndex(args.ends, at));
+    return key;
   });
 }
 
-void KeyBlocks::windowBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body) {
-  const int64_t window = p.spec.window;
-  Value begin = v.max(v.index(0), v.sub(first, v.index(window - 1))), end = v.add(first, count);
-  Value windowBase; // row of the chunk's partial sums that stands for key 0
+void KeyBlocks::gatherWindow(Value start) {
+  Value origin; // the key of the chunk's first window row
   if (block.slot) {
     Value chunkStart = v.mul(v.div(first, p.chunk), p.chunk);
-    windowBase = v.max(v.index(0), v.sub(chunkStart, v.index(window - 1)));
+    origin = v.max(v.index(0), v.sub(chunkStart, v.index(p.spec.window - 1)));
   }
-  v.loop(begin, end, p.keyBlock, [&](Value start) {
-    blockCount = v.min(v.index(p.keyBlock), v.sub(end, start));
-    v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
-      Value key = v.add(start, position);
-      storeInterval(position, key, v.add(key, window));
-      if (block.slot)
-        v.storeI32(v.sub(key, windowBase), block.slot, position);
-      return key;
-    });
-    padSlots(p.windowKeys(p.chunk));
-    body(block, /*selected=*/false, [&](Value panelStart, PanelUse use) {
-      // Only the keys that some query of the panel sees.
-      Value firstQuery = v.add(first, panelStart);
-      Value low = v.max(v.index(0), v.sub(v.sub(firstQuery, v.index(window - 1)), start));
-      Value high = v.min(blockCount, v.sub(v.add(firstQuery, p.panel), start));
-      // The panel's first query sees the last key, and its last query the first one.
-      Value future = v.less(firstQuery, v.add(start, v.sub(high, v.index(1))));
-      Value past = v.less(v.add(v.add(start, low), window), v.add(firstQuery, p.panel));
-      Value masked = arith::OrIOp::create(v.b, future, past);
-      v.when(v.less(low, high), [&] { use({low, high, panelStart}, masked); });
-    });
+  v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
+    Value key = v.add(start, position);
+    storeInterval(position, key, v.add(key, p.spec.window));
+    if (block.slot)
+      v.storeI32(v.add(v.sub(key, origin), p.firstWindowRow()), block.slot, position);
+    return key;
   });
 }
 
@@ -169,7 +195,7 @@ void emitKernel(OpBuilder &builder, ModuleOp module, const Plan &plan, const Att
   arguments.begin = function.getArgument(0);
   arguments.end = function.getArgument(1);
   Value *integers[] = {&arguments.lists, &arguments.full, &arguments.total, &arguments.slotKeys, &arguments.slotTotal};
-  Buffer *parts[] = {&arguments.slotPart, &arguments.windowPart, &arguments.scorePart};
+  Buffer *parts[] = {&arguments.part, &arguments.scorePart};
   int nextInteger = 0, nextPart = 0;
   for (auto [i, operand] : llvm::enumerate(step.operands)) {
     Value value = function.getArgument(unsigned(i) + 2);

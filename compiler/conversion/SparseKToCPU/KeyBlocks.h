@@ -16,9 +16,18 @@ struct KernelArguments {
   Value ends;                      ///< i32 [rows, length]
   Value lists, full, total;        ///< i32: tile lists, their whole-tile and total lengths
   Value slotKeys, slotTotal;       ///< i32: the keys of a chunk's slots, how many
-  Buffer slotPart, windowPart;     ///< partial sums of dk and dv, of the selected and of the window keys
-  Buffer scorePart;                ///< partial sums of du
+  Buffer part;                     ///< partial sums of dk and dv [wave row, chunk, part row, part width]
+  Buffer scorePart;                ///< partial sums of du [wave row, chunk, slot]
   Value firstRow;                  ///< the wave's first row
+};
+
+/// What the keys of a block are: of one kind that is known now, or of either.
+struct BlockKind {
+  bool maySelect = false, mayWindow = false;
+  Value selected; ///< i1, where both are possible
+
+  /// Emits `body` for each possible kind, under a condition where there are two; it returns values of these types.
+  Values each(AttentionCode &v, mlir::TypeRange types, llvm::function_ref<Values(bool selected)> body) const;
 };
 
 /// Calls `use` with the panel's part of a block and whether some of its pairs are masked, where it has any part.
@@ -33,16 +42,17 @@ public:
   /// Once per tile: row, its tile, the tile's first query and how many queries it has.
   void startTile(Value row, Value tile, Value first, Value count);
 
-  /// Loops over the blocks: the selected keys, where the plan has any, and then the window's.
-  void forEachBlock(llvm::function_ref<void(const KeyBlock &block, bool selected, PanelRangeOf rangeOf)> body);
+  /// Loops over the blocks: the selected keys, where the plan has any, and then the window's. One loop for both, so that
+  /// the products are emitted once.
+  void forEachBlock(llvm::function_ref<void(const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf)> body);
 
   Buffer hi, lo;    ///< thresholds of the tile [tile]; zero beyond its queries
   Value blockCount; ///< keys of the current block
 
 private:
-  void selectedBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body);
-  void windowBlocks(llvm::function_ref<void(const KeyBlock &, bool, PanelRangeOf)> body);
-  void padSlots(int64_t spare);
+  void gatherSelected(Value start);
+  void gatherWindow(Value start);
+  void padSlots();
   void storeInterval(Value position, Value from, Value until);
 
   AttentionCode &v;
@@ -50,6 +60,8 @@ private:
   const KernelArguments &args;
   KeyBlock block;
   Value row, tile, first, count;
+  Value list, whole, selectedKeys;  ///< the tile's list: its number, whole-tile keys, all keys
+  Value windowBegin, windowEnd;     ///< the keys of the tile's windows
 };
 
 /// Reserves the lists of selected keys and describes the runtime call that fills them; returns the operands lists,
@@ -57,8 +69,8 @@ private:
 llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace, AttentionStep &call);
 
 /// Adds the function of a step to the module and emits its body. Operands are matched to `KernelArguments` by
-/// argument, those of the workspace in the order lists, full, total, slotKeys, slotTotal and slotPart, windowPart,
-/// scorePart; the integer is firstRow.
+/// argument, those of the workspace in the order lists, full, total, slotKeys, slotTotal and part, scorePart; the
+/// integer is firstRow.
 void emitKernel(mlir::OpBuilder &builder, mlir::ModuleOp module, const Plan &plan, const AttentionStep &step,
                 llvm::function_ref<void(AttentionCode &, const KernelArguments &)> body);
 
