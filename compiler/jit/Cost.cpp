@@ -31,11 +31,15 @@ static std::string shapeText(Type type) {
 
 static std::string whereText(Location location) {
   auto position = interp::filePosition(location);
-  return position ? (llvm::sys::path::filename(position->getFilename().getValue()) + ":" + Twine(position->getLine())).str() : "";
+  return position ? (llvm::sys::path::filename(position->getFilename().getValue()) + ":" +
+                     Twine(position->getLine()))
+                        .str()
+                  : "";
 }
 
 /// Sparse attention's useful operations: 4 N (k + w) d for each query head forward, 2.5 times that backward.
-static int64_t attentionFlops(RankedTensorType q, RankedTensorType v, int64_t topk, int64_t window, bool backward) {
+static int64_t attentionFlops(RankedTensorType q, RankedTensorType v, int64_t topk, int64_t window,
+                              bool backward) {
   int64_t n = q.getDimSize(2), keys = std::min(topk + window, n);
   int64_t forward = 2 * q.getDimSize(0) * q.getDimSize(1) * n * keys * (q.getDimSize(3) + v.getDimSize(3));
   return backward ? forward * 5 / 2 : forward;
@@ -44,10 +48,12 @@ static int64_t attentionFlops(RankedTensorType q, RankedTensorType v, int64_t to
 /// One operation per element, as far as an operation computes at all.
 static int64_t elementwiseFlops(Operation *op) {
   return llvm::TypeSwitch<Operation *, int64_t>(op)
-      .Case<ir::ConstantOp, ir::BroadcastOp, ir::ReshapeOp, ir::TransposeOp, ir::SliceOp, ir::PadOp, ir::ConcatOp, ir::ReverseOp,
-            ir::IotaOp, ir::YieldOp>([](auto) { return 0; })
+      .Case<ir::ConstantOp, ir::BroadcastOp, ir::ReshapeOp, ir::TransposeOp, ir::SliceOp, ir::PadOp,
+            ir::ConcatOp, ir::ReverseOp, ir::IotaOp, ir::YieldOp>([](auto) { return 0; })
       .Case<ir::ReduceOp, ir::CumsumOp>([](auto reduce) { return elements(reduce.getX().getType()); })
-      .Default([](Operation *other) { return other->getNumResults() ? elements(other->getResult(0).getType()) : 0; });
+      .Default([](Operation *other) {
+        return other->getNumResults() ? elements(other->getResult(0).getType()) : 0;
+      });
 }
 
 static std::string fusionText(ir::FusionOp fusion, int64_t &flops) {
@@ -75,7 +81,8 @@ static Step describe(Operation *op) {
     step.bytes += bytesOf(type);
   llvm::TypeSwitch<Operation *>(op)
       .Case<ir::MatmulOp>([&](ir::MatmulOp matmul) {
-        auto lhs = cast<RankedTensorType>(matmul.getLhs().getType()), result = cast<RankedTensorType>(matmul.getType());
+        auto lhs = cast<RankedTensorType>(matmul.getLhs().getType()),
+             result = cast<RankedTensorType>(matmul.getType());
         int64_t k = lhs.getDimSize(matmul.getTransposeLhs() ? 1 : 2);
         step.flops = 2 * result.getNumElements() * k;
         step.what = "matmul " + shapeText(result) + " over " + std::to_string(k);
@@ -87,10 +94,11 @@ static Step describe(Operation *op) {
       .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](auto attention) {
         bool backward = isa<sparsek::AttentionBackwardOp>(op);
         auto q = cast<RankedTensorType>(attention.getQ().getType());
-        step.flops = attentionFlops(q, cast<RankedTensorType>(attention.getV().getType()), attention.getTopk(),
-                                    attention.getWindow(), backward);
-        step.what = std::string(backward ? "sparsek.attention_backward " : "sparsek.attention ") + shapeText(q) + " topk " +
-                    std::to_string(attention.getTopk()) + " window " + std::to_string(attention.getWindow());
+        step.flops = attentionFlops(q, cast<RankedTensorType>(attention.getV().getType()),
+                                    attention.getTopk(), attention.getWindow(), backward);
+        step.what = std::string(backward ? "sparsek.attention_backward " : "sparsek.attention ") +
+                    shapeText(q) + " topk " + std::to_string(attention.getTopk()) + " window " +
+                    std::to_string(attention.getWindow());
       })
       .Default([&](Operation *other) {
         step.flops = other->getName().getDialectNamespace() == "heddle" ? elementwiseFlops(other) : 0;

@@ -104,8 +104,12 @@ static llvm::Expected<std::string> emit(const NativeModule &native, llvm::CodeGe
   return bytes.str().str();
 }
 
-llvm::Expected<std::string> NativeModule::object() const { return emit(*this, llvm::CodeGenFileType::ObjectFile); }
-llvm::Expected<std::string> NativeModule::assembly() const { return emit(*this, llvm::CodeGenFileType::AssemblyFile); }
+llvm::Expected<std::string> NativeModule::object() const {
+  return emit(*this, llvm::CodeGenFileType::ObjectFile);
+}
+llvm::Expected<std::string> NativeModule::assembly() const {
+  return emit(*this, llvm::CodeGenFileType::AssemblyFile);
+}
 
 struct Executable::Jit {
   std::unique_ptr<llvm::orc::LLJIT> lljit;

@@ -31,7 +31,8 @@ struct Function::State {
   jit::Specialisation &specialise(const std::vector<Argument> &arguments, std::vector<Tensor> &tensors);
 };
 
-static std::shared_ptr<Program::State> checked(std::unique_ptr<frontend::Program> program, frontend::Diagnostics &diagnostics) {
+static std::shared_ptr<Program::State> checked(std::unique_ptr<frontend::Program> program,
+                                               frontend::Diagnostics &diagnostics) {
   if (program && !program->broken)
     frontend::check(*program, diagnostics);
   if (diagnostics.hasErrors())
@@ -70,26 +71,30 @@ std::vector<std::string> Program::functions() const {
   return names;
 }
 
-/// The leaves of one argument as the types of a parameter's leaves; numbers take the parameter's element type.
-static std::vector<frontend::LeafType> leafTypes(const frontend::SignatureParameter &parameter, const Argument &argument,
-                                                 std::vector<Tensor> &tensors) {
+/// The leaves of one argument as the types of a parameter's leaves; numbers take the parameter's element
+/// type.
+static std::vector<frontend::LeafType> leafTypes(const frontend::SignatureParameter &parameter,
+                                                 const Argument &argument, std::vector<Tensor> &tensors) {
   std::vector<frontend::Type::Leaf> leaves = parameter.type.leaves();
   if (argument.leaves().size() != leaves.size())
     throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter.name + "', a " + parameter.typeText + ", has " +
-                                             std::to_string(leaves.size()) + " tensors, but the argument has " +
+                                             std::to_string(leaves.size()) +
+                                             " tensors, but the argument has " +
                                              std::to_string(argument.leaves().size()));
   std::vector<frontend::LeafType> types;
   for (const auto &[name, tensor] : argument.leaves()) {
     const frontend::Type::Leaf &leaf = leaves[types.size()];
     if (!name.empty() && name != leaf.name)
-      throw Error(HEDDLE_INVALID_ARGUMENT, "the argument for '" + parameter.name + "' has the tensor '" + name +
-                                               "' where '" + leaf.name + "' is expected",
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  "the argument for '" + parameter.name + "' has the tensor '" + name + "' where '" +
+                      leaf.name + "' is expected",
                   "pass the leaves in the order in which the struct declares them");
     bool declared = parameter.elementVariables[types.size()].empty();
     DType dtype = declared ? jit::dtypeOf(leaf.type.element()) : tensor.dtype();
     if (!argument.isNumber() && tensor.dtype() != dtype)
-      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter.name + (leaf.name.empty() ? "" : "." + leaf.name) + "' is " +
-                                               leaf.type.str() + ", but the argument is " + tensor.str(),
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  "'" + parameter.name + (leaf.name.empty() ? "" : "." + leaf.name) + "' is " +
+                      leaf.type.str() + ", but the argument is " + tensor.str(),
                   "convert it with Tensor::cast");
     tensors.push_back(tensor.dtype() == dtype ? tensor : tensor.cast(dtype));
     types.push_back({jit::elementOf(dtype), Shape(tensor.shape().begin(), tensor.shape().end())});
@@ -97,9 +102,11 @@ static std::vector<frontend::LeafType> leafTypes(const frontend::SignatureParame
   return types;
 }
 
-jit::Specialisation &Function::State::specialise(const std::vector<Argument> &arguments, std::vector<Tensor> &tensors) {
+jit::Specialisation &Function::State::specialise(const std::vector<Argument> &arguments,
+                                                 std::vector<Tensor> &tensors) {
   if (arguments.size() > signature.parameters.size())
-    throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' takes " + std::to_string(signature.parameters.size()) +
+    throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' takes " +
+                                             std::to_string(signature.parameters.size()) +
                                              " arguments, not " + std::to_string(arguments.size()));
   frontend::EntryArguments types;
   types.dims = options.dims;
@@ -108,7 +115,8 @@ jit::Specialisation &Function::State::specialise(const std::vector<Argument> &ar
     const frontend::SignatureParameter &parameter = signature.parameters[i];
     if (i >= arguments.size()) {
       if (!parameter.hasDefault)
-        throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' needs an argument for '" + parameter.name + "', a " + parameter.typeText);
+        throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' needs an argument for '" +
+                                                 parameter.name + "', a " + parameter.typeText);
       types.parameters.emplace_back();
       continue;
     }
@@ -127,7 +135,8 @@ jit::Specialisation &Function::State::specialise(const std::vector<Argument> &ar
   return *slot;
 }
 
-/// `out.1.layers.w` is the leaf `layers.w` of element 1 of a returned tuple; `layers.w` one of a returned struct.
+/// `out.1.layers.w` is the leaf `layers.w` of element 1 of a returned tuple; `layers.w` one of a returned
+/// struct.
 static std::vector<Struct> group(const std::vector<jit::LeafType> &types, std::vector<Tensor> tensors) {
   std::vector<Struct> results;
   std::string open;
@@ -136,7 +145,9 @@ static std::vector<Struct> group(const std::vector<jit::LeafType> &types, std::v
     bool isTuple = name.rfind("out.", 0) == 0;
     size_t dot = isTuple ? name.find('.', 4) : std::string::npos;
     std::string element = isTuple ? name.substr(4, dot == std::string::npos ? dot : dot - 4) : "";
-    std::string leaf = isTuple ? (dot == std::string::npos ? "" : name.substr(dot + 1)) : name == "out" ? "" : name;
+    std::string leaf = isTuple         ? (dot == std::string::npos ? "" : name.substr(dot + 1))
+                       : name == "out" ? ""
+                                       : name;
     if (results.empty() || element != open)
       results.emplace_back();
     open = element;

@@ -2,10 +2,10 @@
 
 #include "compiler/jit/Specialise.h"
 
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/jit/Engine.h"
 #include "compiler/jit/Stages.h"
-#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -29,17 +29,22 @@ DType dtypeOfType(Type type) {
   if (type.isF16())
     return DType::f16;
   switch (type.getIntOrFloatBitWidth()) {
-  case 64: return DType::i64;
-  case 32: return DType::i32;
-  case 8: return DType::i8;
-  default: return DType::boolean;
+  case 64:
+    return DType::i64;
+  case 32:
+    return DType::i32;
+  case 8:
+    return DType::i8;
+  default:
+    return DType::boolean;
   }
 }
 
 LeafType leafType(Type type, Attribute name) {
   auto tensor = cast<RankedTensorType>(type);
   auto text = dyn_cast_or_null<StringAttr>(name);
-  return {text ? text.str() : "", dtypeOfType(tensor.getElementType()), Shape(tensor.getShape().begin(), tensor.getShape().end())};
+  return {text ? text.str() : "", dtypeOfType(tensor.getElementType()),
+          Shape(tensor.getShape().begin(), tensor.getShape().end())};
 }
 
 /// What both backends share: the context and the module, from which the types of the leaves are read.
@@ -134,7 +139,8 @@ private:
 std::vector<Tensor> Interpreted::run(const std::vector<Tensor> &arguments) {
   std::vector<interp::Array> values;
   for (const Tensor &argument : arguments)
-    values.push_back(interp::Array::fromBuffer(static_cast<interp::Element>(argument.dtype()), argument.shape(), argument.raw()));
+    values.push_back(interp::Array::fromBuffer(static_cast<interp::Element>(argument.dtype()),
+                                               argument.shape(), argument.raw()));
   interp::Options options;
   options.precision = precision;
   auto computed = interp::interpret(*module, entry, std::move(values), options);
@@ -150,8 +156,10 @@ std::vector<Tensor> Interpreted::run(const std::vector<Tensor> &arguments) {
 
 } // namespace
 
-std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &program, const std::string &entry,
-                                                       const frontend::EntryArguments &arguments, const FunctionOptions &options) {
+std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &program,
+                                                       const std::string &entry,
+                                                       const frontend::EntryArguments &arguments,
+                                                       const FunctionOptions &options) {
   auto start = std::chrono::steady_clock::now();
   auto [context, module] = elaborate(program, entry, arguments);
   std::unique_ptr<Specialisation> result;
@@ -165,28 +173,44 @@ std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &
 
 DType dtypeOf(frontend::ElementType element) {
   switch (element) {
-  case frontend::ElementType::F64: return DType::f64;
-  case frontend::ElementType::F32: return DType::f32;
-  case frontend::ElementType::BF16: return DType::bf16;
-  case frontend::ElementType::F16: return DType::f16;
-  case frontend::ElementType::I64: return DType::i64;
-  case frontend::ElementType::I32: return DType::i32;
-  case frontend::ElementType::I8: return DType::i8;
-  case frontend::ElementType::Bool: return DType::boolean;
+  case frontend::ElementType::F64:
+    return DType::f64;
+  case frontend::ElementType::F32:
+    return DType::f32;
+  case frontend::ElementType::BF16:
+    return DType::bf16;
+  case frontend::ElementType::F16:
+    return DType::f16;
+  case frontend::ElementType::I64:
+    return DType::i64;
+  case frontend::ElementType::I32:
+    return DType::i32;
+  case frontend::ElementType::I8:
+    return DType::i8;
+  case frontend::ElementType::Bool:
+    return DType::boolean;
   }
   return DType::f32;
 }
 
 frontend::ElementType elementOf(DType dtype) {
   switch (dtype) {
-  case DType::f64: return frontend::ElementType::F64;
-  case DType::f32: return frontend::ElementType::F32;
-  case DType::bf16: return frontend::ElementType::BF16;
-  case DType::f16: return frontend::ElementType::F16;
-  case DType::i64: return frontend::ElementType::I64;
-  case DType::i32: return frontend::ElementType::I32;
-  case DType::i8: return frontend::ElementType::I8;
-  case DType::boolean: return frontend::ElementType::Bool;
+  case DType::f64:
+    return frontend::ElementType::F64;
+  case DType::f32:
+    return frontend::ElementType::F32;
+  case DType::bf16:
+    return frontend::ElementType::BF16;
+  case DType::f16:
+    return frontend::ElementType::F16;
+  case DType::i64:
+    return frontend::ElementType::I64;
+  case DType::i32:
+    return frontend::ElementType::I32;
+  case DType::i8:
+    return frontend::ElementType::I8;
+  case DType::boolean:
+    return frontend::ElementType::Bool;
   }
   return frontend::ElementType::F32;
 }

@@ -28,10 +28,11 @@ public:
 
   /// Elaborates, differentiates, lowers and compiles. Throws Error with the diagnostics.
   static std::unique_ptr<Specialisation> create(const frontend::Program &program, const std::string &entry,
-                                                const frontend::EntryArguments &arguments, const FunctionOptions &options);
+                                                const frontend::EntryArguments &arguments,
+                                                const FunctionOptions &options);
 
-  /// Runs on tensors of the types of `inputs`, which are not changed. Throws Error for what fails at run time. Not to
-  /// be called from two threads at once: the working memory is shared.
+  /// Runs on tensors of the types of `inputs`, which are not changed. Throws Error for what fails at run
+  /// time. Not to be called from two threads at once: the working memory is shared.
   virtual std::vector<Tensor> run(const std::vector<Tensor> &inputs) = 0;
 
   std::vector<LeafType> inputs, outputs;

@@ -20,7 +20,8 @@ static std::string describe(Diagnostic &diagnostic) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (auto position = interp::filePosition(diagnostic.getLocation()))
-    stream << position->getFilename().getValue() << ":" << position->getLine() << ":" << position->getColumn() << ": ";
+    stream << position->getFilename().getValue() << ":" << position->getLine() << ":" << position->getColumn()
+           << ": ";
   stream << (diagnostic.getSeverity() == DiagnosticSeverity::Note ? "note: " : "error: ") << diagnostic;
   for (Diagnostic &note : diagnostic.getNotes())
     stream << "\n" << describe(note);
@@ -37,10 +38,12 @@ void runPipeline(ModuleOp module, pipelines::Stage last, const pipelines::Pipeli
   PassManager manager(module.getContext(), ModuleOp::getOperationName());
   pipelines::buildPipeline(manager, last, options);
   if (failed(manager.run(module)))
-    throw Error(HEDDLE_PROGRAM_ERROR, messages.empty() ? "error: compilation failed without a message" : messages);
+    throw Error(HEDDLE_PROGRAM_ERROR,
+                messages.empty() ? "error: compilation failed without a message" : messages);
 }
 
-OwnedModule elaborate(const frontend::Program &program, const std::string &entry, const frontend::EntryArguments &arguments) {
+OwnedModule elaborate(const frontend::Program &program, const std::string &entry,
+                      const frontend::EntryArguments &arguments) {
   DialectRegistry registry;
   pipelines::registerDialects(registry);
   OwnedModule result;
@@ -61,8 +64,9 @@ static T expect(llvm::Expected<T> value) {
   return std::move(*value);
 }
 
-std::string emitStage(const frontend::Program &program, const std::string &entry, const frontend::EntryArguments &arguments,
-                      pipelines::Stage stage, const pipelines::PipelineOptions &options) {
+std::string emitStage(const frontend::Program &program, const std::string &entry,
+                      const frontend::EntryArguments &arguments, pipelines::Stage stage,
+                      const pipelines::PipelineOptions &options) {
   OwnedModule owned = elaborate(program, entry, arguments);
   runPipeline(*owned.module, stage, options);
   if (stage < pipelines::Stage::LLVM) {

@@ -16,13 +16,15 @@ struct OwnedModule {
 };
 
 /// Emits an entry for concrete shapes: the stage `heddle`. Throws Error with the diagnostics.
-OwnedModule elaborate(const frontend::Program &program, const std::string &entry, const frontend::EntryArguments &arguments);
+OwnedModule elaborate(const frontend::Program &program, const std::string &entry,
+                      const frontend::EntryArguments &arguments);
 
 /// Runs the passes from the stage `heddle` up to `last`. Throws Error with what they reported.
 void runPipeline(mlir::ModuleOp module, pipelines::Stage last, const pipelines::PipelineOptions &options);
 
 /// The text of an entry at a stage from `heddle` on; for `obj` the bytes of the object file.
-std::string emitStage(const frontend::Program &program, const std::string &entry, const frontend::EntryArguments &arguments,
-                      pipelines::Stage stage, const pipelines::PipelineOptions &options);
+std::string emitStage(const frontend::Program &program, const std::string &entry,
+                      const frontend::EntryArguments &arguments, pipelines::Stage stage,
+                      const pipelines::PipelineOptions &options);
 
 } // namespace heddle::jit

@@ -59,8 +59,9 @@ void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const 
 }
 
 void heddle::pipelines::registerDialects(DialectRegistry &registry) {
-  registry.insert<ir::HeddleDialect, sparsek::SparseKDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect,
-                  memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect, LLVM::LLVMDialect>();
+  registry.insert<ir::HeddleDialect, sparsek::SparseKDialect, func::FuncDialect, arith::ArithDialect,
+                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect,
+                  LLVM::LLVMDialect>();
   func::registerInlinerExtension(registry);
   autodiff::registerModels(registry);
   jit::registerTranslations(registry);

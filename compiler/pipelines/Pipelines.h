@@ -28,7 +28,8 @@ llvm::ArrayRef<StageInfo> stages();
 std::optional<Stage> stageNamed(llvm::StringRef name);
 
 struct PipelineOptions {
-  /// Replaces the fused operations of sparsek by dense ones after differentiation was asked for but before it is done.
+  /// Replaces the fused operations of sparsek by dense ones after differentiation was asked for but before it
+  /// is done.
   bool decompose = false;
   cpu::CpuOptions cpu;
 };

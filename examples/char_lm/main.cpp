@@ -1,5 +1,5 @@
-// Trains a byte-level language model with SPARSEK attention and samples from it. The model is char_lm.heddle; this
-// program only holds tensors and calls its functions.
+// Trains a byte-level language model with SPARSEK attention and samples from it. The model is char_lm.heddle;
+// this program only holds tensors and calls its functions.
 #include "report.h"
 #include "text.h"
 
@@ -20,7 +20,8 @@ namespace {
 
 struct Options {
   std::string text, out = "out/char_lm", program = CHAR_LM_PROGRAM, resume;
-  int64_t steps = 400, stop = 0, context = 256, tokensPerBatch = 4096, topk = 32, window = 32, layers = 4, width = 128;
+  int64_t steps = 400, stop = 0, context = 256, tokensPerBatch = 4096, topk = 32, window = 32, layers = 4,
+          width = 128;
   int64_t sample = 400;
   uint64_t seed = 1;
   double rate = 3e-3, temperature = 0.8;
@@ -30,16 +31,20 @@ struct Options {
 volatile std::sig_atomic_t interrupted = 0;
 
 /// Mean loss in nats over the same windows of the validation text at every call.
-double validate(heddle::Function &loss, const Struct &model, const char_lm::Corpus &corpus, const Options &options) {
+double validate(heddle::Function &loss, const Struct &model, const char_lm::Corpus &corpus,
+                const Options &options) {
   const int64_t rows = options.tokensPerBatch / options.context, rounds = 4;
   double total = 0;
   for (int64_t round = 0; round < rounds; ++round)
-    total += loss({model, char_lm::drawBatch(corpus.valid, rows, options.context, 7, round)})[0].tensor().item<float>();
+    total += loss({model, char_lm::drawBatch(corpus.valid, rows, options.context, 7, round)})[0]
+                 .tensor()
+                 .item<float>();
   return total / rounds;
 }
 
 /// Continues `prompt` byte by byte, drawing from the softmax at a temperature.
-std::string sampleText(heddle::Function &nextLogits, const Struct &model, std::string prompt, const Options &options) {
+std::string sampleText(heddle::Function &nextLogits, const Struct &model, std::string prompt,
+                       const Options &options) {
   std::mt19937_64 engine(options.seed);
   while (static_cast<int64_t>(prompt.size()) < options.sample) {
     const int64_t length = std::min<int64_t>(prompt.size(), options.context);
@@ -63,7 +68,8 @@ float learningRate(const Options &options, int64_t step) {
   return static_cast<float>(options.rate * warm * (0.55 + 0.45 * std::cos(phase * std::acos(-1.0))));
 }
 
-void saveCheckpoint(const std::string &path, const Struct &model, const Struct &state, const std::vector<float> &losses) {
+void saveCheckpoint(const std::string &path, const Struct &model, const Struct &state,
+                    const std::vector<float> &losses) {
   Struct all;
   all.add("model", model);
   all.add("state", state);
@@ -77,13 +83,18 @@ int run(const Options &options) {
   const std::string checkpoint = options.out + "/checkpoint.safetensors";
 
   heddle::Program program = heddle::Program::load(options.program);
-  const heddle::FunctionOptions sizes{.dims = {{"V", 256}, {"D", options.width}, {"Hq", options.width / 32},
-                                               {"H", options.width / 64}, {"E", 32}, {"M", 3 * options.width},
+  const heddle::FunctionOptions sizes{.dims = {{"V", 256},
+                                               {"D", options.width},
+                                               {"Hq", options.width / 32},
+                                               {"H", options.width / 64},
+                                               {"E", 32},
+                                               {"M", 3 * options.width},
                                                {"L", options.layers}}};
   const heddle::FunctionOptions attention{.dims = {{"K", options.topk}, {"W", options.window}},
                                           .decompose = options.decompose};
   heddle::Function init = program.function("init", sizes), initState = program.function("init_state", sizes),
-                   step = program.function("train_step", attention), loss = program.function("loss", attention),
+                   step = program.function("train_step", attention),
+                   loss = program.function("loss", attention),
                    nextLogits = program.function("next_logits", attention);
 
   Struct model, state;
@@ -103,7 +114,8 @@ int run(const Options &options) {
   const double bigram = char_lm::bigramBitsPerByte(corpus), bits = 1 / std::log(2.0);
   const double before = validate(loss, model, corpus, options);
   const int64_t rows = options.tokensPerBatch / options.context, first = static_cast<int64_t>(losses.size());
-  step.specialise({model, state, char_lm::drawBatch(corpus.train, rows, options.context, options.seed, 0), 0.0f});
+  step.specialise(
+      {model, state, char_lm::drawBatch(corpus.train, rows, options.context, options.seed, 0), 0.0f});
   char_lm::Progress progress(first, options.steps, rows * options.context);
   const int64_t last = options.stop > 0 ? std::min(options.stop, options.steps) : options.steps;
   for (int64_t i = first; i < last && !interrupted; ++i) {
@@ -124,14 +136,15 @@ int run(const Options &options) {
   }
 
   const double after = validate(loss, model, corpus, options) * bits;
-  std::printf("validation: %.3f bits/byte before, %.3f after; bigram model %.3f; ratio %.3f\n", before * bits, after,
-              bigram, after / bigram);
+  std::printf("validation: %.3f bits/byte before, %.3f after; bigram model %.3f; ratio %.3f\n", before * bits,
+              after, bigram, after / bigram);
   std::printf("compile time: %.1f s (%.1f s of it the training step); peak memory: %.0f MiB\n",
               init.stats().compileSeconds + initState.stats().compileSeconds + step.stats().compileSeconds +
                   loss.stats().compileSeconds + nextLogits.stats().compileSeconds,
               step.stats().compileSeconds, char_lm::peakMemoryMiB());
   if (options.sample > 0)
-    std::printf("sample:\n%s\n", sampleText(nextLogits, model, "And God said", options).c_str());
+    std::printf("sample:\n%s\n",
+                char_lm::printable(sampleText(nextLogits, model, "And God said", options)).c_str());
   std::printf("wrote %s, loss.csv and loss.svg\n", checkpoint.c_str());
   return 0;
 }
@@ -141,27 +154,43 @@ int run(const Options &options) {
 int main(int argc, char **argv) {
   Options options;
   CLI::App app("Trains a byte-level language model with SPARSEK attention and samples from it");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--text", options.text, "the text to learn")->required();
   app.add_option("--out", options.out, "where the checkpoint and the loss curve go")->capture_default_str();
   app.add_option("--program", options.program, "the model")->capture_default_str();
   app.add_option("--resume", options.resume, "a checkpoint to continue from");
-  app.add_option("--steps", options.steps, "training steps")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--steps", options.steps, "training steps")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--stop", options.stop, "stop and write the checkpoint after this step of the schedule");
-  app.add_option("--context", options.context, "bytes in a row of a batch")->capture_default_str()->check(CLI::Range(2, 1 << 24));
-  app.add_option("--tokens", options.tokensPerBatch, "bytes in a batch, a multiple of the context")->capture_default_str();
-  app.add_option("--topk", options.topk, "learned keys of each query")->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_option("--window", options.window, "recent keys of each query")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--layers", options.layers, "transformer blocks")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--context", options.context, "bytes in a row of a batch")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1 << 24));
+  app.add_option("--tokens", options.tokensPerBatch, "bytes in a batch, a multiple of the context")
+      ->capture_default_str();
+  app.add_option("--topk", options.topk, "learned keys of each query")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--window", options.window, "recent keys of each query")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--layers", options.layers, "transformer blocks")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--width", options.width, "width of the model, a multiple of 64")->capture_default_str();
   app.add_option("--rate", options.rate, "highest learning rate")->capture_default_str();
   app.add_option("--seed", options.seed, "seed of parameters, batches and samples")->capture_default_str();
   app.add_option("--sample", options.sample, "bytes of text to generate at the end")->capture_default_str();
-  app.add_option("--temperature", options.temperature, "of the sampling")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_flag("--dense", options.decompose, "use the dense decomposition of SPARSEK, O(N^2): for comparison");
+  app.add_option("--temperature", options.temperature, "of the sampling")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--dense", options.decompose,
+               "use the dense decomposition of SPARSEK, O(N^2): for comparison");
   try {
     app.parse(argc, argv);
     if (options.tokensPerBatch < options.context || options.tokensPerBatch % options.context)
-      throw CLI::ValidationError("--tokens", std::to_string(options.tokensPerBatch) + " is not a multiple of --context " +
+      throw CLI::ValidationError("--tokens", std::to_string(options.tokensPerBatch) +
+                                                 " is not a multiple of --context " +
                                                  std::to_string(options.context));
     if (options.width < 64 || options.width % 64)
       throw CLI::ValidationError("--width", std::to_string(options.width) + " is not a multiple of 64");

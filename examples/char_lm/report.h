@@ -29,6 +29,9 @@ void writeCsv(const std::string &path, const std::vector<float> &losses);
 /// The same curve as a picture, in bits per byte, with the bigram baseline as a dashed line.
 void writeSvg(const std::string &path, const std::vector<float> &losses, double bigramBits);
 
+/// A text for a terminal: control characters and bytes that are not UTF-8 become '?'.
+std::string printable(const std::string &text);
+
 /// The most resident memory that this process has had, in MiB.
 double peakMemoryMiB();
 

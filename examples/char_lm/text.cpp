@@ -22,13 +22,15 @@ Corpus readCorpus(const std::string &path, int64_t context) {
   size_t valid = text.size() / 20;
   if (static_cast<int64_t>(valid) < context + 1)
     throw heddle::Error(HEDDLE_INVALID_ARGUMENT,
-                        "the text '" + path + "' has " + std::to_string(text.size()) + " bytes; a context of " +
-                            std::to_string(context) + " needs " + std::to_string(20 * (context + 1)),
+                        "the text '" + path + "' has " + std::to_string(text.size()) +
+                            " bytes; a context of " + std::to_string(context) + " needs " +
+                            std::to_string(20 * (context + 1)),
                         "take a longer text or a smaller --context");
   return {text.substr(0, text.size() - valid), text.substr(text.size() - valid)};
 }
 
-heddle::Tensor drawBatch(const std::string &text, int64_t rows, int64_t context, uint64_t seed, uint64_t step) {
+heddle::Tensor drawBatch(const std::string &text, int64_t rows, int64_t context, uint64_t seed,
+                         uint64_t step) {
   std::mt19937_64 engine(seed * 0x9e3779b97f4a7c15ull + step);
   uint64_t places = text.size() - static_cast<size_t>(context);
   heddle::Tensor batch = heddle::Tensor::empty({rows, context + 1}, heddle::DType::i32);

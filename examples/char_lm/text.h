@@ -16,9 +16,10 @@ struct Corpus {
 /// Reads a file; throws heddle::Error when it cannot be read or is too short for windows of `context` bytes.
 Corpus readCorpus(const std::string &path, int64_t context);
 
-/// `rows` windows of context + 1 consecutive bytes, i32[rows, context + 1], at places drawn from (seed, step): the
-/// same for a run that was interrupted and resumed.
-heddle::Tensor drawBatch(const std::string &text, int64_t rows, int64_t context, uint64_t seed, uint64_t step);
+/// `rows` windows of context + 1 consecutive bytes, i32[rows, context + 1], at places drawn from (seed,
+/// step): the same for a run that was interrupted and resumed.
+heddle::Tensor drawBatch(const std::string &text, int64_t rows, int64_t context, uint64_t seed,
+                         uint64_t step);
 
 /// Bits per byte on `valid` of the add-one bigram model fitted on `train`:
 /// p(b | a) = (count(ab) + 1) / (count(a) + 256).

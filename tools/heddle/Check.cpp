@@ -13,7 +13,8 @@ int check(const std::vector<std::string> &files) {
     try {
       loadChecked(file);
     } catch (const Error &error) {
-      std::fprintf(stderr, "%s%s\n", error.status() == HEDDLE_PROGRAM_ERROR ? "" : "heddle: error: ", error.what());
+      std::fprintf(stderr, "%s%s\n",
+                   error.status() == HEDDLE_PROGRAM_ERROR ? "" : "heddle: error: ", error.what());
       status = 1;
     }
   }

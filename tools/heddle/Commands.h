@@ -8,8 +8,8 @@
 
 namespace heddle::tool {
 
-/// What several subcommands take. Every command returns an exit status: 0 fine; 1 the program, an input or the run is
-/// wrong; it throws UsageError (exit status 2) where the command line is.
+/// What several subcommands take. Every command returns an exit status: 0 fine; 1 the program, an input or
+/// the run is wrong; it throws UsageError (exit status 2) where the command line is.
 struct EntryOptions {
   std::string file, entry;
   std::vector<std::string> dims; ///< `NAME=NUMBER`, or several with commas between

@@ -28,7 +28,8 @@ static void writeOutput(const std::string &path, const std::string &content) {
   if (!file || error) {
     std::error_code ignored;
     std::filesystem::remove(part, ignored);
-    throw Error(HEDDLE_IO_ERROR, "cannot write '" + path + "'", "does its folder exist, and may you write there?");
+    throw Error(HEDDLE_IO_ERROR, "cannot write '" + path + "'",
+                "does its folder exist, and may you write there?");
   }
 }
 
@@ -41,7 +42,8 @@ int compile(const CompileOptions &options) {
   }
   pipelines::PipelineOptions passes;
   passes.decompose = options.decompose;
-  writeOutput(options.out, jit::emitStage(entry.program(), options.entry, entry.types(dims), *pipelines::stageNamed(options.stage), passes));
+  writeOutput(options.out, jit::emitStage(entry.program(), options.entry, entry.types(dims),
+                                          *pipelines::stageNamed(options.stage), passes));
   return 0;
 }
 

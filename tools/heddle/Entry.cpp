@@ -44,7 +44,8 @@ std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts) 
         throw UsageError("--dim '" + part + "' is not of the form NAME=NUMBER\nhint: write --dim K=64");
       auto [at, isNew] = dims.try_emplace(part.substr(0, equals), value);
       if (!isNew && at->second != value)
-        throw UsageError("--dim gives " + at->first + " twice: " + std::to_string(at->second) + " and " + std::to_string(value));
+        throw UsageError("--dim gives " + at->first + " twice: " + std::to_string(at->second) + " and " +
+                         std::to_string(value));
     }
   return dims;
 }
@@ -69,7 +70,8 @@ std::string quoted(const NamedValue &value, const std::string &leaf) {
   return "'" + value.name + "=" + value.text + "'" + (leaf.empty() ? "" : " leaf '" + leaf + "'");
 }
 
-/// Binds the variables of written dimensions to the extents of values, as far as one unknown at a time can be solved.
+/// Binds the variables of written dimensions to the extents of values, as far as one unknown at a time can be
+/// solved.
 class DimBinder {
 public:
   explicit DimBinder(const std::map<std::string, int64_t> &given) {
@@ -107,9 +109,11 @@ public:
       }
       for (const std::string &variable : dim.variables())
         if (!values.count(variable))
-          throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + variable + " of '" + path + "', a " + type.str() + ", is not known",
+          throw Error(HEDDLE_INVALID_ARGUMENT,
+                      "dimension " + variable + " of '" + path + "', a " + type.str() + ", is not known",
                       "give it with --dim " + variable + "=NUMBER");
-      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.str() + " of '" + path + "' is not a whole number");
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  "dimension " + dim.str() + " of '" + path + "' is not a whole number");
     }
     return shape;
   }
@@ -148,11 +152,12 @@ private:
   }
 
   [[noreturn]] void fail(const Waiting &wait, const std::string &why) const {
-    std::string message = "dimension " + wait.written.str() + " is " + std::to_string(wait.extent) + " by " + wait.source + ", but " +
-                          wait.written.str() + " " + why;
+    std::string message = "dimension " + wait.written.str() + " is " + std::to_string(wait.extent) + " by " +
+                          wait.source + ", but " + wait.written.str() + " " + why;
     for (const std::string &variable : wait.written.variables())
       if (auto at = bound.find(variable); at != bound.end())
-        message += "\nnote: " + variable + " = " + std::to_string(at->second.value) + " by " + at->second.source;
+        message +=
+            "\nnote: " + variable + " = " + std::to_string(at->second.value) + " by " + at->second.source;
     throw Error(HEDDLE_INVALID_ARGUMENT, message);
   }
 
@@ -162,10 +167,10 @@ private:
 
 } // namespace
 
-/// The element type of a parameter's leaf: as declared, or where a type parameter stands for it that of its value; f32
-/// where the value is made up.
-static frontend::ElementType elementOf(const SignatureParameter &parameter, size_t index, const Type::Leaf &leaf,
-                                       const NamedValue *value) {
+/// The element type of a parameter's leaf: as declared, or where a type parameter stands for it that of its
+/// value; f32 where the value is made up.
+static frontend::ElementType elementOf(const SignatureParameter &parameter, size_t index,
+                                       const Type::Leaf &leaf, const NamedValue *value) {
   if (parameter.elementVariables[index].empty())
     return leaf.type.element();
   if (value)
@@ -181,7 +186,8 @@ static std::string pathOf(const SignatureParameter &parameter, const Type::Leaf 
   return leaf.name.empty() ? parameter.name : parameter.name + "." + leaf.name;
 }
 
-frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, const std::map<std::string, int64_t> &dims,
+frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values,
+                                     const std::map<std::string, int64_t> &dims,
                                      std::vector<Tensor> &tensors) const {
   std::map<std::string, const NamedValue *> byName;
   for (const NamedValue &value : values)
@@ -203,7 +209,8 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, cons
     if (given == byName.end()) {
       if (parameter.hasDefault)
         continue;
-      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.typeText,
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  "'" + name + "' needs a value for '" + parameter.name + "', a " + parameter.typeText,
                   "write " + parameter.name + "=VALUE");
     }
     const NamedValue &value = *given->second;
@@ -211,15 +218,18 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, cons
       bool generated = std::holds_alternative<Generator>(value.value);
       if (!generated && std::holds_alternative<Struct>(value.value) == leaf.name.empty())
         throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, "") + " is not a value for " + parameter.typeText,
-                    leaf.name.empty() ? "give a .npy file or a literal for a tensor" : "give a .safetensors file for a struct");
+                    leaf.name.empty() ? "give a .npy file or a literal for a tensor"
+                                      : "give a .safetensors file for a struct");
       std::optional<Shape> shape = shapeOf(value, leaf.name);
       if (!shape)
         continue;
       if (shape->size() != leaf.type.rank())
-        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, leaf.name) + " has rank " + std::to_string(shape->size()) + ", but '" +
+        throw Error(HEDDLE_INVALID_ARGUMENT, quoted(value, leaf.name) + " has rank " +
+                                                 std::to_string(shape->size()) + ", but '" +
                                                  pathOf(parameter, leaf) + "' is " + leaf.type.str());
       for (size_t axis = 0; axis < shape->size(); ++axis)
-        binder.expect(leaf.type.dims()[axis], (*shape)[axis], "axis " + std::to_string(axis) + " of " + quoted(value, leaf.name));
+        binder.expect(leaf.type.dims()[axis], (*shape)[axis],
+                      "axis " + std::to_string(axis) + " of " + quoted(value, leaf.name));
     }
   }
   binder.solve();
@@ -234,7 +244,8 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values, cons
     for (const Type::Leaf &leaf : parameter.type.leaves()) {
       frontend::LeafType type{elementOf(parameter, types.size(), leaf, given->second),
                               binder.shapeOf(leaf.type, pathOf(parameter, leaf))};
-      tensors.push_back(materialise(*given->second, leaf.name, jit::dtypeOf(type.element), type.shape, types.size()));
+      tensors.push_back(
+          materialise(*given->second, leaf.name, jit::dtypeOf(type.element), type.shape, types.size()));
       types.push_back(std::move(type));
     }
     arguments.parameters.emplace_back(std::move(types));
@@ -250,7 +261,8 @@ frontend::EntryArguments Entry::types(const std::map<std::string, int64_t> &dims
   for (const SignatureParameter &parameter : signature.parameters) {
     std::vector<frontend::LeafType> types;
     for (const Type::Leaf &leaf : parameter.type.leaves())
-      types.push_back({elementOf(parameter, types.size(), leaf, nullptr), binder.shapeOf(leaf.type, pathOf(parameter, leaf))});
+      types.push_back({elementOf(parameter, types.size(), leaf, nullptr),
+                       binder.shapeOf(leaf.type, pathOf(parameter, leaf))});
     arguments.parameters.emplace_back(std::move(types));
   }
   arguments.dims = dims;

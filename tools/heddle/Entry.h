@@ -20,10 +20,11 @@ public:
 
   const frontend::Program &program() const { return *loaded; }
 
-  /// Makes a tensor for every leaf of every parameter that has no default: shapes come from the values, then from
-  /// `dims`. Throws Error for missing and surplus values, types and shapes that do not fit, and dimensions that nothing
-  /// binds.
-  frontend::EntryArguments bind(const std::vector<NamedValue> &values, const std::map<std::string, int64_t> &dims,
+  /// Makes a tensor for every leaf of every parameter that has no default: shapes come from the values, then
+  /// from `dims`. Throws Error for missing and surplus values, types and shapes that do not fit, and
+  /// dimensions that nothing binds.
+  frontend::EntryArguments bind(const std::vector<NamedValue> &values,
+                                const std::map<std::string, int64_t> &dims,
                                 std::vector<Tensor> &tensors) const;
 
   /// The types alone, with every dimension taken from `dims`.

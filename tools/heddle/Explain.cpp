@@ -51,11 +51,14 @@ int explain(const EntryOptions &options) {
   for (const jit::Step &step : steps) {
     std::string what = step.what.size() > 60 ? step.what.substr(0, 57) + "..." : step.what;
     std::printf("%-*s  %5lld  %11s  %11s  %s\n", int(width), what.c_str(), static_cast<long long>(step.times),
-                scaled(double(step.flops), "").c_str(), scaled(double(step.bytes), "B").c_str(), step.where.c_str());
+                scaled(double(step.flops), "").c_str(), scaled(double(step.bytes), "B").c_str(),
+                step.where.c_str());
   }
-  std::printf("\n%zu steps, %s in a call, %s moved\n", steps.size(), scaled(flops, "FLOP").c_str(), scaled(moved, "B").c_str());
-  std::printf("memory: %s of arguments, %s of results, %s of working memory\n", scaled(double(inputs), "B").c_str(),
-              scaled(double(results), "B").c_str(), scaled(double(specialised->arenaBytes), "B").c_str());
+  std::printf("\n%zu steps, %s in a call, %s moved\n", steps.size(), scaled(flops, "FLOP").c_str(),
+              scaled(moved, "B").c_str());
+  std::printf("memory: %s of arguments, %s of results, %s of working memory\n",
+              scaled(double(inputs), "B").c_str(), scaled(double(results), "B").c_str(),
+              scaled(double(specialised->arenaBytes), "B").c_str());
   std::printf("compiled in %.2f s\n", specialised->compileSeconds);
   return 0;
 }

@@ -18,7 +18,8 @@ namespace {
 
 /// Least, mean and greatest element; NaN where there is one.
 struct Summary {
-  double min = std::numeric_limits<double>::infinity(), mean = 0, max = -std::numeric_limits<double>::infinity();
+  double min = std::numeric_limits<double>::infinity(), mean = 0,
+         max = -std::numeric_limits<double>::infinity();
 };
 
 Summary summarise(const Tensor &tensor) {
@@ -65,7 +66,8 @@ void printTable(const std::vector<jit::LeafType> &types, const std::vector<Tenso
 }
 
 /// Writes every result, or none: into a folder beside the target first, then one by one by renaming.
-void writeResults(const std::string &folder, const std::vector<jit::LeafType> &types, const std::vector<Tensor> &results) {
+void writeResults(const std::string &folder, const std::vector<jit::LeafType> &types,
+                  const std::vector<Tensor> &results) {
   namespace fs = std::filesystem;
   std::error_code error;
   fs::create_directories(folder, error);
@@ -92,7 +94,8 @@ void writeResults(const std::string &folder, const std::vector<jit::LeafType> &t
 
 int run(const RunOptions &options) {
   if (options.precision == "f64" && options.device != "interp")
-    throw UsageError("--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
+    throw UsageError(
+        "--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   std::vector<NamedValue> values;
   for (const std::string &text : options.values)
@@ -114,7 +117,8 @@ int run(const RunOptions &options) {
   for (int64_t i = 0; i < options.repeat; ++i) {
     auto start = std::chrono::steady_clock::now();
     results = function->run(arguments);
-    milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    milliseconds.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   if (!options.out.empty())
     writeResults(options.out, function->outputs, results);
@@ -122,8 +126,9 @@ int run(const RunOptions &options) {
   if (options.repeat > 1) {
     std::sort(milliseconds.begin(), milliseconds.end());
     auto at = [&](double share) { return milliseconds[size_t(share * double(milliseconds.size() - 1))]; };
-    std::printf("compile %.0f ms; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs\n", function->compileSeconds * 1e3, at(0.5),
-                at(0.1), at(0.9), static_cast<long long>(options.repeat));
+    std::printf("compile %.0f ms; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs\n",
+                function->compileSeconds * 1e3, at(0.5), at(0.1), at(0.9),
+                static_cast<long long>(options.repeat));
   }
   return 0;
 }

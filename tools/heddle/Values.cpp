@@ -14,7 +14,8 @@ namespace heddle::tool {
 namespace {
 
 bool endsWith(const std::string &text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+  return text.size() >= suffix.size() &&
+         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
 /// Reads `[[1, 2], [3, 4]]`: every list of one depth has the same length.
@@ -32,8 +33,10 @@ public:
 
 private:
   [[noreturn]] void fail(const std::string &what) const {
-    throw UsageError("'" + whole + "': " + what + " at column " + std::to_string(whole.size() - text.size() + at + 1) +
-                     "\nhint: a value is a number, a list such as [[1.0, 2.0], [3.0, 4.0]], FILE.npy, FILE.safetensors, zeros, "
+    throw UsageError("'" + whole + "': " + what + " at column " +
+                     std::to_string(whole.size() - text.size() + at + 1) +
+                     "\nhint: a value is a number, a list such as [[1.0, 2.0], [3.0, 4.0]], FILE.npy, "
+                     "FILE.safetensors, zeros, "
                      "ones, normal:SEED, uniform:SEED or randint:SEED:HIGH");
   }
 
@@ -77,7 +80,8 @@ private:
       fail("a '[' is not closed");
     ++at;
     if (!first && literal.shape[depth] != length)
-      fail("lists of " + std::to_string(literal.shape[depth]) + " and " + std::to_string(length) + " elements stand side by side");
+      fail("lists of " + std::to_string(literal.shape[depth]) + " and " + std::to_string(length) +
+           " elements stand side by side");
     literal.shape[depth] = length;
   }
 
@@ -93,11 +97,13 @@ private:
       const char *begin = word.data() + (word[0] == '+'), *stop = word.data() + word.size();
       auto [used, error] = std::from_chars(begin, stop, value);
       if (error == std::errc::result_out_of_range)
-        value = word[0] == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+        value = word[0] == '-' ? -std::numeric_limits<double>::infinity()
+                               : std::numeric_limits<double>::infinity();
       else if (error != std::errc() || used != stop)
         fail("'" + word + "' is not a number");
       int64_t whole = 0;
-      if (std::from_chars(begin, stop, whole).ptr != stop || std::from_chars(begin, stop, whole).ec != std::errc())
+      if (std::from_chars(begin, stop, whole).ptr != stop ||
+          std::from_chars(begin, stop, whole).ec != std::errc())
         literal.integral = false;
       literal.integers.push_back(whole);
     }
@@ -133,22 +139,27 @@ std::optional<Generator> parseGenerator(const std::string &whole, const std::str
     std::string rest = after("randint:");
     size_t colon = rest.find(':');
     if (colon == std::string::npos)
-      throw UsageError("'" + whole + "': randint needs a seed and a bound\nhint: write randint:SEED:HIGH for numbers from 0 to HIGH - 1");
+      throw UsageError("'" + whole +
+                       "': randint needs a seed and a bound\nhint: write randint:SEED:HIGH for numbers from "
+                       "0 to HIGH - 1");
     uint64_t high = parseSeed(whole, rest.substr(colon + 1), "bound");
     if (high == 0 || high > uint64_t(std::numeric_limits<int64_t>::max()))
       throw UsageError("'" + whole + "': the bound " + std::to_string(high) + " leaves nothing to draw from");
-    return Generator{Generator::Kind::RandInt, parseSeed(whole, rest.substr(0, colon), "seed"), int64_t(high)};
+    return Generator{Generator::Kind::RandInt, parseSeed(whole, rest.substr(0, colon), "seed"),
+                     int64_t(high)};
   }
   return std::nullopt;
 }
 
 /// Whole numbers as an integer type; throws for one that does not fit.
-Tensor fromIntegers(const std::vector<int64_t> &numbers, const Shape &shape, DType dtype, const std::string &what) {
+Tensor fromIntegers(const std::vector<int64_t> &numbers, const Shape &shape, DType dtype,
+                    const std::string &what) {
   Tensor exact = Tensor::from(numbers, shape), tensor = exact.cast(dtype);
   Tensor back = tensor.cast(DType::i64);
   for (int64_t i = 0; i < exact.count(); ++i)
     if (back.data<int64_t>()[i] != numbers[size_t(i)])
-      throw Error(HEDDLE_INVALID_ARGUMENT, what + ": " + std::to_string(numbers[size_t(i)]) + " does not fit " + heddle::name(dtype));
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  what + ": " + std::to_string(numbers[size_t(i)]) + " does not fit " + heddle::name(dtype));
   return tensor;
 }
 
@@ -169,8 +180,9 @@ Tensor generate(const Generator &generator, DType dtype, const Shape &shape, uin
   Tensor tensor = Tensor::empty(shape, DType::f32);
   for (float &x : tensor.values<float>()) {
     double u = unit();
-    x = generator.kind == Generator::Kind::Uniform ? float(u)
-                                                   : float(std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * M_PI * unit()));
+    x = generator.kind == Generator::Kind::Uniform
+            ? float(u)
+            : float(std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * M_PI * unit()));
   }
   return tensor.cast(dtype);
 }
@@ -181,7 +193,9 @@ Tensor accept(const Tensor &tensor, const std::string &what, DType dtype) {
     return tensor;
   if (tensor.dtype() == DType::f32 && dtype == DType::bf16)
     return tensor.cast(dtype);
-  throw Error(HEDDLE_INVALID_ARGUMENT, what + " holds " + heddle::name(tensor.dtype()) + ", but the parameter is " + heddle::name(dtype),
+  throw Error(HEDDLE_INVALID_ARGUMENT,
+              what + " holds " + heddle::name(tensor.dtype()) + ", but the parameter is " +
+                  heddle::name(dtype),
               std::string("convert the file, or use cast(x, ") + heddle::name(dtype) + ") in the program");
 }
 
@@ -221,23 +235,27 @@ std::optional<Shape> shapeOf(const NamedValue &value, const std::string &leaf) {
   return std::nullopt;
 }
 
-Tensor materialise(const NamedValue &value, const std::string &leaf, DType dtype, const Shape &shape, uint64_t stream) {
+Tensor materialise(const NamedValue &value, const std::string &leaf, DType dtype, const Shape &shape,
+                   uint64_t stream) {
   std::string what = "'" + value.name + "=" + value.text + "'";
   if (auto *generator = std::get_if<Generator>(&value.value))
     return generate(*generator, dtype, shape, stream);
   if (std::optional<Shape> own = shapeOf(value, leaf); *own != shape)
-    throw Error(HEDDLE_INVALID_ARGUMENT, what + (leaf.empty() ? "" : " leaf '" + leaf + "'") + " has shape " + shapeText(*own) +
-                                             ", but the parameter has " + shapeText(shape));
+    throw Error(HEDDLE_INVALID_ARGUMENT, what + (leaf.empty() ? "" : " leaf '" + leaf + "'") + " has shape " +
+                                             shapeText(*own) + ", but the parameter has " + shapeText(shape));
   if (auto *tensor = std::get_if<Tensor>(&value.value))
     return accept(*tensor, what, dtype);
   if (auto *tensors = std::get_if<Struct>(&value.value))
     return accept((*tensors)[leaf], what + " leaf '" + leaf + "'", dtype);
   const Literal &literal = std::get<Literal>(value.value);
   bool isFloat = heddle::isFloat(dtype);
-  bool fits = literal.numbers.empty() || (dtype == DType::boolean ? literal.logical : !literal.logical && (isFloat || literal.integral));
+  bool fits = literal.numbers.empty() ||
+              (dtype == DType::boolean ? literal.logical : !literal.logical && (isFloat || literal.integral));
   if (!fits)
     throw Error(HEDDLE_INVALID_ARGUMENT, what + " does not hold " + heddle::name(dtype) + " numbers",
-                dtype == DType::boolean ? "write true or false" : isFloat ? "write numbers" : "write whole numbers");
+                dtype == DType::boolean ? "write true or false"
+                : isFloat               ? "write numbers"
+                                        : "write whole numbers");
   if (!isFloat && dtype != DType::boolean)
     return fromIntegers(literal.integers, shape, dtype, what);
   return Tensor::from(literal.numbers, shape).cast(dtype);

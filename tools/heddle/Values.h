@@ -43,9 +43,11 @@ struct UsageError : std::runtime_error {
 /// Reads `NAME=VALUE`, files included. Throws UsageError for a malformed text and Error for a bad file.
 NamedValue parseNamedValue(const std::string &text);
 
-/// The tensor of a parameter's leaf: `shape` is where it is already known (of a generator it must be). Refuses what
-/// does not fit, naming both sides; f32 files are accepted for bf16. `stream` separates the leaves of a struct.
-Tensor materialise(const NamedValue &value, const std::string &leaf, DType dtype, const Shape &shape, uint64_t stream);
+/// The tensor of a parameter's leaf: `shape` is where it is already known (of a generator it must be).
+/// Refuses what does not fit, naming both sides; f32 files are accepted for bf16. `stream` separates the
+/// leaves of a struct.
+Tensor materialise(const NamedValue &value, const std::string &leaf, DType dtype, const Shape &shape,
+                   uint64_t stream);
 
 /// The shape that the value itself has, or empty for a generator.
 std::optional<Shape> shapeOf(const NamedValue &value, const std::string &leaf);

@@ -26,30 +26,36 @@ static int dispatch(int argc, char **argv) {
   app.set_version_flag("--version", "heddle " + heddle::version());
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
-  app.footer("Exit status: 0 fine; 1 the program, an input or the run is wrong; 2 the command is used wrongly.");
+  app.footer(
+      "Exit status: 0 fine; 1 the program, an input or the run is wrong; 2 the command is used wrongly.");
 
   std::vector<std::string> checkFiles;
   CLI::App *checkCommand = app.add_subcommand("check", "parse and check; prints nothing when all is fine");
   checkCommand->add_option("FILE", checkFiles, "programs")->required();
 
   RunOptions runOptions;
-  CLI::App *runCommand = app.add_subcommand("run", "compile a function, run it, print a table of its results");
+  CLI::App *runCommand =
+      app.add_subcommand("run", "compile a function, run it, print a table of its results");
   addEntry(*runCommand, runOptions);
-  runCommand->add_option("VALUE", runOptions.values,
-                         "NAME=VALUE: FILE.npy, FILE.safetensors, a literal such as [[1.0, 2.0]], zeros, ones, normal:SEED, "
-                         "uniform:SEED or randint:SEED:HIGH");
+  runCommand->add_option(
+      "VALUE", runOptions.values,
+      "NAME=VALUE: FILE.npy, FILE.safetensors, a literal such as [[1.0, 2.0]], zeros, ones, normal:SEED, "
+      "uniform:SEED or randint:SEED:HIGH");
   runCommand->add_option("--out", runOptions.out, "write each result as .npy into this folder");
   runCommand->add_option("--device", runOptions.device, "what runs it; also read from HEDDLE_DEVICE")
       ->envname("HEDDLE_DEVICE")
       ->check(CLI::IsMember({"cpu", "interp"}))
       ->capture_default_str();
-  runCommand->add_option("--precision", runOptions.precision, "f64: the interpreter evaluates every float type in f64")
+  runCommand
+      ->add_option("--precision", runOptions.precision,
+                   "f64: the interpreter evaluates every float type in f64")
       ->check(CLI::IsMember({"native", "f64"}))
       ->capture_default_str();
   runCommand->add_option("--repeat", runOptions.repeat, "run this many times and print the times")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  runCommand->add_flag("--decompose", runOptions.decompose, "replace fused SPARSEK operations by dense ones, for comparison");
+  runCommand->add_flag("--decompose", runOptions.decompose,
+                       "replace fused SPARSEK operations by dense ones, for comparison");
 
   CompileOptions compileOptions;
   CLI::App *compileCommand = app.add_subcommand("compile", "write a function at any stage of the pipeline");
@@ -57,9 +63,13 @@ static int dispatch(int argc, char **argv) {
   compileCommand->add_option("--emit", compileOptions.stage, "the stage")
       ->required()
       ->check(CLI::IsMember({"ast", "heddle", "grad", "fused", "lowered", "llvm", "obj"}));
-  compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")->capture_default_str();
-  compileCommand->add_option("--target", "what to compile for")->check(CLI::IsMember({"cpu"}))->default_str("cpu");
-  compileCommand->add_flag("--decompose", compileOptions.decompose, "replace fused SPARSEK operations by dense ones");
+  compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")
+      ->capture_default_str();
+  compileCommand->add_option("--target", "what to compile for")
+      ->check(CLI::IsMember({"cpu"}))
+      ->default_str("cpu");
+  compileCommand->add_flag("--decompose", compileOptions.decompose,
+                           "replace fused SPARSEK operations by dense ones");
 
   EntryOptions explainOptions;
   CLI::App *explainCommand = app.add_subcommand("explain", "show where time and memory go");

@@ -54,7 +54,8 @@ FailureOr<Value> LowerLaunches::lowered(OpBuilder &builder, Operation *user, Val
     }
     return user->emitError("argument of type ") << type << " is not converted yet";
   }
-  if (type.isIndex() && cast && cast.getInputs().size() == 1 && cast.getInputs().front().getType().isInteger(64))
+  if (type.isIndex() && cast && cast.getInputs().size() == 1 &&
+      cast.getInputs().front().getType().isInteger(64))
     return cast.getInputs().front();
   return user->emitError("argument of type ") << type << " cannot be passed to a kernel";
 }
@@ -63,10 +64,12 @@ LLVM::LLVMFuncOp LowerLaunches::declare(StringRef name, Type result, ArrayRef<Ty
   if (auto existing = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(name))
     return existing;
   OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
-  return LLVM::LLVMFuncOp::create(builder, getOperation().getLoc(), name, LLVM::LLVMFunctionType::get(result, arguments));
+  return LLVM::LLVMFuncOp::create(builder, getOperation().getLoc(), name,
+                                  LLVM::LLVMFunctionType::get(result, arguments));
 }
 
-/// `void thunk(void *pack, int64_t begin, int64_t end)`: calls the kernel with the arguments of the pack, 8 bytes each.
+/// `void thunk(void *pack, int64_t begin, int64_t end)`: calls the kernel with the arguments of the pack, 8
+/// bytes each.
 LLVM::LLVMFuncOp LowerLaunches::thunk(LLVM::LLVMFuncOp kernel) {
   std::string name = (kernel.getName() + ".thunk").str();
   if (auto existing = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(name))
@@ -80,7 +83,8 @@ LLVM::LLVMFuncOp LowerLaunches::thunk(LLVM::LLVMFuncOp kernel) {
   builder.setInsertionPointToStart(body);
   SmallVector<Value> arguments = {body->getArgument(1), body->getArgument(2)};
   for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes().drop_front(2))) {
-    Value slot = LLVM::GEPOp::create(builder, loc, pointer(), i64(), body->getArgument(0), ArrayRef<LLVM::GEPArg>{int32_t(i)});
+    Value slot = LLVM::GEPOp::create(builder, loc, pointer(), i64(), body->getArgument(0),
+                                     ArrayRef<LLVM::GEPArg>{int32_t(i)});
     arguments.push_back(LLVM::LoadOp::create(builder, loc, type, slot));
   }
   LLVM::CallOp::create(builder, loc, kernel, arguments);
@@ -94,7 +98,9 @@ LogicalResult LowerLaunches::lower(ir::LaunchOp launch) {
     return launch.emitError("kernel @") << launch.getKernel() << " is not lowered to the LLVM dialect";
   OpBuilder builder(launch);
   Location loc = launch.getLoc();
-  auto constant = [&](int64_t value) -> Value { return LLVM::ConstantOp::create(builder, loc, i64(), builder.getI64IntegerAttr(value)); };
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(builder, loc, i64(), builder.getI64IntegerAttr(value));
+  };
   FailureOr<Value> count = lowered(builder, launch, launch.getCount());
   if (failed(count))
     return failure();
@@ -121,15 +127,19 @@ LogicalResult LowerLaunches::lower(ir::LaunchOp launch) {
   // The pack lives in the function's first block: a launch inside a loop must not grow the stack.
   auto function = launch->getParentOfType<LLVM::LLVMFuncOp>();
   OpBuilder atStart = OpBuilder::atBlockBegin(&function.getBody().front());
-  Value size = LLVM::ConstantOp::create(atStart, loc, i64(), builder.getI64IntegerAttr(std::max<size_t>(arguments.size(), 1)));
+  Value size = LLVM::ConstantOp::create(atStart, loc, i64(),
+                                        builder.getI64IntegerAttr(std::max<size_t>(arguments.size(), 1)));
   Value pack = LLVM::AllocaOp::create(atStart, loc, pointer(), i64(), size, /*alignment=*/8);
   for (auto [i, argument] : llvm::enumerate(arguments)) {
-    Value slot = LLVM::GEPOp::create(builder, loc, pointer(), i64(), pack, ArrayRef<LLVM::GEPArg>{int32_t(i)});
+    Value slot =
+        LLVM::GEPOp::create(builder, loc, pointer(), i64(), pack, ArrayRef<LLVM::GEPArg>{int32_t(i)});
     LLVM::StoreOp::create(builder, loc, argument, slot);
   }
-  LLVM::LLVMFuncOp parallelFor = declare("heddle_parallel_for", nothing(), {pointer(), pointer(), i64(), i64()});
+  LLVM::LLVMFuncOp parallelFor =
+      declare("heddle_parallel_for", nothing(), {pointer(), pointer(), i64(), i64()});
   Value body = LLVM::AddressOfOp::create(builder, loc, thunk(kernel));
-  LLVM::CallOp::create(builder, loc, parallelFor, ValueRange{body, pack, *count, constant(launch.getGrain())});
+  LLVM::CallOp::create(builder, loc, parallelFor,
+                       ValueRange{body, pack, *count, constant(launch.getGrain())});
   launch.erase();
   return success();
 }
@@ -162,7 +172,8 @@ void LowerLaunches::wrap(LLVM::LLVMFuncOp entry) {
   builder.setInsertionPointToStart(body);
   SmallVector<Value> arguments = {body->getArgument(0)};
   for (auto [i, type] : llvm::enumerate(entry.getArgumentTypes().drop_front())) {
-    Value slot = LLVM::GEPOp::create(builder, loc, pointer(), pointer(), body->getArgument(1), ArrayRef<LLVM::GEPArg>{int32_t(i)});
+    Value slot = LLVM::GEPOp::create(builder, loc, pointer(), pointer(), body->getArgument(1),
+                                     ArrayRef<LLVM::GEPArg>{int32_t(i)});
     arguments.push_back(LLVM::LoadOp::create(builder, loc, type, slot));
   }
   LLVM::CallOp::create(builder, loc, entry, arguments);

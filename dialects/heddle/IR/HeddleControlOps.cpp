@@ -25,22 +25,24 @@ LogicalResult ForOp::verify() {
     return emitOpError("has ") << count << " steps";
   auto arguments = getBody().getArguments();
   if (arguments.size() != 1 + getScanned().size() + getInits().size())
-    return emitOpError("body has ") << arguments.size() << " arguments, not " << 1 + getScanned().size() + getInits().size();
+    return emitOpError("body has ") << arguments.size() << " arguments, not "
+                                    << 1 + getScanned().size() + getInits().size();
   auto stepType = RankedTensorType::get({}, IntegerType::get(getContext(), 32));
   if (failed(expectType(*this, "body argument", 0, getStep().getType(), stepType)))
     return failure();
   for (auto [i, scanned, slice] : llvm::enumerate(getScanned(), getSlices())) {
     auto type = typeOf(scanned);
     if (type.getRank() == 0 || !extentsAgree(type.getDimSize(0), count))
-      return emitOpError("scanned operand ") << i << " has type " << type << ", whose leading extent is not " << count;
+      return emitOpError("scanned operand ")
+             << i << " has type " << type << ", whose leading extent is not " << count;
     if (failed(expectType(*this, "slice", i, slice.getType(),
                           RankedTensorType::get(type.getShape().drop_front(), type.getElementType()))))
       return failure();
   }
   YieldOp yield = getYield();
   if (yield.getValues().size() != getNumResults() || getNumResults() < getInits().size())
-    return emitOpError("yields ") << yield.getValues().size() << " values for " << getNumResults() << " results and "
-                                  << getInits().size() << " carries";
+    return emitOpError("yields ") << yield.getValues().size() << " values for " << getNumResults()
+                                  << " results and " << getInits().size() << " carries";
   for (auto [i, init, carry] : llvm::enumerate(getInits(), getCarries()))
     if (failed(expectType(*this, "carry", i, carry.getType(), init.getType())) ||
         failed(expectType(*this, "yielded carry", i, yield.getValues()[i].getType(), init.getType())) ||
@@ -61,7 +63,8 @@ LogicalResult IfOp::verify() {
   for (Region *region : getRegions()) {
     auto yield = cast<YieldOp>(region->front().getTerminator());
     if (yield.getValues().size() != getNumResults())
-      return emitOpError("has ") << getNumResults() << " results, and a region yields " << yield.getValues().size();
+      return emitOpError("has ") << getNumResults() << " results, and a region yields "
+                                 << yield.getValues().size();
     for (auto [i, value] : llvm::enumerate(yield.getValues()))
       if (failed(expectType(*this, "yielded value", i, value.getType(), getResult(i).getType())))
         return failure();
@@ -72,32 +75,36 @@ LogicalResult IfOp::verify() {
 LogicalResult FusionOp::verify() {
   auto arguments = getBody().getArguments();
   if (arguments.size() != getInputs().size())
-    return emitOpError("has ") << getInputs().size() << " inputs for " << arguments.size() << " body arguments";
+    return emitOpError("has ") << getInputs().size() << " inputs for " << arguments.size()
+                               << " body arguments";
   for (auto [i, input, argument] : llvm::enumerate(getInputs(), arguments))
     if (failed(expectType(*this, "body argument", i, argument.getType(), input.getType())))
       return failure();
   auto yield = cast<YieldOp>(getBody().front().getTerminator());
   if (yield.getValues().size() != getNumResults())
-    return emitOpError("has ") << getNumResults() << " results, and its body yields " << yield.getValues().size();
+    return emitOpError("has ") << getNumResults() << " results, and its body yields "
+                               << yield.getValues().size();
   for (auto [i, value] : llvm::enumerate(yield.getValues()))
     if (failed(expectType(*this, "yielded value", i, value.getType(), getResult(i).getType())))
       return failure();
   return success();
 }
 
-/// The callee of a derivative request, with its arguments checked; `extra` types follow the arguments and `results`
-/// follow the callee's results.
-static FailureOr<func::FuncOp> verifyRequest(Operation *op, SymbolTableCollection &symbols, FlatSymbolRefAttr callee,
-                                             ArrayRef<int64_t> wrt) {
+/// The callee of a derivative request, with its arguments checked; `extra` types follow the arguments and
+/// `results` follow the callee's results.
+static FailureOr<func::FuncOp> verifyRequest(Operation *op, SymbolTableCollection &symbols,
+                                             FlatSymbolRefAttr callee, ArrayRef<int64_t> wrt) {
   auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(op, callee);
   if (!function)
     return op->emitOpError("callee ") << callee << " is not a function";
   for (int64_t number : wrt) {
     if (number < 0 || number >= (int64_t)function.getNumArguments())
-      return op->emitOpError("wrt names argument ") << number << " of a function with " << function.getNumArguments();
+      return op->emitOpError("wrt names argument ")
+             << number << " of a function with " << function.getNumArguments();
     Type type = function.getArgumentTypes()[number];
     if (!isa<FloatType>(cast<RankedTensorType>(type).getElementType()))
-      return op->emitOpError("wrt names argument ") << number << " of type " << type << ", which has no derivative";
+      return op->emitOpError("wrt names argument ")
+             << number << " of type " << type << ", which has no derivative";
   }
   return function;
 }

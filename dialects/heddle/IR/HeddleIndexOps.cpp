@@ -41,7 +41,8 @@ LogicalResult ScatterAddOp::verify() {
     return emitOpError("axis ") << axis << " is out of range for " << base;
   SmallVector<int64_t> shape = gatheredShape(base, ids, axis);
   if (!agree(shape, updates.getShape()) || base.getElementType() != updates.getElementType())
-    return emitOpError("updates have type ") << updates << ", not " << RankedTensorType::get(shape, base.getElementType());
+    return emitOpError("updates have type ")
+           << updates << ", not " << RankedTensorType::get(shape, base.getElementType());
   return success();
 }
 
@@ -72,7 +73,8 @@ LogicalResult PutAlongOp::verify() {
   if (failed(shape))
     return emitOpError("ids ") << ids << " do not fit " << base << " along axis " << (int64_t)getAxis();
   if (!agree(*shape, updates.getShape()) || base.getElementType() != updates.getElementType())
-    return emitOpError("updates have type ") << updates << ", not " << RankedTensorType::get(*shape, base.getElementType());
+    return emitOpError("updates have type ")
+           << updates << ", not " << RankedTensorType::get(*shape, base.getElementType());
   return success();
 }
 

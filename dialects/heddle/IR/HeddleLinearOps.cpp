@@ -24,7 +24,8 @@ LogicalResult EinsumOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
     return malformed();
   auto lhs = typeOf(adaptor.getLhs()), rhs = typeOf(adaptor.getRhs());
   if (lhs.getElementType() != rhs.getElementType())
-    return emitOptionalError(loc, "operands have element types ", lhs.getElementType(), " and ", rhs.getElementType());
+    return emitOptionalError(loc, "operands have element types ", lhs.getElementType(), " and ",
+                             rhs.getElementType());
   llvm::SmallDenseMap<char, int64_t> extents;
   for (auto [labels, type] : {std::pair{lhsLabels, lhs}, std::pair{rhsLabels, rhs}}) {
     if ((int64_t)labels.size() != type.getRank())
@@ -61,9 +62,12 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   if (lhs.getRank() != 3 || rhs.getRank() != 3)
     return emitOptionalError(loc, "operands ", lhs, " and ", rhs, " are not both of rank 3");
   if (lhs.getElementType() != rhs.getElementType())
-    return emitOptionalError(loc, "operands have element types ", lhs.getElementType(), " and ", rhs.getElementType());
-  int64_t m = lhs.getDimSize(adaptor.getTransposeLhs() ? 2 : 1), lhsK = lhs.getDimSize(adaptor.getTransposeLhs() ? 1 : 2);
-  int64_t n = rhs.getDimSize(adaptor.getTransposeRhs() ? 1 : 2), rhsK = rhs.getDimSize(adaptor.getTransposeRhs() ? 2 : 1);
+    return emitOptionalError(loc, "operands have element types ", lhs.getElementType(), " and ",
+                             rhs.getElementType());
+  int64_t m = lhs.getDimSize(adaptor.getTransposeLhs() ? 2 : 1),
+          lhsK = lhs.getDimSize(adaptor.getTransposeLhs() ? 1 : 2);
+  int64_t n = rhs.getDimSize(adaptor.getTransposeRhs() ? 1 : 2),
+          rhsK = rhs.getDimSize(adaptor.getTransposeRhs() ? 2 : 1);
   if (!extentsAgree(lhs.getDimSize(0), rhs.getDimSize(0)))
     return emitOptionalError(loc, "batches of ", lhs.getDimSize(0), " and ", rhs.getDimSize(0));
   if (!extentsAgree(lhsK, rhsK))

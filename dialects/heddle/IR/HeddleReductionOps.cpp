@@ -22,7 +22,8 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   }
   bool logical = adaptor.getKind() == ReductionKind::any || adaptor.getKind() == ReductionKind::all;
   if (logical != type.getElementType().isInteger(1))
-    return emitOptionalError(loc, "reduction ", stringifyReductionKind(adaptor.getKind()), " does not apply to ", type);
+    return emitOptionalError(loc, "reduction ", stringifyReductionKind(adaptor.getKind()),
+                             " does not apply to ", type);
   SmallVector<int64_t> shape;
   for (int64_t d = 0; d < type.getRank(); ++d)
     if (!llvm::is_contained(axes, d))
@@ -31,8 +32,8 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
-LogicalResult ArgReduceOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult ArgReduceOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto type = typeOf(adaptor.getX());
   int64_t axis = adaptor.getAxis();
   if (axis < 0 || axis >= type.getRank())

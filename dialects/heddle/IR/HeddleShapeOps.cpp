@@ -23,7 +23,8 @@ LogicalResult IotaOp::verify() {
 LogicalResult BroadcastOp::verify() {
   auto from = typeOf(getX()), to = cast<RankedTensorType>(getType());
   if (from.getElementType() != to.getElementType())
-    return emitOpError("changes the element type from ") << from.getElementType() << " to " << to.getElementType();
+    return emitOpError("changes the element type from ")
+           << from.getElementType() << " to " << to.getElementType();
   if ((int64_t)getAxes().size() != from.getRank())
     return emitOpError("has ") << getAxes().size() << " axes for an operand of rank " << from.getRank();
   for (auto [i, axis] : llvm::enumerate(getAxes())) {
@@ -32,8 +33,9 @@ LogicalResult BroadcastOp::verify() {
     if (i && axis <= getAxes()[i - 1])
       return emitOpError("axes are not strictly increasing: ") << getAxes()[i - 1] << " then " << axis;
     if (!extentsAgree(from.getDimSize(i), to.getDimSize(axis)))
-      return emitOpError("extent ") << from.getDimSize(i) << " of operand axis " << i << " differs from extent "
-                                    << to.getDimSize(axis) << " of result axis " << axis;
+      return emitOpError("extent ") << from.getDimSize(i) << " of operand axis " << i
+                                    << " differs from extent " << to.getDimSize(axis) << " of result axis "
+                                    << axis;
   }
   return success();
 }
@@ -41,9 +43,11 @@ LogicalResult BroadcastOp::verify() {
 LogicalResult ReshapeOp::verify() {
   auto from = typeOf(getX()), to = cast<RankedTensorType>(getType());
   if (from.getElementType() != to.getElementType())
-    return emitOpError("changes the element type from ") << from.getElementType() << " to " << to.getElementType();
+    return emitOpError("changes the element type from ")
+           << from.getElementType() << " to " << to.getElementType();
   if (from.hasStaticShape() && to.hasStaticShape() && from.getNumElements() != to.getNumElements())
-    return emitOpError("changes the number of elements from ") << from.getNumElements() << " to " << to.getNumElements();
+    return emitOpError("changes the number of elements from ")
+           << from.getNumElements() << " to " << to.getNumElements();
   return success();
 }
 
@@ -54,8 +58,10 @@ LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   SmallVector<int64_t> sorted(permutation);
   llvm::sort(sorted);
   if (!llvm::equal(sorted, llvm::seq<int64_t>(0, type.getRank())))
-    return emitOptionalError(loc, "permutation ", adaptor.getPermutationAttr(), " does not list each axis of ", type, " once");
-  SmallVector<int64_t> shape = llvm::map_to_vector(permutation, [&](int64_t axis) { return type.getDimSize(axis); });
+    return emitOptionalError(loc, "permutation ", adaptor.getPermutationAttr(),
+                             " does not list each axis of ", type, " once");
+  SmallVector<int64_t> shape =
+      llvm::map_to_vector(permutation, [&](int64_t axis) { return type.getDimSize(axis); });
   results.push_back(RankedTensorType::get(shape, type.getElementType()));
   return success();
 }
@@ -69,8 +75,8 @@ LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> l
     return emitOptionalError(loc, "starts, sizes and strides need ", rank, " numbers each for ", type);
   for (size_t d = 0; d < rank; ++d) {
     if (starts[d] < 0 || sizes[d] < 0 || strides[d] < 1)
-      return emitOptionalError(loc, "slice [", starts[d], " + i * ", strides[d], " for i < ", sizes[d], "] of axis ", d,
-                               " needs start and size >= 0 and stride >= 1");
+      return emitOptionalError(loc, "slice [", starts[d], " + i * ", strides[d], " for i < ", sizes[d],
+                               "] of axis ", d, " needs start and size >= 0 and stride >= 1");
     int64_t last = sizes[d] ? starts[d] + (sizes[d] - 1) * strides[d] : starts[d] - 1;
     if (!type.isDynamicDim(d) && last >= type.getDimSize(d))
       return emitOptionalError(loc, "slice reaches element ", last, " of axis ", d, ", which has extent ",
@@ -93,8 +99,8 @@ LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc
   SmallVector<int64_t> shape;
   for (size_t d = 0; d < rank; ++d) {
     if (low[d] < 0 || high[d] < 0 || interior[d] < 0)
-      return emitOptionalError(loc, "padding of axis ", d, " is negative: low ", low[d], ", high ", high[d], ", interior ",
-                               interior[d]);
+      return emitOptionalError(loc, "padding of axis ", d, " is negative: low ", low[d], ", high ", high[d],
+                               ", interior ", interior[d]);
     int64_t n = type.getDimSize(d);
     shape.push_back(type.isDynamicDim(d) ? ShapedType::kDynamic
                                          : low[d] + n + std::max<int64_t>(n - 1, 0) * interior[d] + high[d]);
@@ -120,8 +126,9 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
       fits = d == axis || extentsAgree(type.getDimSize(d), first.getDimSize(d));
     if (!fits)
       return emitOptionalError(loc, "operand ", type, " does not fit ", first, " along axis ", axis);
-    shape[axis] = type.isDynamicDim(axis) || ShapedType::isDynamic(shape[axis]) ? ShapedType::kDynamic
-                                                                                : shape[axis] + type.getDimSize(axis);
+    shape[axis] = type.isDynamicDim(axis) || ShapedType::isDynamic(shape[axis])
+                      ? ShapedType::kDynamic
+                      : shape[axis] + type.getDimSize(axis);
   }
   results.push_back(RankedTensorType::get(shape, first.getElementType()));
   return success();
@@ -141,7 +148,8 @@ LogicalResult DynamicSliceOp::inferReturnTypes(MLIRContext *, std::optional<Loca
   if (axis < 0 || axis >= type.getRank())
     return emitOptionalError(loc, "axis ", axis, " is out of range for ", type);
   if (size < 0 || (!type.isDynamicDim(axis) && size > type.getDimSize(axis)))
-    return emitOptionalError(loc, "size ", size, " does not fit extent ", type.getDimSize(axis), " of axis ", axis);
+    return emitOptionalError(loc, "size ", size, " does not fit extent ", type.getDimSize(axis), " of axis ",
+                             axis);
   SmallVector<int64_t> shape(type.getShape());
   shape[axis] = size;
   results.push_back(RankedTensorType::get(shape, type.getElementType()));
@@ -165,6 +173,7 @@ LogicalResult DynamicUpdateSliceOp::verify() {
 LogicalResult RandomOp::verify() {
   Type element = cast<RankedTensorType>(getType()).getElementType();
   if (getDistribution() == RandomDistribution::bits ? !element.isInteger(32) : !isa<FloatType>(element))
-    return emitOpError("cannot draw ") << stringifyRandomDistribution(getDistribution()) << " numbers of type " << element;
+    return emitOpError("cannot draw ")
+           << stringifyRandomDistribution(getDistribution()) << " numbers of type " << element;
   return success();
 }

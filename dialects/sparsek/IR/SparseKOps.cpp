@@ -27,8 +27,8 @@ static LogicalResult checkBudget(std::optional<Location> loc, int64_t topk, int6
   return success();
 }
 
-static LogicalResult checkShape(std::optional<Location> loc, StringRef name, RankedTensorType type, ArrayRef<int64_t> shape,
-                                Type element) {
+static LogicalResult checkShape(std::optional<Location> loc, StringRef name, RankedTensorType type,
+                                ArrayRef<int64_t> shape, Type element) {
   if (agree(type.getShape(), shape) && type.getElementType() == element)
     return success();
   return emitOptionalError(loc, name, " has type ", type, ", not ", RankedTensorType::get(shape, element));
@@ -42,8 +42,8 @@ LogicalResult ProjectOp::inferReturnTypes(MLIRContext *, std::optional<Location>
   return success();
 }
 
-LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto u = typeOf(adaptor.getU());
   if (u.getRank() != 3)
     return emitOptionalError(loc, "scores have type ", u, ", not rank 3: batch, head, position");
@@ -54,15 +54,16 @@ LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *context, std::optional<
   return success();
 }
 
-LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                                    SmallVectorImpl<Type> &results) {
+LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                                    Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto u = typeOf(adaptor.getU());
   if (u.getRank() != 3)
     return emitOptionalError(loc, "scores have type ", u, ", not rank 3: batch, head, position");
   if (failed(checkShape(loc, "hi", typeOf(adaptor.getHi()), u.getShape(), u.getElementType())) ||
       failed(checkShape(loc, "lo", typeOf(adaptor.getLo()), u.getShape(), u.getElementType())) ||
       failed(checkShape(loc, "dtau", typeOf(adaptor.getDtau()), u.getShape(), u.getElementType())) ||
-      failed(checkShape(loc, "count", typeOf(adaptor.getCount()), u.getShape(), IntegerType::get(context, 32))))
+      failed(
+          checkShape(loc, "count", typeOf(adaptor.getCount()), u.getShape(), IntegerType::get(context, 32))))
     return failure();
   results.push_back(u);
   return success();
@@ -72,11 +73,13 @@ LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::o
 template <typename Adaptor>
 static LogicalResult checkAttention(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
                                     RankedTensorType &o, RankedTensorType &lse) {
-  auto q = typeOf(adaptor.getQ()), k = typeOf(adaptor.getK()), v = typeOf(adaptor.getV()), u = typeOf(adaptor.getU());
+  auto q = typeOf(adaptor.getQ()), k = typeOf(adaptor.getK()), v = typeOf(adaptor.getV()),
+       u = typeOf(adaptor.getU());
   for (auto [name, type] : {std::pair{"q", q}, std::pair{"k", k}, std::pair{"v", v}})
     if (type.getRank() != 4)
       return emitOptionalError(loc, name, " has type ", type, ", not rank 4: batch, head, position, width");
-  int64_t b = q.getDimSize(0), hq = q.getDimSize(1), n = q.getDimSize(2), e = q.getDimSize(3), h = k.getDimSize(1);
+  int64_t b = q.getDimSize(0), hq = q.getDimSize(1), n = q.getDimSize(2), e = q.getDimSize(3),
+          h = k.getDimSize(1);
   Type element = q.getElementType(), score = u.getElementType();
   if (score.isF64() != element.isF64())
     return emitOptionalError(loc, "scores of type ", score, " do not go with q of type ", element);
@@ -95,8 +98,8 @@ static LogicalResult checkAttention(MLIRContext *context, std::optional<Location
   return success();
 }
 
-LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   RankedTensorType o, lse;
   if (failed(checkAttention(context, loc, adaptor, o, lse)))
     return failure();
@@ -104,15 +107,15 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<
   return success();
 }
 
-LogicalResult AttentionBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                                    SmallVectorImpl<Type> &results) {
+LogicalResult AttentionBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                                    Adaptor adaptor, SmallVectorImpl<Type> &results) {
   RankedTensorType o, lse;
   if (failed(checkAttention(context, loc, adaptor, o, lse)) ||
       failed(checkShape(loc, "o", typeOf(adaptor.getO()), o.getShape(), o.getElementType())) ||
       failed(checkShape(loc, "dout", typeOf(adaptor.getDout()), o.getShape(), o.getElementType())) ||
       failed(checkShape(loc, "lse", typeOf(adaptor.getLse()), lse.getShape(), lse.getElementType())))
     return failure();
-  results.append({adaptor.getQ().getType(), adaptor.getK().getType(), adaptor.getV().getType(), adaptor.getU().getType(),
-                  adaptor.getU().getType()});
+  results.append({adaptor.getQ().getType(), adaptor.getK().getType(), adaptor.getV().getType(),
+                  adaptor.getU().getType(), adaptor.getU().getType()});
   return success();
 }

@@ -1,5 +1,5 @@
-// The host interface: load a program, pick a function, call it with tensors. Needs libheddle (the compiler) and
-// libheddle_runtime; no header of LLVM.
+// The host interface: load a program, pick a function, call it with tensors. Needs libheddle (the compiler)
+// and libheddle_runtime; no header of LLVM.
 //
 //   heddle::Program program = heddle::Program::load("char_lm.heddle");
 //   heddle::Function step = program.function("train_step", {.dims = {{"K", 32}, {"W", 32}}});
@@ -68,8 +68,8 @@ struct FunctionStats {
 /// Copies share what is compiled. Calls from several threads run one after the other.
 class Function {
 public:
-  /// Calls the function. The outer results are the elements of a returned tuple, or the one result; the leaves of
-  /// each carry the names of its fields, "" for a tensor.
+  /// Calls the function. The outer results are the elements of a returned tuple, or the one result; the
+  /// leaves of each carry the names of its fields, "" for a tensor.
   std::vector<Struct> operator()(const std::vector<Argument> &arguments);
 
   /// Compiles for the shapes of these arguments without running.
