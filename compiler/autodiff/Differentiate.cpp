@@ -198,8 +198,11 @@ private:
         llvm::map_to_vector(wrt, [&](int64_t number) { return function.getArgument(number).getType(); });
     SmallVector<Value> tangents = addArguments(function, types);
     ForwardSweep sweep(activity, request);
-    for (auto [number, tangent] : llvm::zip(wrt, tangents))
-      sweep.setTangent(function.getArgument(number), tangent);
+    OpBuilder start = OpBuilder::atBlockBegin(&function.front());
+    for (auto [number, tangent] : llvm::zip(wrt, tangents)) { // A number may stand twice.
+      Value argument = function.getArgument(number);
+      sweep.setTangent(argument, addOrNull(start, function.getLoc(), sweep.tangent(argument), tangent));
+    }
     if (failed(sweep.sweep(function.front())))
       return failure();
     Operation *terminator = function.front().getTerminator();
