@@ -40,7 +40,8 @@ LogicalResult ReverseSweep::sweepCall(func::CallOp call, BlockCotangents &scope,
 
 LogicalResult ReverseSweep::sweepCustom(func::CallOp call, func::FuncOp rule, BlockCotangents &scope,
                                         OpBuilder &builder) {
-  // The rule takes cotangents of the floating-point results, or of all results, which are zeros for the others.
+  // The rule takes cotangents of the floating-point results, or of all results, which are zeros for the
+  // others.
   Location loc = call.getLoc();
   SmallVector<Value> results(call.getResults()), operands(call.getOperands());
   if (!rule || rule.getNumArguments() != operands.size() + results.size())
@@ -57,7 +58,8 @@ LogicalResult ReverseSweep::sweepCustom(func::CallOp call, func::FuncOp rule, Bl
               llvm::equal(given, TypeRange(targets));
   if (!fits) {
     auto type = FunctionType::get(call.getContext(), TypeRange(operands), TypeRange(targets));
-    InFlightDiagnostic error = call.emitError() << "the rule of @" << call.getCallee() << " must have type " << type;
+    InFlightDiagnostic error = call.emitError()
+                               << "the rule of @" << call.getCallee() << " must have type " << type;
     if (rule)
       error.attachNote(rule.getLoc()) << "the rule has type " << rule.getFunctionType();
     return error;
