@@ -171,8 +171,16 @@ private:
           [&] { slopesOf(block, selected, /*masked=*/false, head, outer); });
       return Values();
     });
-    v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {}, queryGradients,
-                  keyBase);
+    v.when(
+        arith::AndIOp::create(v.b, masked, block.oddKeys),
+        [&] {
+          v.maskedSum(block, block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {},
+                      queryGradients, keyBase);
+        },
+        [&] {
+          v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {}, queryGradients,
+                        keyBase);
+        });
     v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, args.part, p.partWidth(),
               partBase, block.slot, 0);
     v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, args.part,

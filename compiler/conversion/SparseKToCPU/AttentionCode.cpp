@@ -300,6 +300,40 @@ void AttentionCode::weightedSum(Buffer rows, int64_t pad, int64_t width, Buffer 
   }
 }
 
+void AttentionCode::maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, int64_t width, Buffer weights,
+                              int64_t weightStride, Value weightBase, const PanelRange &range, ValueRange rescale,
+                              Buffer out, Value outBase) {
+  loop(index(0), index(width), 1, [&](Value d) {
+    Value at = add(outBase, mul(d, plan.panel));
+    Values start;
+    for (int64_t part = 0; part < 2; ++part) {
+      Value x = loadVector(out, add(at, part * lanes));
+      start.push_back(rescale.empty() ? x : mulf(x, rescale[size_t(part)]));
+    }
+    Values sums = loopCarrying(range.begin, range.end, 1, start, [&](Value j, ValueRange sums) {
+      Value element = splat(loadScalar(rows, add(mul(j, pad), d)));
+      Values next;
+      for (int64_t part = 0; part < 2; ++part) {
+        Value weight = loadVector(weights, add(add(weightBase, mul(j, weightStride)), part * lanes));
+        Value sum = multiplyAdd(element, weight, sums[size_t(part)]);
+        next.push_back(select(sees(block, j, range.panelStart, part), sum, sums[size_t(part)]));
+      }
+      return next;
+    });
+    for (int64_t part = 0; part < 2; ++part)
+      storeLanes(sums[size_t(part)], out, add(at, part * lanes));
+  });
+}
+
+Value AttentionCode::hasNonFinite(Buffer rows, int64_t pad, Value count) {
+  // 0 times an infinity is NaN, and NaN stays.
+  Values sums = loopCarrying(index(0), mul(count, pad), lanes, Values{zero()}, [&](Value at, ValueRange sums) {
+    return Values{multiplyAdd(loadVector(rows, at), zero(), sums[0])};
+  });
+  Value sum = sumOfLanes(sums[0]);
+  return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, sum, sum);
+}
+
 void AttentionCode::keySums(Buffer weights, int64_t weightStride, const PanelRange &range, Buffer rows, Value rowsBase,
                             int64_t pad, Buffer out, int64_t outStride, Value firstRow, Value slot, int64_t column) {
   const int64_t most = plan.target.vectorRegisters >= 32 ? 4 : 2;

@@ -21,6 +21,7 @@ struct KeyBlock {
   Value from;    ///< [keyBlock] i32: the first query of the tile that sees the key
   Value until;   ///< [keyBlock] i32: the first one after them that does not
   Value slot;    ///< [keyBlock] i32: row of the partial sums; null in the forward pass
+  Value oddKeys, oddValues; ///< i1: some row is not finite; keys in the backward pass, values in the forward pass
 };
 
 /// The part of a block that a panel of queries works on.
@@ -92,6 +93,12 @@ public:
   /// vectors or empty.
   void weightedSum(Buffer rows, int64_t pad, int64_t width, Buffer weights, int64_t weightStride, Value weightBase,
                    const PanelRange &range, ValueRange rescale, Buffer out, Value outBase);
+  /// The same for a block with NaN or infinite rows: only pairs that a query sees take part, so that nothing reaches a
+  /// query from keys that are masked. Slow; [d][query] sums go through memory.
+  void maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, int64_t width, Buffer weights, int64_t weightStride,
+                 Value weightBase, const PanelRange &range, ValueRange rescale, Buffer out, Value outBase);
+  /// Whether the first `count` rows [pad] of a block have a NaN or an infinity.
+  Value hasNonFinite(Buffer rows, int64_t pad, Value count);
 
   /// out[row of key j][c] += sum over the panel's queries of weights[j][query] * rows[query][c], for the keys of a range
   /// in whole register tiles. The row of key j is firstRow + slot[j]; columns start at `column`.

@@ -89,8 +89,16 @@ private:
           [&] { return softmax(block, selected, /*masked=*/false, stats, range); });
     });
     Value outputBase = v.add(v.mul(head, p.tile * s.valueWidth), v.mul(panel, s.valueWidth * p.panel));
-    v.weightedSum(block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale, output,
-                  outputBase);
+    v.when(
+        arith::AndIOp::create(v.b, masked, block.oddValues),
+        [&] {
+          v.maskedSum(block, block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale,
+                      output, outputBase);
+        },
+        [&] {
+          v.weightedSum(block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale, output,
+                        outputBase);
+        });
   }
 
   /// Turns the scores of a panel into weights of the values and updates the running maximum and sum; returns by what

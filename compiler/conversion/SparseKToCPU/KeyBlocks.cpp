@@ -11,6 +11,11 @@ namespace heddle::cpu::attention {
 KeyBlocks::KeyBlocks(AttentionCode &v, const KernelArguments &arguments) : v(v), p(v.plan), args(arguments) {
   block.keys = v.scratch(p.keyBlock * p.keyPad);
   block.values = v.scratch(p.keyBlock * p.valuePad);
+  // The padding is read when rows are checked, so it must be finite.
+  if (p.keyPad != p.spec.keyWidth)
+    v.zeroFill(block.keys, v.index(0), v.index(p.keyBlock * p.keyPad));
+  if (p.valuePad != p.spec.valueWidth)
+    v.zeroFill(block.values, v.index(0), v.index(p.keyBlock * p.valuePad));
   block.from = v.intScratch(p.keyBlock);
   block.until = v.intScratch(p.keyBlock);
   if (p.spec.topk > 0) {
@@ -86,6 +91,10 @@ void KeyBlocks::forEachBlock(llvm::function_ref<void(const KeyBlock &, const Blo
       return Values();
     });
     padSlots();
+    if (block.slot)
+      block.oddKeys = v.hasNonFinite(block.keys, p.keyPad, blockCount);
+    else
+      block.oddValues = v.hasNonFinite(block.values, p.valuePad, blockCount);
     body(block, kind, [&](Value panelStart, PanelUse use) {
       Values part = kind.each(v, {index, index, flag}, [&](bool selected) {
         if (selected)
