@@ -79,7 +79,8 @@ int BufferPlan::newArena(RankedTensorType type, Block *block) {
   return newStorage(storage);
 }
 
-/// Asks for a value to be made at a place. Only what an operation of the block makes can be; the first wish counts.
+/// Asks for a value to be made at a place. Only what an operation of the block makes can be; the first wish
+/// counts.
 void BufferPlan::hint(Value value, const Place &place, Block *block) {
   Value source = origin(value);
   Operation *op = source.getDefiningOp();
@@ -88,8 +89,8 @@ void BufferPlan::hint(Value value, const Place &place, Block *block) {
   hints.try_emplace(source, place);
 }
 
-/// Whether the next value of a carry may be written to the carry's place when it is made: nothing reads the old value
-/// from then on.
+/// Whether the next value of a carry may be written to the carry's place when it is made: nothing reads the
+/// old value from then on.
 bool BufferPlan::mayWriteEarly(ForOp loop, unsigned carry) {
   Block *body = &loop.getBody().front();
   Value next = origin(loop.getYield().getValues()[carry]);
@@ -116,13 +117,13 @@ bool BufferPlan::mayWriteEarly(ForOp loop, unsigned carry) {
   });
 }
 
-/// A carry whose old values are collected: the stack has one slice more than the loop has steps, the carry of a step is
-/// its slice, and the next one is made in the slice after it (before it, in reverse).
+/// A carry whose old values are collected: the stack has one slice more than the loop has steps, the carry of
+/// a step is its slice, and the next one is made in the slice after it (before it, in reverse).
 bool BufferPlan::stackCarry(ForOp loop, unsigned carry, Block *block) {
   int64_t count = loop.getCount();
   for (auto [i, result] : llvm::enumerate(loop.getCollectedResults())) {
-    if (loop.getYield().getValues()[loop.getNumCarries() + i] != loop.getCarries()[carry] || places.contains(result) ||
-        hints.contains(result) || count == 0)
+    if (loop.getYield().getValues()[loop.getNumCarries() + i] != loop.getCarries()[carry] ||
+        places.contains(result) || hints.contains(result) || count == 0)
       continue;
     auto type = tensorType(loop.getCarries()[carry]);
     int64_t size = type.getNumElements();
@@ -135,7 +136,8 @@ bool BufferPlan::stackCarry(ForOp loop, unsigned carry, Block *block) {
     places[result] = {number, {}, reverse ? size : 0};
     places[loop.getResult(carry)] = {number, {}, reverse ? 0 : count * size};
     places[loop.getCarries()[carry]] = {number, {{loop, size}}, reverse ? size : 0};
-    stacked[{loop, carry}] = {{number, {}, reverse ? count * size : 0}, {number, {{loop, size}}, reverse ? 0 : size}};
+    stacked[{loop, carry}] = {{number, {}, reverse ? count * size : 0},
+                              {number, {{loop, size}}, reverse ? 0 : size}};
     hint(loop.getInits()[carry], stacked[{loop, carry}].initial, block);
     hint(loop.getYield().getValues()[carry], stacked[{loop, carry}].next, &loop.getBody().front());
     return true;
@@ -187,7 +189,8 @@ void BufferPlan::hintBlock(Block &block) {
         } else {
           Place slice = place;
           storages[place.storage].sliced = true;
-          slice.steps.push_back({loop, loop.getCount() ? type.getNumElements() / (int64_t)loop.getCount() : 0});
+          slice.steps.push_back(
+              {loop, loop.getCount() ? type.getNumElements() / (int64_t)loop.getCount() : 0});
           hint(loop.getYield().getValues()[i], slice, body);
         }
       }
@@ -195,7 +198,9 @@ void BufferPlan::hintBlock(Block &block) {
     } else if (isa<IfOp>(op)) {
       for (auto [i, result] : llvm::enumerate(op.getResults())) {
         auto found = hints.find(result);
-        Place place = found != hints.end() ? found->second : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
+        Place place = found != hints.end()
+                          ? found->second
+                          : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
         places[result] = place;
         storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
         for (Region &region : op.getRegions())
@@ -248,7 +253,8 @@ void BufferPlan::placeBlock(Block &block) {
       for (Value result : loop.getResults())
         touch(places.find(result)->second.storage, &op);
       placeBlock(*body);
-      // A carry that becomes another carry, or the same one moved: the old values are saved before any is replaced.
+      // A carry that becomes another carry, or the same one moved: the old values are saved before any is
+      // replaced.
       for (auto [i, value] : llvm::enumerate(loop.getYield().getValues().take_front(loop.getNumCarries()))) {
         const Place &from = places.find(value)->second, &to = nextPlace(loop, i);
         bool isOverwritten = false;
@@ -271,7 +277,9 @@ void BufferPlan::placeBlock(Block &block) {
     }
     for (Value result : op.getResults()) {
       auto found = hints.find(result);
-      Place place = found != hints.end() ? found->second : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
+      Place place = found != hints.end()
+                        ? found->second
+                        : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
       places[result] = place;
       touch(place.storage, &op);
     }
@@ -316,7 +324,8 @@ void BufferPlan::assignOffsets() {
     for (int other : placed) {
       const Storage &o = storages[other];
       if (o.first <= storage.last && storage.first <= o.last)
-        taken.push_back({o.offset, o.offset + (o.bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment});
+        taken.push_back(
+            {o.offset, o.offset + (o.bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment});
     }
     llvm::sort(taken);
     int64_t offset = 0;

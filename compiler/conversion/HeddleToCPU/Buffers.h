@@ -20,14 +20,15 @@ struct Storage {
   enum Kind { Arena, Argument, Result, Constant } kind = Arena;
   int64_t number = 0; ///< of the argument or result
   int64_t bytes = 0;
-  int64_t offset = 0;                    ///< in the arena
-  int first = 1 << 30, last = -1;        ///< program points between which it is in use
-  mlir::Block *block = nullptr;          ///< uses in loops inside this block last until the loop's end
-  mlir::Operation *constant = nullptr;   ///< the heddle.constant
-  bool sliced = false;                   ///< some loop reads or writes it slice by slice
+  int64_t offset = 0;                  ///< in the arena
+  int first = 1 << 30, last = -1;      ///< program points between which it is in use
+  mlir::Block *block = nullptr;        ///< uses in loops inside this block last until the loop's end
+  mlir::Operation *constant = nullptr; ///< the heddle.constant
+  bool sliced = false;                 ///< some loop reads or writes it slice by slice
 };
 
-/// A tensor's place: a storage, the first element, and for each loop around a slice how many elements a step advances.
+/// A tensor's place: a storage, the first element, and for each loop around a slice how many elements a step
+/// advances.
 struct Place {
   int storage = -1;
   llvm::SmallVector<std::pair<ir::ForOp, int64_t>, 1> steps = {};
@@ -37,9 +38,11 @@ struct Place {
   }
 };
 
-/// Chooses places for all tensors of a function whose operations are grouped, and offsets in one arena by lifetime.
+/// Chooses places for all tensors of a function whose operations are grouped, and offsets in one arena by
+/// lifetime.
 ///  - results of the function are written where the caller wants them;
-///  - a loop's carry has one place, where its initial value is made if nothing else reads that, and where the next value
+///  - a loop's carry has one place, where its initial value is made if nothing else reads that, and where the
+///  next value
 ///    is made if the old one is not read any more, or only element by element by what makes the new one;
 ///  - a carry that the loop also collects lives in the stack of its values: each step writes the next slice;
 ///  - values that a loop collects are made in their slice of the stacked result;
@@ -83,7 +86,8 @@ private:
   std::vector<Place> resultPlaces;
   llvm::DenseMap<mlir::Value, Place> places, hints;
   std::vector<Storage> storages;
-  llvm::DenseMap<mlir::Operation *, std::pair<int, int>> points; ///< of an operation and of the end of its regions
+  llvm::DenseMap<mlir::Operation *, std::pair<int, int>>
+      points; ///< of an operation and of the end of its regions
   llvm::DenseMap<mlir::Operation *, int> workspaces;
   llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, int> exchanges;
   struct StackedCarry {
@@ -94,8 +98,8 @@ private:
   int64_t bytes = 0;
 };
 
-/// Whether an operation may write `result` over its operand `input`: it reads each element before it writes it, and
-/// never again.
+/// Whether an operation may write `result` over its operand `input`: it reads each element before it writes
+/// it, and never again.
 bool canUpdateInPlace(mlir::Operation *op, mlir::Value input, mlir::Value result);
 
 } // namespace heddle::cpu

@@ -131,14 +131,16 @@ private:
     operand.labels = filter(operand.labels, [&](char c) { return has(other, c) || has(result, c); });
     // Sums stay in f32 until the end.
     Type wide = narrow() ? Type(b.getF32Type()) : element;
-    operand.value = ReduceOp::create(b, loc, type(operand.labels, wide), ReductionKind::sum, cast(operand.value, wide), axes);
+    operand.value = ReduceOp::create(b, loc, type(operand.labels, wide), ReductionKind::sum,
+                                     cast(operand.value, wide), axes);
   }
 
   /// An operand with its labels in another order.
   Value ordered(const Operand &operand, StringRef labels) {
     if (operand.labels == labels)
       return operand.value;
-    SmallVector<int64_t> permutation = llvm::map_to_vector(labels, [&](char c) { return (int64_t)operand.labels.find(c); });
+    SmallVector<int64_t> permutation =
+        llvm::map_to_vector(labels, [&](char c) { return (int64_t)operand.labels.find(c); });
     return TransposeOp::create(b, loc, operand.value, permutation);
   }
 
@@ -169,8 +171,8 @@ private:
 
   void rate(Form &form) const {
     const Operand &first = form.swapped ? rhs : lhs, &second = form.swapped ? lhs : rhs;
-    auto place = [&](const Operand &operand, const std::string &plain, const std::string &flipped, bool &transpose,
-                     bool &move) {
+    auto place = [&](const Operand &operand, const std::string &plain, const std::string &flipped,
+                     bool &transpose, bool &move) {
       transpose = !sameOrder(operand.labels, plain) && sameOrder(operand.labels, flipped);
       move = !transpose && !sameOrder(operand.labels, plain);
       if (move)
@@ -197,7 +199,8 @@ private:
         for (StringRef mFrom : {StringRef(result), StringRef(first.labels)})
           for (StringRef nFrom : {StringRef(result), StringRef(second.labels)})
             for (StringRef kFrom : {StringRef(first.labels), StringRef(second.labels)}) {
-              Form form{swapped, filter(batchFrom, isBatch), filter(mFrom, isM), filter(nFrom, isN), filter(kFrom, isK)};
+              Form form{swapped, filter(batchFrom, isBatch), filter(mFrom, isM), filter(nFrom, isN),
+                        filter(kFrom, isK)};
               rate(form);
               if (!best || form.cost < best->cost)
                 best = form;
@@ -211,13 +214,16 @@ private:
     Operand first = form.swapped ? rhs : lhs, second = form.swapped ? lhs : rhs;
     first.value = cast(first.value, element);
     second.value = cast(second.value, element);
-    auto operand = [&](const Operand &x, const std::string &rows, const std::string &columns, bool move) -> Value {
+    auto operand = [&](const Operand &x, const std::string &rows, const std::string &columns,
+                       bool move) -> Value {
       Value moved = move ? ordered(x, form.batch + rows + columns) : x.value;
       auto to = RankedTensorType::get({size(form.batch), size(rows), size(columns)}, element);
       return moved.getType() == to ? moved : ReshapeOp::create(b, loc, to, moved).getResult();
     };
-    Value a = form.transposeA ? operand(first, form.k, form.m, false) : operand(first, form.m, form.k, form.moveA);
-    Value c = form.transposeB ? operand(second, form.n, form.k, false) : operand(second, form.k, form.n, form.moveB);
+    Value a =
+        form.transposeA ? operand(first, form.k, form.m, false) : operand(first, form.m, form.k, form.moveA);
+    Value c = form.transposeB ? operand(second, form.n, form.k, false)
+                              : operand(second, form.k, form.n, form.moveB);
     auto productType = RankedTensorType::get({size(form.batch), size(form.m), size(form.n)}, element);
     Value product = MatmulOp::create(b, loc, productType, a, c, form.transposeA, form.transposeB);
     std::string labels = form.moveC ? form.batch + form.m + form.n : result;
@@ -238,7 +244,9 @@ private:
 struct EinsumToMatmulPass : PassWrapper<EinsumToMatmulPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EinsumToMatmulPass)
   StringRef getArgument() const final { return "heddle-einsum-to-matmul"; }
-  StringRef getDescription() const final { return "Bring heddle.einsum to heddle.matmul or elementwise operations"; }
+  StringRef getDescription() const final {
+    return "Bring heddle.einsum to heddle.matmul or elementwise operations";
+  }
   void runOnOperation() final {
     SmallVector<EinsumOp> einsums;
     getOperation().walk([&](EinsumOp op) { einsums.push_back(op); });
@@ -249,4 +257,6 @@ struct EinsumToMatmulPass : PassWrapper<EinsumToMatmulPass, OperationPass<Module
 
 } // namespace
 
-std::unique_ptr<Pass> heddle::cpu::createEinsumToMatmulPass() { return std::make_unique<EinsumToMatmulPass>(); }
+std::unique_ptr<Pass> heddle::cpu::createEinsumToMatmulPass() {
+  return std::make_unique<EinsumToMatmulPass>();
+}

@@ -21,8 +21,7 @@ static constexpr int32_t outOfRange = 7, assertionFailed = 8;
 
 EntryLowering::EntryLowering(func::FuncOp source, const MatmulTarget &target)
     : module(source->getParentOfType<ModuleOp>()), source(source), target(target),
-      plan(source, [this](Operation *op) { return workspaceBytes(op); }),
-      builder(source) {}
+      plan(source, [this](Operation *op) { return workspaceBytes(op); }), builder(source) {}
 
 int64_t EntryLowering::workspaceBytes(Operation *op) {
   if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp>(op))
@@ -115,13 +114,14 @@ Value EntryLowering::viewOf(const Place &place, MemRefType type, Location loc) {
     auto flat = bufferType(tensor);
     if (symbol.empty()) {
       symbol = uniqueName("constant");
-      auto dense = cast<DenseElementsAttr>(constant.getValue()).reshape(
-          RankedTensorType::get({tensor.getNumElements()}, tensor.getElementType()));
+      auto dense = cast<DenseElementsAttr>(constant.getValue())
+                       .reshape(RankedTensorType::get({tensor.getNumElements()}, tensor.getElementType()));
       if (tensor.getElementType().isInteger(1)) {
         SmallVector<int8_t> values;
         for (bool value : dense.getValues<bool>())
           values.push_back(value);
-        dense = DenseElementsAttr::get(RankedTensorType::get({tensor.getNumElements()}, builder.getI8Type()), ArrayRef(values));
+        dense = DenseElementsAttr::get(RankedTensorType::get({tensor.getNumElements()}, builder.getI8Type()),
+                                       ArrayRef(values));
       }
       OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
       memref::GlobalOp::create(top, loc, symbol, top.getStringAttr("private"), flat, dense, /*constant=*/true,
@@ -135,9 +135,11 @@ Value EntryLowering::viewOf(const Place &place, MemRefType type, Location loc) {
     return base;
   // Bytes from the start: the storage's offset and the slice of each loop.
   int64_t elementBytes = type.getElementTypeBitWidth() / 8;
-  Value shift = constantIndex(loc, (storage.kind == Storage::Arena ? storage.offset : 0) + place.offset * elementBytes);
+  Value shift =
+      constantIndex(loc, (storage.kind == Storage::Arena ? storage.offset : 0) + place.offset * elementBytes);
   for (auto [loop, elements] : place.steps) {
-    Value step = arith::MulIOp::create(builder, loc, loopIndices.lookup(loop), constantIndex(loc, elements * elementBytes));
+    Value step = arith::MulIOp::create(builder, loc, loopIndices.lookup(loop),
+                                       constantIndex(loc, elements * elementBytes));
     shift = arith::AddIOp::create(builder, loc, shift, step);
   }
   return memref::ViewOp::create(builder, loc, type, base, shift, ValueRange());
@@ -169,20 +171,23 @@ EntryLowering::Kernel EntryLowering::kernel(Operation *op, StringRef name, TypeR
   OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
   SmallVector<Type> all = {end.getIndexType(), end.getIndexType()};
   llvm::append_range(all, types);
-  auto function = func::FuncOp::create(end, op->getLoc(), uniqueName(name), FunctionType::get(end.getContext(), all, {}));
+  auto function =
+      func::FuncOp::create(end, op->getLoc(), uniqueName(name), FunctionType::get(end.getContext(), all, {}));
   function.setPrivate();
   Block *body = function.addEntryBlock();
   for (auto [i, type] : llvm::enumerate(all))
     if (isa<MemRefType>(type))
       function.setArgAttr(i, "llvm.noalias", end.getUnitAttr());
-  return {function, body->getArgument(0), body->getArgument(1), llvm::to_vector_of<Value>(body->getArguments().drop_front(2)),
-          OpBuilder::atBlockBegin(body)};
+  return {function, body->getArgument(0), body->getArgument(1),
+          llvm::to_vector_of<Value>(body->getArguments().drop_front(2)), OpBuilder::atBlockBegin(body)};
 }
 
-void EntryLowering::launch(Location loc, StringRef symbol, int64_t count, int64_t grain, ValueRange arguments) {
+void EntryLowering::launch(Location loc, StringRef symbol, int64_t count, int64_t grain,
+                           ValueRange arguments) {
   if (count <= 0)
     return;
-  LaunchOp::create(builder, loc, symbol, constantIndex(loc, count), std::min(std::max<int64_t>(grain, 1), count), arguments);
+  LaunchOp::create(builder, loc, symbol, constantIndex(loc, count),
+                   std::min(std::max<int64_t>(grain, 1), count), arguments);
 }
 
 std::string heddle::cpu::kernelKey(Operation *op) {
@@ -219,7 +224,8 @@ LogicalResult EntryLowering::lower(FusionOp op) {
   std::string &symbol = symbols[key];
   if (symbol.empty()) {
     // Named after the last thing that is computed.
-    StringRef name = outputs.back().getDefiningOp() ? outputs.back().getDefiningOp()->getName().stripDialect() : "copy";
+    StringRef name =
+        outputs.back().getDefiningOp() ? outputs.back().getDefiningOp()->getName().stripDialect() : "copy";
     for (Operation *reduction : reductions)
       if (name == "reshape" || name == "broadcast" || name == "cast")
         name = reduction->getName().stripDialect();
@@ -228,7 +234,8 @@ LogicalResult EntryLowering::lower(FusionOp op) {
     SmallVector<std::pair<Value, Value>> leaves;
     for (auto [argument, memref] : llvm::zip(body->getArguments(), k.arguments))
       leaves.push_back({argument, memref});
-    SmallVector<Value> memrefs = llvm::map_to_vector(resultArguments, [&](unsigned i) { return k.arguments[i]; });
+    SmallVector<Value> memrefs =
+        llvm::map_to_vector(resultArguments, [&](unsigned i) { return k.arguments[i]; });
     group.emit(k.function, leaves, memrefs);
   }
   launch(op.getLoc(), symbol, group.taskCount(), group.grain(), operands);
@@ -250,7 +257,8 @@ LogicalResult EntryLowering::lower(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<ReshapeOp, ConstantOp>([](auto) { return success(); })
       .Case<FusionOp, ForOp, IfOp>([&](auto typed) { return lower(typed); })
-      .Case<AssertOp, CheckIndexOp, MatmulOp, ScatterAddOp, PutAlongOp, CumsumOp, ArgsortOp, DynamicUpdateSliceOp>([&](auto typed) {
+      .Case<AssertOp, CheckIndexOp, MatmulOp, ScatterAddOp, PutAlongOp, CumsumOp, ArgsortOp,
+            DynamicUpdateSliceOp>([&](auto typed) {
         lower(typed);
         return success();
       })
@@ -269,7 +277,8 @@ LogicalResult EntryLowering::lower(ForOp op) {
   Location loc = op.getLoc();
   for (auto [i, init] : llvm::enumerate(op.getInits()))
     copy(init, plan.initialPlace(op, i), loc);
-  auto loop = scf::ForOp::create(builder, loc, constantIndex(loc, 0), constantIndex(loc, op.getCount()), constantIndex(loc, 1));
+  auto loop = scf::ForOp::create(builder, loc, constantIndex(loc, 0), constantIndex(loc, op.getCount()),
+                                 constantIndex(loc, 1));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Value index = loop.getInductionVar();
@@ -282,7 +291,8 @@ LogicalResult EntryLowering::lower(ForOp op) {
   }
   if (failed(lowerBlock(op.getBody().front())))
     return failure();
-  // Collected values first: they may be old carries. Then carries that exchange their values are saved, then replaced.
+  // Collected values first: they may be old carries. Then carries that exchange their values are saved, then
+  // replaced.
   auto yields = op.getYield().getValues();
   for (auto [value, result] : llvm::zip(yields.drop_front(op.getNumCarries()), op.getCollectedResults())) {
     Place place = plan.place(result);
@@ -307,7 +317,8 @@ LogicalResult EntryLowering::lower(ForOp op) {
 
 LogicalResult EntryLowering::lower(IfOp op) {
   Location loc = op.getLoc();
-  Value stored = memref::LoadOp::create(builder, loc, buffer(op.getCondition()), ValueRange{constantIndex(loc, 0)});
+  Value stored =
+      memref::LoadOp::create(builder, loc, buffer(op.getCondition()), ValueRange{constantIndex(loc, 0)});
   Value zero = arith::ConstantIntOp::create(builder, loc, builder.getI8Type(), 0);
   Value condition = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, stored, zero);
   auto choice = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/true);
@@ -332,7 +343,9 @@ static std::string sourcePosition(Location loc) {
   std::string position;
   loc->walk([&](Location inner) {
     if (auto file = dyn_cast<FileLineColLoc>(inner)) {
-      position = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn()) + ": ").str();
+      position =
+          (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn()) + ": ")
+              .str();
       return WalkResult::interrupt();
     }
     return WalkResult::advance();
@@ -357,14 +370,16 @@ Value EntryLowering::message(OpBuilder &at, Operation *op, StringRef text) {
 
 void EntryLowering::lower(AssertOp op) {
   Location loc = op.getLoc();
-  Value stored = memref::LoadOp::create(builder, loc, buffer(op.getCondition()), ValueRange{constantIndex(loc, 0)});
+  Value stored =
+      memref::LoadOp::create(builder, loc, buffer(op.getCondition()), ValueRange{constantIndex(loc, 0)});
   Value zero = arith::ConstantIntOp::create(builder, loc, builder.getI8Type(), 0);
   Value wrong = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, stored, zero);
   auto choice = scf::IfOp::create(builder, loc, wrong, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(choice.thenBlock());
   Value code = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), assertionFailed);
-  RuntimeCallOp::create(builder, loc, "heddle_fail", ValueRange{call, code, message(builder, op, op.getMessage())});
+  RuntimeCallOp::create(builder, loc, "heddle_fail",
+                        ValueRange{call, code, message(builder, op, op.getMessage())});
 }
 
 void EntryLowering::lower(CheckIndexOp op) {

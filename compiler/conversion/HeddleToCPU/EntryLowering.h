@@ -63,7 +63,8 @@ private:
 
   /// A new kernel over buffers of these types.
   Kernel kernel(mlir::Operation *op, llvm::StringRef name, mlir::TypeRange types);
-  void launch(mlir::Location loc, llvm::StringRef symbol, int64_t count, int64_t grain, mlir::ValueRange arguments);
+  void launch(mlir::Location loc, llvm::StringRef symbol, int64_t count, int64_t grain,
+              mlir::ValueRange arguments);
   std::string uniqueName(llvm::StringRef hint);
   mlir::Value message(mlir::OpBuilder &builder, mlir::Operation *op, llvm::StringRef text);
   mlir::Value constantIndex(mlir::Location loc, int64_t value);

@@ -21,8 +21,8 @@ Evaluator::Key Evaluator::keyOf(Value tensor, ArrayRef<Linear> indices) {
   return Key(key.begin(), key.end());
 }
 
-/// Moves the builder to where code of a level goes. Inside a condition everything stays inside: what a condition
-/// guards may not be safe to compute before it.
+/// Moves the builder to where code of a level goes. Inside a condition everything stays inside: what a
+/// condition guards may not be safe to compute before it.
 void Evaluator::at(unsigned level) {
   if (branches.empty())
     builder->setInsertionPoint(levels[level].anchor);
@@ -61,11 +61,13 @@ int Evaluator::cost(Value tensor) {
     return found->second;
   Operation *op = tensor.getDefiningOp();
   int own = llvm::TypeSwitch<Operation *, int>(op)
-                .Case<ExpOp, LogOp, SinOp, CosOp, TanhOp, ErfOp, SigmoidOp, Expm1Op, Log1pOp>([](auto) { return 12; })
+                .Case<ExpOp, LogOp, SinOp, CosOp, TanhOp, ErfOp, SigmoidOp, Expm1Op, Log1pOp>(
+                    [](auto) { return 12; })
                 .Case<PowOp, RandomOp>([](auto) { return 30; })
                 .Case<DivOp, SqrtOp, RsqrtOp, RemOp>([](auto) { return 4; })
                 .Case<GatherOp, TakeAlongOp>([](auto) { return 4; })
-                .Case<ConstantOp, BroadcastOp, ReshapeOp, TransposeOp, SliceOp, IotaOp, ReverseOp>([](auto) { return 0; })
+                .Case<ConstantOp, BroadcastOp, ReshapeOp, TransposeOp, SliceOp, IotaOp, ReverseOp>(
+                    [](auto) { return 0; })
                 .Default([](auto) { return 1; });
   Type element = elementOf(tensor);
   if (own && (element.isBF16() || element.isF16()))
@@ -76,182 +78,6 @@ int Evaluator::cost(Value tensor) {
       // A scalar operand is known outside the loops.
       total += tensorType(operand).getRank() == 0 ? 0 : cost(operand);
   return costs[tensor] = std::min(total, 1 << 20);
-}
-
-//===----------------------------------------------------------------------===//
-// Index expressions
-//===----------------------------------------------------------------------===//
-
-Value Evaluator::atomValue(unsigned number) {
-  IndexSpace::Atom atom = space.atom(number);
-  if (atom.kind == IndexSpace::Kind::Loop)
-    return atom.value;
-  for (auto &known : branchAtoms)
-    if (auto found = known.find(number); found != known.end())
-      return found->second;
-  auto &known = levels[atom.level].atoms;
-  if (auto found = known.find(number); found != known.end())
-    return found->second;
-  Value result;
-  if (atom.kind == IndexSpace::Kind::RunTime) {
-    RunTimeIndex source = runTimeSources.at(number);
-    Value id = eval(source.ids, source.indices);
-    at(atom.level);
-    result = ScalarEmitter(*builder, *loc).toIndex(id, source.extent);
-  } else {
-    Value base = position(atom.base);
-    at(atom.level);
-    Value divisor = arith::ConstantIndexOp::create(*builder, *loc, atom.divisor);
-    if (atom.kind == IndexSpace::Kind::Quotient)
-      result = arith::DivUIOp::create(*builder, *loc, base, divisor);
-    else
-      result = arith::RemUIOp::create(*builder, *loc, base, divisor);
-  }
-  (branchAtoms.empty() ? levels[atom.level].atoms : branchAtoms.back())[number] = result;
-  return result;
-}
-
-Value Evaluator::position(const Linear &narrow) {
-  Linear x = space.widened(narrow);
-  if (!builder) {
-    if (!column.isConstant()) {
-      bool nested = false;
-      int64_t stride = space.coefficient(x, column, nested);
-      columnDivided |= nested;
-      columnStrideCost += stride != 0 && stride != 1;
-    }
-    return {};
-  }
-  unsigned level = space.level(x);
-  SmallVector<int64_t> profile = {0};
-  x.profile(profile);
-  Key key(profile.begin(), profile.end());
-  if (Value *known = find(key, level))
-    return *known;
-  // What changes in outer loops only is added up there.
-  Linear outer(x.constant), inner;
-  for (auto term : x.terms)
-    (space.atom(term.first).level == level ? inner : outer).terms.push_back(term);
-  Value sum;
-  if (!inner.terms.empty() && (!outer.terms.empty() || (outer.constant != 0 && level > 0)))
-    sum = position(outer);
-  constexpr auto noWrap = arith::IntegerOverflowFlags::nsw;
-  const Linear &rest = sum ? inner : x;
-  for (auto [number, coefficient] : rest.terms) {
-    Value term = atomValue(number);
-    at(level);
-    if (coefficient != 1)
-      term = arith::MulIOp::create(*builder, *loc, term, arith::ConstantIndexOp::create(*builder, *loc, coefficient), noWrap);
-    sum = sum ? Value(arith::AddIOp::create(*builder, *loc, sum, term, noWrap)) : term;
-  }
-  at(level);
-  if (!sum)
-    sum = arith::ConstantIndexOp::create(*builder, *loc, rest.constant);
-  else if (rest.constant != 0)
-    sum = arith::AddIOp::create(*builder, *loc, sum, arith::ConstantIndexOp::create(*builder, *loc, rest.constant), noWrap);
-  return memo(level)[key] = sum;
-}
-
-Linear Evaluator::runTimeIndex(Value ids, ArrayRef<Linear> indices, int64_t extent) {
-  if (!builder)
-    eval(ids, indices);
-  Key key = keyOf(ids, indices);
-  key.push_back(extent);
-  if (auto found = runTimeIndices.find(key); found != runTimeIndices.end())
-    return found->second;
-  unsigned level = std::max(space.level(indices), leastLevel(ids));
-  Linear result = space.runTime({0, std::max<int64_t>(extent - 1, 0)}, level, {});
-  if (!result.isConstant())
-    runTimeSources[result.terms[0].first] = {ids, Indices(indices), extent};
-  return runTimeIndices[key] = result;
-}
-
-//===----------------------------------------------------------------------===//
-// Conditions
-//===----------------------------------------------------------------------===//
-
-Evaluator::Condition Evaluator::inside(const Linear &x, Range range) {
-  Range now = space.range(x);
-  if (now.low >= range.low && now.high <= range.high)
-    return {Condition::Always, {}};
-  if (now.high < range.low || now.low > range.high)
-    return {Condition::Never, {}};
-  if (!builder) {
-    // Where the condition depends on the column alone, the loop over the columns is cut there.
-    if (x.terms.size() == 1 && !column.isConstant() && x.terms[0].first == column.terms[0].first) {
-      int64_t k = x.terms[0].second, c = x.constant;
-      auto ceiling = [](int64_t a, int64_t d) { return a >= 0 ? (a + d - 1) / d : -(-a / d); };
-      if (k > 0) {
-        breakpoints.insert(ceiling(range.low - c, k));
-        breakpoints.insert(ceiling(range.high + 1 - c, k));
-      } else {
-        breakpoints.insert(ceiling(c - range.high, -k));
-        breakpoints.insert(ceiling(c - range.low + 1, -k));
-      }
-    }
-    return {Condition::Sometimes, {}};
-  }
-  Value value = position(x);
-  at(space.level(x));
-  Value result;
-  if (now.low < range.low)
-    result = arith::CmpIOp::create(*builder, *loc, arith::CmpIPredicate::sge, value,
-                                   arith::ConstantIndexOp::create(*builder, *loc, range.low));
-  if (now.high > range.high) {
-    Value below = arith::CmpIOp::create(*builder, *loc, arith::CmpIPredicate::sle, value,
-                                        arith::ConstantIndexOp::create(*builder, *loc, range.high));
-    result = result ? Value(arith::AndIOp::create(*builder, *loc, result, below)) : below;
-  }
-  return {Condition::Sometimes, result};
-}
-
-Evaluator::Condition Evaluator::both(Condition a, Condition c) {
-  if (a.kind == Condition::Never || c.kind == Condition::Always)
-    return a;
-  if (c.kind == Condition::Never || a.kind == Condition::Always)
-    return c;
-  if (builder) {
-    // At the innermost level in use: each part was emitted at its own.
-    if (branches.empty())
-      builder->setInsertionPoint(levels[conditionLevel].anchor);
-    a.value = arith::AndIOp::create(*builder, *loc, a.value, c.value);
-  }
-  return a;
-}
-
-Value Evaluator::branch(Condition condition, Type type, llvm::function_ref<Value()> then,
-                        llvm::function_ref<Value()> otherwise) {
-  if (condition.kind == Condition::Always)
-    return then();
-  if (condition.kind == Condition::Never)
-    return otherwise();
-  auto within = [&](llvm::function_ref<Value()> body) {
-    branches.emplace_back();
-    branchAtoms.emplace_back();
-    Value result = body();
-    branches.pop_back();
-    branchAtoms.pop_back();
-    return result;
-  };
-  if (!builder) {
-    within(then);
-    within(otherwise);
-    return {};
-  }
-  if (branches.empty())
-    builder->setInsertionPoint(levels[conditionLevel].anchor);
-  auto ifOp = scf::IfOp::create(*builder, *loc, TypeRange(computeType(type)), condition.value, /*withElse=*/true);
-  for (bool first : {true, false}) {
-    Block *block = first ? ifOp.thenBlock() : ifOp.elseBlock();
-    if (!block->empty())
-      block->getTerminator()->erase();
-    builder->setInsertionPointToEnd(block);
-    Value result = within(first ? then : otherwise);
-    builder->setInsertionPointToEnd(block);
-    scf::YieldOp::create(*builder, *loc, result);
-  }
-  builder->setInsertionPointAfter(ifOp);
-  return ifOp.getResult(0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -280,7 +106,8 @@ Value Evaluator::eval(Value tensor, ArrayRef<Linear> indices) {
     result = {};
   } else {
     bool kept = false;
-    if (!builder && !isLeaf(tensor) && level == space.level(column) && !column.isConstant() && cost(tensor) >= stashCost) {
+    if (!builder && !isLeaf(tensor) && level == space.level(column) && !column.isConstant() &&
+        cost(tensor) >= stashCost) {
       auto [use, isNew] = firstUse.try_emplace(key, phase, isColumnValue);
       // A second pass over the row asks again for what the first one computed: keep it.
       if (!isNew && use->second.first < phase && use->second.second && isColumnValue) {
@@ -335,7 +162,8 @@ Value Evaluator::evalPad(Operation *op, ArrayRef<Linear> indices) {
     inner.push_back(x);
   }
   return branch(
-      condition, elementOf(pad.getX()), [&] { return eval(pad.getX(), inner); }, [&] { return eval(pad.getValue(), {}); });
+      condition, elementOf(pad.getX()), [&] { return eval(pad.getX(), inner); },
+      [&] { return eval(pad.getValue(), {}); });
 }
 
 Value Evaluator::evalConcat(Operation *op, unsigned from, int64_t offset, ArrayRef<Linear> indices) {
@@ -354,7 +182,8 @@ Value Evaluator::evalConcat(Operation *op, unsigned from, int64_t offset, ArrayR
   Condition here = inside(indices[axis], {offset, offset + extent - 1});
   if (extent == 0)
     here = {Condition::Never, {}};
-  return branch(here, elementOf(input), take, [&] { return evalConcat(op, from + 1, offset + extent, indices); });
+  return branch(here, elementOf(input), take,
+                [&] { return evalConcat(op, from + 1, offset + extent, indices); });
 }
 
 Value Evaluator::evalUpdate(Operation *op, ArrayRef<Linear> indices) {
@@ -397,7 +226,8 @@ Value Evaluator::compute(Value tensor, ArrayRef<Linear> indices) {
       return info.scalar;
     Value position = this->position(info.scratchPosition);
     at(space.level(info.scratchPosition));
-    return ScalarEmitter(*builder, *loc).load(info.scratch, position, cast<MemRefType>(info.scratch.getType()).getElementType());
+    return ScalarEmitter(*builder, *loc)
+        .load(info.scratch, position, cast<MemRefType>(info.scratch.getType()).getElementType());
   }
   if (isLeaf(tensor))
     return load(tensor, indices);
@@ -421,7 +251,8 @@ Value Evaluator::compute(Value tensor, ArrayRef<Linear> indices) {
         if (!builder)
           return {};
         at(level);
-        return ScalarEmitter(*builder, *loc).fromIndex(position, elementOf(tensor), space.range(x).high <= INT32_MAX);
+        return ScalarEmitter(*builder, *loc)
+            .fromIndex(position, elementOf(tensor), space.range(x).high <= INT32_MAX);
       })
       .Case<BroadcastOp>([&](BroadcastOp broadcast) {
         Indices inner;
@@ -448,7 +279,8 @@ Value Evaluator::compute(Value tensor, ArrayRef<Linear> indices) {
       .Case<ReverseOp>([&](ReverseOp reverse) {
         Indices inner(indices);
         for (int64_t axis : reverse.getAxes())
-          inner[axis] = space.add(Linear(tensorType(tensor).getDimSize(axis) - 1), space.scale(indices[axis], -1));
+          inner[axis] =
+              space.add(Linear(tensorType(tensor).getDimSize(axis) - 1), space.scale(indices[axis], -1));
         return eval(reverse.getX(), inner);
       })
       .Case<PadOp>([&](auto) { return evalPad(op, indices); })
@@ -464,7 +296,8 @@ Value Evaluator::compute(Value tensor, ArrayRef<Linear> indices) {
       })
       .Case<GatherOp>([&](GatherOp gather) {
         int64_t axis = gather.getAxis(), rank = tensorType(gather.getIds()).getRank();
-        Linear id = runTimeIndex(gather.getIds(), indices.slice(axis, rank), tensorType(gather.getTable()).getDimSize(axis));
+        Linear id = runTimeIndex(gather.getIds(), indices.slice(axis, rank),
+                                 tensorType(gather.getTable()).getDimSize(axis));
         Indices inner(indices.take_front(axis));
         inner.push_back(id);
         llvm::append_range(inner, indices.drop_front(axis + rank));
@@ -487,11 +320,11 @@ Value Evaluator::compute(Value tensor, ArrayRef<Linear> indices) {
         Value wide = emit.cast(data, data.getType(), i64);
         Value high = arith::ShRUIOp::create(*builder, *loc, wide, emit.integer(i64, 32));
         auto words = emit.philox(key, {arith::TruncIOp::create(*builder, *loc, i32, wide),
-                                       arith::TruncIOp::create(*builder, *loc, i32, high), emit.integer(i32, 0),
-                                       emit.integer(i32, 1)});
+                                       arith::TruncIOp::create(*builder, *loc, i32, high),
+                                       emit.integer(i32, 0), emit.integer(i32, 1)});
         Value low = arith::ExtUIOp::create(*builder, *loc, i64, words[0]);
-        Value upper = arith::ShLIOp::create(*builder, *loc, arith::ExtUIOp::create(*builder, *loc, i64, words[1]),
-                                            emit.integer(i64, 32));
+        Value upper = arith::ShLIOp::create(
+            *builder, *loc, arith::ExtUIOp::create(*builder, *loc, i64, words[1]), emit.integer(i64, 32));
         return arith::OrIOp::create(*builder, *loc, low, upper);
       })
       .Default([&](Operation *) -> Value {

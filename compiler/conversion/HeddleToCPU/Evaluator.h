@@ -1,8 +1,9 @@
 //===- Evaluator.h - One element of a tensor, computed in place --*- C++ -*-===//
 //
-// The value of a tensor at an index tuple is a scalar expression over elements of other tensors. The evaluator walks
-// the operations of a group and emits that expression, once per distinct (tensor, indices) and loop, at the outermost
-// loop where it is known. Without a builder it walks the same way and only records what planning needs.
+// The value of a tensor at an index tuple is a scalar expression over elements of other tensors. The
+// evaluator walks the operations of a group and emits that expression, once per distinct (tensor, indices)
+// and loop, at the outermost loop where it is known. Without a builder it walks the same way and only records
+// what planning needs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_EVALUATOR_H
@@ -142,7 +143,7 @@ private:
   std::map<Key, Linear> runTimeIndices;
   std::map<unsigned, RunTimeIndex> runTimeSources;
   std::map<Key, std::pair<int, bool>> firstUse; ///< phase of the first use; whether it was under a condition
-  unsigned conditionLevel = 0; ///< the level of the value that is being computed
+  unsigned conditionLevel = 0;                  ///< the level of the value that is being computed
   llvm::DenseMap<mlir::Value, int> costs;
   llvm::DenseMap<mlir::Value, unsigned> leastLevels;
 };

@@ -1,18 +1,19 @@
 //===- Fuse.cpp - Groups of operations that become one kernel -------------===//
 //
-// In each block, operations are nodes of a graph. Moves of elements (broadcasts, transpositions, slices, ...) are no
-// nodes: they are repeated in each group that reads through them. Nodes are merged, first each with the producers of
-// its operands, then with neighbours that read the same data, as long as the union can be one kernel and the graph of
-// groups stays without cycles.
+// In each block, operations are nodes of a graph. Moves of elements (broadcasts, transpositions, slices, ...)
+// are no nodes: they are repeated in each group that reads through them. Nodes are merged, first each with
+// the producers of its operands, then with neighbours that read the same data, as long as the union can be
+// one kernel and the graph of groups stays without cycles.
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/conversion/HeddleToCPU/Fusible.h"
 #include "compiler/conversion/HeddleToCPU/GroupKernel.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
-#include "mlir/Pass/Pass.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Pass/Pass.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -25,39 +26,6 @@ using namespace heddle::ir;
 namespace {
 
 constexpr size_t maxMembers = 160, maxLeaves = 40, maxOutputs = 16;
-
-bool isSplat(ConstantOp op) {
-  auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
-  return dense && dense.isSplat();
-}
-
-/// Moves of elements and other values that cost nothing to have again.
-bool isMove(Operation *op) {
-  if (auto constant = dyn_cast<ConstantOp>(op))
-    return isSplat(constant);
-  return isa<BroadcastOp, ReshapeOp, TransposeOp, SliceOp, ReverseOp, IotaOp, CastOp, DynamicSliceOp>(op);
-}
-
-/// The constant behind moves.
-bool isConstant(Value value) {
-  Operation *op = value.getDefiningOp();
-  return op && (isa<ConstantOp>(op) || (isMove(op) && op->getNumOperands() == 1 && isConstant(op->getOperand(0))));
-}
-
-/// What the evaluator computes one element at a time, and reductions.
-bool isFusible(Operation *op) {
-  // Replacing a block of a tensor in memory is writing the block; one of a constant is a choice for each element.
-  if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
-    return isConstant(update.getX());
-  if (isMove(op) || isa<ReduceOp, ArgReduceOp>(op))
-    return true;
-  if (isa<PadOp, ConcatOp, GatherOp, TakeAlongOp, RandomOp, FoldInOp, SelectOp, CompareOp>(op))
-    return true;
-  return isa<NegOp, AbsOp, SignOp, ExpOp, Expm1Op, LogOp, Log1pOp, SqrtOp, RsqrtOp, SinOp, CosOp, TanhOp, ErfOp, SigmoidOp,
-             FloorOp, CeilOp, RoundOp, NotOp, AddOp, SubOp, MulOp, DivOp, RemOp, PowOp, MaxOp, MinOp, AndOp, OrOp>(op);
-}
-
-bool isReduction(Operation *op) { return isa<ReduceOp, ArgReduceOp>(op); }
 
 struct Node {
   Operation *op = nullptr;
@@ -222,7 +190,8 @@ private:
             leaves.insert(leaf);
     }
     SmallVector<Value> outputs = outputsOf(members);
-    if (members.size() > maxMembers || leaves.size() > maxLeaves || outputs.size() > maxOutputs || outputs.empty())
+    if (members.size() > maxMembers || leaves.size() > maxLeaves || outputs.size() > maxOutputs ||
+        outputs.empty())
       return false;
     std::string why;
     return succeeded(GroupKernel(reductions, outputs, leafTest(SmallVector<int>(members))).plan(why));
@@ -410,7 +379,8 @@ private:
     };
     for (Value output : outputs)
       visit(output);
-    SmallVector<Value> operands = llvm::map_to_vector(inputs, [&](Value v) { return replaced.lookupOrDefault(v); });
+    SmallVector<Value> operands =
+        llvm::map_to_vector(inputs, [&](Value v) { return replaced.lookupOrDefault(v); });
     Location loc = outputs.size() == 1 ? outputs[0].getLoc() : builder.getFusedLoc(locations);
     auto fusion = FusionOp::create(builder, loc, TypeRange(ValueRange(outputs)), operands);
     Block *inside = builder.createBlock(&fusion.getBody());
@@ -434,42 +404,6 @@ private:
   int lastEffect = -1;
 };
 
-/// What a loop's body computes without the loop's values is computed once, before the loop.
-void hoistInvariants(ForOp loop) {
-  Region &body = loop.getBody();
-  for (Operation &op : llvm::make_early_inc_range(body.front().without_terminator()))
-    if (op.getNumRegions() == 0 && isPure(&op) &&
-        llvm::none_of(op.getOperands(), [&](Value operand) { return body.isAncestor(operand.getParentRegion()); }))
-      op.moveBefore(loop);
-}
-
-/// Moves outside a loop or condition are repeated inside where a group can read through them; otherwise their results
-/// would have to be in memory.
-void sinkMoves(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(block)) {
-    if (!isFusible(&op))
-      continue;
-    for (OpOperand &operand : op.getOpOperands()) {
-      Operation *source = operand.get().getDefiningOp();
-      if (!source || source->getBlock() == &block || !isMove(source))
-        continue;
-      // The copy's own operands may be moves too: clone the whole chain.
-      std::function<Value(Value)> copy = [&](Value value) -> Value {
-        Operation *from = value.getDefiningOp();
-        if (!from || from->getBlock() == &block || !isMove(from))
-          return value;
-        OpBuilder builder(&op);
-        Operation *clone = from->clone();
-        for (OpOperand &inner : clone->getOpOperands())
-          inner.set(copy(inner.get()));
-        builder.insert(clone);
-        return clone->getResult(0);
-      };
-      operand.set(copy(operand.get()));
-    }
-  }
-}
-
 struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FusePass)
   FusePass() = default;
@@ -477,7 +411,8 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   FusePass(const FusePass &other) : PassWrapper(other) {}
   StringRef getArgument() const final { return "heddle-fuse"; }
   StringRef getDescription() const final { return "Group operations that become one kernel"; }
-  Option<bool> merge{*this, "merge", llvm::cl::desc("Put more than one operation into a group"), llvm::cl::init(true)};
+  Option<bool> merge{*this, "merge", llvm::cl::desc("Put more than one operation into a group"),
+                     llvm::cl::init(true)};
 
   void runOnOperation() final {
     for (auto function : getOperation().getOps<func::FuncOp>()) {

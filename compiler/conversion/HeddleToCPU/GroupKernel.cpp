@@ -42,11 +42,12 @@ SmallVector<Value, 2> GroupKernel::startReduction(OpBuilder &builder, Operation 
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return {emit.identity(reduce.getKind(), type)};
   bool isMax = cast<ArgReduceOp>(op).getKind() == ArgReductionKind::argmax;
-  return {emit.identity(isMax ? ReductionKind::max : ReductionKind::min, type), emit.integer(builder.getI32Type(), 0)};
+  return {emit.identity(isMax ? ReductionKind::max : ReductionKind::min, type),
+          emit.integer(builder.getI32Type(), 0)};
 }
 
-SmallVector<Value, 2> GroupKernel::stepReduction(OpBuilder &builder, Operation *op, ValueRange accumulators, Value x,
-                                                 Value position) {
+SmallVector<Value, 2> GroupKernel::stepReduction(OpBuilder &builder, Operation *op, ValueRange accumulators,
+                                                 Value x, Value position) {
   Location loc = op->getLoc();
   ScalarEmitter emit(builder, loc);
   if (auto reduce = dyn_cast<ReduceOp>(op))
@@ -59,10 +60,12 @@ SmallVector<Value, 2> GroupKernel::stepReduction(OpBuilder &builder, Operation *
       return arith::CmpFOp::create(builder, loc, p, a, b);
     };
     better = compare(isMax ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT, x, best);
-    Value isNan = compare(arith::CmpFPredicate::UNO, x, x), hadNone = compare(arith::CmpFPredicate::ORD, best, best);
+    Value isNan = compare(arith::CmpFPredicate::UNO, x, x),
+          hadNone = compare(arith::CmpFPredicate::ORD, best, best);
     better = arith::OrIOp::create(builder, loc, better, arith::AndIOp::create(builder, loc, isNan, hadNone));
   } else {
-    better = arith::CmpIOp::create(builder, loc, isMax ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt, x, best);
+    better = arith::CmpIOp::create(builder, loc,
+                                   isMax ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt, x, best);
   }
   Value number = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), position);
   return {arith::SelectOp::create(builder, loc, better, x, best),
@@ -79,7 +82,8 @@ Value GroupKernel::finishReduction(OpBuilder &builder, Operation *op, ValueRange
 // Rows and elementwise groups
 //===----------------------------------------------------------------------===//
 
-/// One buffer for each kept value of a segment; the segments share buffers, since they cover different columns.
+/// One buffer for each kept value of a segment; the segments share buffers, since they cover different
+/// columns.
 void GroupKernel::allocateStashes(OpBuilder &builder, Location loc) {
   std::map<std::pair<void *, int>, Value> buffers;
   std::map<std::pair<void *, int>, int> used;
@@ -130,7 +134,8 @@ void GroupKernel::emitRows(func::FuncOp function, ValueRange results) {
   }
 }
 
-/// The loops of one pass over a row, before level 1's anchor. `begin` and `end` bound the columns of a flat kernel.
+/// The loops of one pass over a row, before level 1's anchor. `begin` and `end` bound the columns of a flat
+/// kernel.
 void GroupKernel::emitPass(const Phase &phase, ValueRange results, Value begin, Value end) {
   Operation *anchor = evaluator->levels[1].anchor;
   Location loc = anchor->getLoc();
@@ -212,8 +217,8 @@ void GroupKernel::emitColumns(func::FuncOp function, ValueRange results) {
   for (Operation *op : reductions) {
     scratch.emplace_back();
     for (Type type : accumulatorTypes(op))
-      scratch.back().push_back(memref::AllocaOp::create(builder, loc, MemRefType::get({columnBlock}, storageType(type)),
-                                                        builder.getI64IntegerAttr(64)));
+      scratch.back().push_back(memref::AllocaOp::create(
+          builder, loc, MemRefType::get({columnBlock}, storageType(type)), builder.getI64IntegerAttr(64)));
   }
   Value one = index(1), zero = index(0);
   auto taskLoop = scf::ForOp::create(builder, loc, entry->getArgument(0), entry->getArgument(1), one);
@@ -238,7 +243,9 @@ void GroupKernel::emitColumns(func::FuncOp function, ValueRange results) {
   };
   setAtom(row, rowValue);
   setAtom(first, low);
-  auto local = [&](OpBuilder &b, Value column) -> Value { return arith::SubIOp::create(b, loc, column, low); };
+  auto local = [&](OpBuilder &b, Value column) -> Value {
+    return arith::SubIOp::create(b, loc, column, low);
+  };
 
   auto startLoop = scf::ForOp::create(builder, loc, low, high, one);
   {
@@ -268,7 +275,8 @@ void GroupKernel::emitColumns(func::FuncOp function, ValueRange results) {
     ScalarEmitter emit(inside, loc);
     for (auto [buffer, type] : llvm::zip(buffers, accumulatorTypes(op)))
       accumulators.push_back(emit.load(buffer, where, type));
-    for (auto [value, buffer] : llvm::zip(stepReduction(inside, op, accumulators, x, stepLoop.getInductionVar()), buffers))
+    for (auto [value, buffer] :
+         llvm::zip(stepReduction(inside, op, accumulators, x, stepLoop.getInductionVar()), buffers))
       emit.store(value, buffer, where, value.getType());
   }
 

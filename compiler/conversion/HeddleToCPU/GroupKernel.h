@@ -2,9 +2,11 @@
 //
 // A group is a set of reductions and wanted results over one iteration space:
 //   elementwise  every result has the same number of elements; no reductions
-//   rows         reductions over trailing axes: for each row a few passes over its columns, then results of the row
-//   columns      reductions over axes with axes after them: for each block of columns one pass over all rows
-// Planning walks the group without emitting anything and says whether it can be one kernel; the same walk then emits.
+//   rows         reductions over trailing axes: for each row a few passes over its columns, then results of
+//   the row columns      reductions over axes with axes after them: for each block of columns one pass over
+//   all rows
+// Planning walks the group without emitting anything and says whether it can be one kernel; the same walk
+// then emits.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_GROUPKERNEL_H
@@ -34,16 +36,17 @@ public:
   /// Whether the group can become one kernel; `why` tells what prevents it.
   mlir::LogicalResult plan(std::string &why);
 
-  /// Fills `function` (two indices, then memrefs). `inputs` are the leaves with the memrefs that hold them; `results`
-  /// are the memrefs of the outputs, in order.
+  /// Fills `function` (two indices, then memrefs). `inputs` are the leaves with the memrefs that hold them;
+  /// `results` are the memrefs of the outputs, in order.
   void emit(mlir::func::FuncOp function, llvm::ArrayRef<std::pair<mlir::Value, mlir::Value>> inputs,
             mlir::ValueRange results);
 
   /// The reductions and results of a fusion's body.
-  static std::pair<llvm::SmallVector<mlir::Operation *>, llvm::SmallVector<mlir::Value>> contents(ir::FusionOp op);
+  static std::pair<llvm::SmallVector<mlir::Operation *>, llvm::SmallVector<mlir::Value>>
+  contents(ir::FusionOp op);
 
-  /// Whether output `number` may be written over the leaf, after planning: the leaf is read at the position that is
-  /// written, in the same pass at the latest.
+  /// Whether output `number` may be written over the leaf, after planning: the leaf is read at the position
+  /// that is written, in the same pass at the latest.
   bool canUpdateInPlace(mlir::Value leaf, unsigned number) const;
 
   /// Tasks of the kernel, and how many of them are worth a thread's attention.
@@ -74,7 +77,8 @@ private:
   void allocateStashes(mlir::OpBuilder &builder, mlir::Location loc);
   llvm::SmallVector<mlir::Value, 2> startReduction(mlir::OpBuilder &builder, mlir::Operation *op);
   llvm::SmallVector<mlir::Value, 2> stepReduction(mlir::OpBuilder &builder, mlir::Operation *op,
-                                                  mlir::ValueRange accumulators, mlir::Value x, mlir::Value position);
+                                                  mlir::ValueRange accumulators, mlir::Value x,
+                                                  mlir::Value position);
   mlir::Value finishReduction(mlir::OpBuilder &builder, mlir::Operation *op, mlir::ValueRange accumulators);
 
   llvm::SmallVector<mlir::Operation *> reductions;

@@ -37,7 +37,8 @@ std::optional<ReductionShape> heddle::cpu::reductionShape(Operation *op) {
   return result;
 }
 
-GroupKernel::GroupKernel(ArrayRef<Operation *> reductions, ArrayRef<Value> outputs, std::function<bool(Value)> isLeaf)
+GroupKernel::GroupKernel(ArrayRef<Operation *> reductions, ArrayRef<Value> outputs,
+                         std::function<bool(Value)> isLeaf)
     : reductions(reductions), outputs(outputs), isLeaf(std::move(isLeaf)) {}
 
 /// The pass over a row in which a value can be computed: after those of the reductions that it depends on.
@@ -143,8 +144,8 @@ LogicalResult GroupKernel::plan(std::string &why) {
   return failure();
 }
 
-/// One or two analysis walks with this many columns: the first finds where to cut the loops, the second, on request,
-/// what to keep between passes. Returns whether no position needs a division by column.
+/// One or two analysis walks with this many columns: the first finds where to cut the loops, the second, on
+/// request, what to keep between passes. Returns whether no position needs a division by column.
 bool GroupKernel::analyse(int64_t columnCount, bool final) {
   if (kind == Kind::Elementwise) {
     int64_t count = tensorType(outputs.front()).getNumElements();
@@ -245,7 +246,8 @@ std::pair<SmallVector<Operation *>, SmallVector<Value>> GroupKernel::contents(Fu
 }
 
 bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
-  if (kind == Kind::Columns || tensorType(leaf).getNumElements() != tensorType(outputs[number]).getNumElements() ||
+  if (kind == Kind::Columns ||
+      tensorType(leaf).getNumElements() != tensorType(outputs[number]).getNumElements() ||
       tensorType(leaf).getElementType() != tensorType(outputs[number]).getElementType())
     return false;
   int pass = -1;

@@ -26,14 +26,17 @@ void buildFusedPipeline(mlir::OpPassManager &manager, const CpuOptions &options)
 /// From `fused` to `lowered`: each public function becomes an entry over buffers, with its kernels.
 void buildLoweredPipeline(mlir::OpPassManager &manager, const CpuOptions &options);
 
-/// `heddle-prepare`: checks that shapes are static, drops gradient stops and fences, removes moves that do nothing, and
-/// puts `heddle.check_index` before operations that read or write at run-time positions.
+/// `heddle-prepare`: checks that shapes are static, drops gradient stops and fences, removes moves that do
+/// nothing, and puts `heddle.check_index` before operations that read or write at run-time positions.
 std::unique_ptr<mlir::Pass> createPreparePass();
-/// `heddle-einsum-to-matmul`: contractions become `heddle.matmul`, others elementwise operations and reductions.
+/// `heddle-einsum-to-matmul`: contractions become `heddle.matmul`, others elementwise operations and
+/// reductions.
 std::unique_ptr<mlir::Pass> createEinsumToMatmulPass();
-/// `heddle-split-reductions`: reductions over adjacent axes only, and long ones in two steps with enough tasks each.
+/// `heddle-split-reductions`: reductions over adjacent axes only, and long ones in two steps with enough
+/// tasks each.
 std::unique_ptr<mlir::Pass> createSplitReductionsPass();
-/// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one operation.
+/// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one
+/// operation.
 std::unique_ptr<mlir::Pass> createFusePass(bool merge = true);
 /// `heddle-to-cpu`: buffers, kernels and launches.
 std::unique_ptr<mlir::Pass> createHeddleToCPUPass(const CpuOptions &options = {});

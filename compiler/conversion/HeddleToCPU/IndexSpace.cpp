@@ -46,7 +46,8 @@ Linear IndexSpace::narrowed(const Linear &x, Range to) {
   if (to.low >= to.high)
     return Linear(to.low); // a single value, or an access that is never made
   for (auto [number, atom] : llvm::enumerate(atoms))
-    if (atom.kind == Kind::Narrowed && atom.base == x && atom.range.low == to.low && atom.range.high == to.high)
+    if (atom.kind == Kind::Narrowed && atom.base == x && atom.range.low == to.low &&
+        atom.range.high == to.high)
       return single(number);
   atoms.push_back({Kind::Narrowed, to, x, 1, level(x), {}});
   return single(atoms.size() - 1);
@@ -191,8 +192,8 @@ Linear IndexSpace::quotient(const Linear &x, int64_t divisor) {
       return add(result, remainder(quotient(inner.base, d), inner.divisor / d));
   }
   r = range(rest);
-  unsigned number =
-      divisionAtom(Kind::Quotient, rest, d, {std::max<int64_t>(0, floorDivide(r.low, d)), floorDivide(r.high, d)});
+  unsigned number = divisionAtom(Kind::Quotient, rest, d,
+                                 {std::max<int64_t>(0, floorDivide(r.low, d)), floorDivide(r.high, d)});
   return add(result, single(number));
 }
 
@@ -240,7 +241,8 @@ Linear IndexSpace::widened(const Linear &x) {
   Linear result(x.constant);
   for (auto [number, coefficient] : x.terms) {
     Atom atom = atoms[number];
-    result = add(result, scale(atom.kind == Kind::Narrowed ? widened(atom.base) : single(number), coefficient));
+    result =
+        add(result, scale(atom.kind == Kind::Narrowed ? widened(atom.base) : single(number), coefficient));
   }
   return result;
 }

@@ -1,8 +1,8 @@
 //===- IndexSpace.h - Linear index expressions over loops --------*- C++ -*-===//
 //
-// The positions at which a kernel reads and writes are sums of multiples of atoms: loop counters, quotients and
-// remainders of other expressions, and indices read at run time. Every atom has a range, so most divisions fold: a
-// reshape inside a kernel costs nothing where the access is linear again.
+// The positions at which a kernel reads and writes are sums of multiples of atoms: loop counters, quotients
+// and remainders of other expressions, and indices read at run time. Every atom has a range, so most
+// divisions fold: a reshape inside a kernel costs nothing where the access is linear again.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_INDEXSPACE_H
@@ -72,8 +72,8 @@ public:
   unsigned level(llvm::ArrayRef<Linear> indices) const;
   /// Without Narrowed atoms: what addresses are made of.
   Linear widened(const Linear &x);
-  /// The coefficient of an atom; `nested` tells whether it also occurs inside a quotient, remainder or run-time atom
-  /// of its level.
+  /// The coefficient of an atom; `nested` tells whether it also occurs inside a quotient, remainder or
+  /// run-time atom of its level.
   int64_t coefficient(const Linear &x, const Linear &atom, bool &nested) const;
 
   Atom &atom(unsigned number) { return atoms[number]; }

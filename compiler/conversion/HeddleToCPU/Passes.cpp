@@ -28,12 +28,15 @@ struct HeddleToCPUPass : PassWrapper<HeddleToCPUPass, OperationPass<ModuleOp>> {
   HeddleToCPUPass(const CpuOptions &options) { level = options.level; }
   HeddleToCPUPass(const HeddleToCPUPass &other) : PassWrapper(other) {}
   StringRef getArgument() const final { return "heddle-to-cpu"; }
-  StringRef getDescription() const final { return "Give tensors places in one arena and turn groups into kernels"; }
-  void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-                    scf::SCFDialect, vector::VectorDialect>();
+  StringRef getDescription() const final {
+    return "Give tensors places in one arena and turn groups into kernels";
   }
-  Option<int> level{*this, "level", llvm::cl::desc("Level of the x86-64 psABI; 0 is the machine at hand"), llvm::cl::init(0)};
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                    memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  }
+  Option<int> level{*this, "level", llvm::cl::desc("Level of the x86-64 psABI; 0 is the machine at hand"),
+                    llvm::cl::init(0)};
 
   void runOnOperation() final {
     MatmulTarget target = level ? MatmulTarget::x86Level(level) : MatmulTarget::host();

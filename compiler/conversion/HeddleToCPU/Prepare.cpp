@@ -49,7 +49,8 @@ struct SimplifyMove : RewritePattern {
       if (llvm::is_sorted(permutation))
         return replace(rewriter, op, x);
       if (auto inner = dyn_cast_or_null<TransposeOp>(producer)) {
-        SmallVector<int64_t> both = llvm::map_to_vector(permutation, [&](int64_t d) { return inner.getPermutation()[d]; });
+        SmallVector<int64_t> both =
+            llvm::map_to_vector(permutation, [&](int64_t d) { return inner.getPermutation()[d]; });
         rewriter.replaceOpWithNewOp<TransposeOp>(op, op->getResult(0).getType(), inner.getX(), both);
         return success();
       }
@@ -69,7 +70,8 @@ struct SimplifyMove : RewritePattern {
       if (sameType)
         return replace(rewriter, op, x);
       if (auto inner = dyn_cast_or_null<BroadcastOp>(producer)) {
-        SmallVector<int64_t> axes = llvm::map_to_vector(inner.getAxes(), [&](int64_t d) { return broadcast.getAxes()[d]; });
+        SmallVector<int64_t> axes =
+            llvm::map_to_vector(inner.getAxes(), [&](int64_t d) { return broadcast.getAxes()[d]; });
         rewriter.replaceOpWithNewOp<BroadcastOp>(op, op->getResult(0).getType(), inner.getX(), axes);
         return success();
       }
@@ -91,7 +93,8 @@ struct SimplifyMove : RewritePattern {
       return replace(rewriter, op, x);
     if (auto pad = dyn_cast<PadOp>(op)) {
       auto none = [](int64_t n) { return n == 0; };
-      if (llvm::all_of(pad.getLow(), none) && llvm::all_of(pad.getHigh(), none) && llvm::all_of(pad.getInterior(), none))
+      if (llvm::all_of(pad.getLow(), none) && llvm::all_of(pad.getHigh(), none) &&
+          llvm::all_of(pad.getInterior(), none))
         return replace(rewriter, op, x);
       return failure();
     }
@@ -135,14 +138,17 @@ bool knownInside(Value ids, int64_t extent) {
 struct PreparePass : PassWrapper<PreparePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PreparePass)
   StringRef getArgument() const final { return "heddle-prepare"; }
-  StringRef getDescription() const final { return "Remove what only differentiation needs and check run-time indices"; }
+  StringRef getDescription() const final {
+    return "Remove what only differentiation needs and check run-time indices";
+  }
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
     WalkResult result = module.walk([](Operation *op) {
       for (Type type : op->getResultTypes())
         if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && !tensor.hasStaticShape()) {
-          op->emitError("a dimension of ") << tensor << " is not known when the program is compiled for the CPU";
+          op->emitError("a dimension of ")
+              << tensor << " is not known when the program is compiled for the CPU";
           return WalkResult::interrupt();
         }
       if (isa<VjpOp, JvpOp>(op)) {
@@ -180,7 +186,8 @@ struct PreparePass : PassWrapper<PreparePass, OperationPass<ModuleOp>> {
       Value flat = ReshapeOp::create(b, loc, RankedTensorType::get(line, element), x);
       return BroadcastOp::create(b, loc, RankedTensorType::get(type.getShape(), element), flat, axes);
     };
-    Value number = IotaOp::create(b, loc, RankedTensorType::get(type.getShape(), idsType.getElementType()), axis);
+    Value number =
+        IotaOp::create(b, loc, RankedTensorType::get(type.getShape(), idsType.getElementType()), axis);
     Value here = CompareOp::create(b, loc, ComparePredicate::eq, number, spreadOver(op.getIds()));
     Value sum = AddOp::create(b, loc, op.getBase(), spreadOver(op.getUpdates()));
     op.replaceAllUsesWith(SelectOp::create(b, loc, type, here, sum, op.getBase()).getResult());
@@ -201,7 +208,8 @@ struct PreparePass : PassWrapper<PreparePass, OperationPass<ModuleOp>> {
       int64_t dimension = tensorType(table).getDimSize(axis);
       extent = dimension - size + 1;
       if (size != 1)
-        message = "a slice of " + std::to_string(size) + " from {} is outside a dimension of " + std::to_string(dimension);
+        message = "a slice of " + std::to_string(size) + " from {} is outside a dimension of " +
+                  std::to_string(dimension);
     };
     if (auto gather = dyn_cast<GatherOp>(op))
       from(gather.getIds(), gather.getTable(), gather.getAxis());
@@ -214,14 +222,16 @@ struct PreparePass : PassWrapper<PreparePass, OperationPass<ModuleOp>> {
     else if (auto slice = dyn_cast<DynamicSliceOp>(op))
       block(slice.getStart(), slice.getX(), slice.getAxis(), slice.getSize());
     else if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
-      block(update.getStart(), update.getX(), update.getAxis(), tensorType(update.getUpdate()).getDimSize(update.getAxis()));
+      block(update.getStart(), update.getX(), update.getAxis(),
+            tensorType(update.getUpdate()).getDimSize(update.getAxis()));
     else
       return;
     if (knownInside(ids, extent))
       return;
     for (Operation *user : ids.getUsers())
       if (auto other = dyn_cast<CheckIndexOp>(user))
-        if ((int64_t)other.getLimit() <= extent && other.getMessage() == message && other->getBlock() == op->getBlock())
+        if ((int64_t)other.getLimit() <= extent && other.getMessage() == message &&
+            other->getBlock() == op->getBlock())
           return;
     OpBuilder builder(op);
     CheckIndexOp::create(builder, op->getLoc(), ids, extent, message);

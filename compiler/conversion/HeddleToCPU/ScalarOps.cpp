@@ -92,7 +92,8 @@ Value ScalarEmitter::identity(ReductionKind kind, Type type) {
       return floating(type, negative ? -HUGE_VAL : HUGE_VAL);
     unsigned width = type.getIntOrFloatBitWidth();
     return arith::ConstantOp::create(
-        b, loc, IntegerAttr::get(type, negative ? APInt::getSignedMinValue(width) : APInt::getSignedMaxValue(width)));
+        b, loc,
+        IntegerAttr::get(type, negative ? APInt::getSignedMinValue(width) : APInt::getSignedMaxValue(width)));
   };
   switch (kind) {
   case ReductionKind::sum:
@@ -115,13 +116,17 @@ Value ScalarEmitter::combine(ReductionKind kind, Value a, Value x) {
   bool isFloat = isa<FloatType>(a.getType());
   switch (kind) {
   case ReductionKind::sum:
-    return isFloat ? Value(arith::AddFOp::create(b, loc, a, x, sumFlags)) : Value(arith::AddIOp::create(b, loc, a, x));
+    return isFloat ? Value(arith::AddFOp::create(b, loc, a, x, sumFlags))
+                   : Value(arith::AddIOp::create(b, loc, a, x));
   case ReductionKind::prod:
-    return isFloat ? Value(arith::MulFOp::create(b, loc, a, x, sumFlags)) : Value(arith::MulIOp::create(b, loc, a, x));
+    return isFloat ? Value(arith::MulFOp::create(b, loc, a, x, sumFlags))
+                   : Value(arith::MulIOp::create(b, loc, a, x));
   case ReductionKind::max:
-    return isFloat ? Value(arith::MaximumFOp::create(b, loc, a, x)) : Value(arith::MaxSIOp::create(b, loc, a, x));
+    return isFloat ? Value(arith::MaximumFOp::create(b, loc, a, x))
+                   : Value(arith::MaxSIOp::create(b, loc, a, x));
   case ReductionKind::min:
-    return isFloat ? Value(arith::MinimumFOp::create(b, loc, a, x)) : Value(arith::MinSIOp::create(b, loc, a, x));
+    return isFloat ? Value(arith::MinimumFOp::create(b, loc, a, x))
+                   : Value(arith::MinSIOp::create(b, loc, a, x));
   case ReductionKind::any:
     return arith::OrIOp::create(b, loc, a, x);
   case ReductionKind::all:
@@ -130,13 +135,15 @@ Value ScalarEmitter::combine(ReductionKind kind, Value a, Value x) {
   llvm_unreachable("reduction kind");
 }
 
-/// Rounds toward minus infinity; 0 for a zero divisor. The divisor -1 is apart, since the smallest integer over -1
-/// overflows, which must wrap.
+/// Rounds toward minus infinity; 0 for a zero divisor. The divisor -1 is apart, since the smallest integer
+/// over -1 overflows, which must wrap.
 Value ScalarEmitter::integerDivide(Value a, Value d) {
   using arith::CmpIPredicate;
   Type type = a.getType();
   Value zero = integer(type, 0), one = integer(type, 1), minusOne = integer(type, -1);
-  auto compare = [&](CmpIPredicate p, Value x, Value y) -> Value { return arith::CmpIOp::create(b, loc, p, x, y); };
+  auto compare = [&](CmpIPredicate p, Value x, Value y) -> Value {
+    return arith::CmpIOp::create(b, loc, p, x, y);
+  };
   auto select = [&](Value c, Value x, Value y) -> Value { return arith::SelectOp::create(b, loc, c, x, y); };
   Value isZero = compare(CmpIPredicate::eq, d, zero), isMinusOne = compare(CmpIPredicate::eq, d, minusOne);
   Value special = arith::OrIOp::create(b, loc, isZero, isMinusOne);
@@ -144,7 +151,8 @@ Value ScalarEmitter::integerDivide(Value a, Value d) {
   Value quotient = arith::DivSIOp::create(b, loc, a, divisor);
   Value rest = arith::SubIOp::create(b, loc, a, arith::MulIOp::create(b, loc, quotient, divisor));
   Value inexact = compare(CmpIPredicate::ne, rest, zero);
-  Value opposite = arith::XOrIOp::create(b, loc, compare(CmpIPredicate::slt, rest, zero), compare(CmpIPredicate::slt, divisor, zero));
+  Value opposite = arith::XOrIOp::create(b, loc, compare(CmpIPredicate::slt, rest, zero),
+                                         compare(CmpIPredicate::slt, divisor, zero));
   Value down = arith::AndIOp::create(b, loc, inexact, opposite);
   Value result = select(down, arith::SubIOp::create(b, loc, quotient, one), quotient);
   result = select(isMinusOne, arith::SubIOp::create(b, loc, zero, a), result);
@@ -170,28 +178,34 @@ Value ScalarEmitter::cast(Value x, Type from, Type to) {
     return rounded(x, to);
   }
   if (toFloat) {
-    x = from.isInteger(1) ? Value(arith::UIToFPOp::create(b, loc, target, x)) : Value(arith::SIToFPOp::create(b, loc, target, x));
+    x = from.isInteger(1) ? Value(arith::UIToFPOp::create(b, loc, target, x))
+                          : Value(arith::SIToFPOp::create(b, loc, target, x));
     return rounded(x, to);
   }
   if (fromFloat) {
     // Toward zero, saturating, NaN to 0.
     unsigned width = to.getIntOrFloatBitWidth();
     double bound = std::ldexp(1.0, width - 1);
-    auto compare = [&](arith::CmpFPredicate p, Value y) -> Value { return arith::CmpFOp::create(b, loc, p, x, y); };
+    auto compare = [&](arith::CmpFPredicate p, Value y) -> Value {
+      return arith::CmpFOp::create(b, loc, p, x, y);
+    };
     Value high = compare(arith::CmpFPredicate::OGE, floating(x.getType(), bound));
     Value low = compare(arith::CmpFPredicate::OLT, floating(x.getType(), -bound));
     Value nan = compare(arith::CmpFPredicate::UNO, x);
     Value outside = arith::OrIOp::create(b, loc, nan, arith::OrIOp::create(b, loc, high, low));
     Value inside = arith::SelectOp::create(b, loc, outside, floating(x.getType(), 0), x);
     Value result = arith::FPToSIOp::create(b, loc, to, inside);
-    auto limit = [&](APInt value) -> Value { return arith::ConstantOp::create(b, loc, IntegerAttr::get(to, value)); };
+    auto limit = [&](APInt value) -> Value {
+      return arith::ConstantOp::create(b, loc, IntegerAttr::get(to, value));
+    };
     result = arith::SelectOp::create(b, loc, high, limit(APInt::getSignedMaxValue(width)), result);
     return arith::SelectOp::create(b, loc, low, limit(APInt::getSignedMinValue(width)), result);
   }
   unsigned wide = from.getIntOrFloatBitWidth(), narrow = to.getIntOrFloatBitWidth();
   if (from.isInteger(1))
     return arith::ExtUIOp::create(b, loc, to, x);
-  return wide < narrow ? Value(arith::ExtSIOp::create(b, loc, to, x)) : Value(arith::TruncIOp::create(b, loc, to, x));
+  return wide < narrow ? Value(arith::ExtSIOp::create(b, loc, to, x))
+                       : Value(arith::TruncIOp::create(b, loc, to, x));
 }
 
 static arith::CmpFPredicate floatPredicate(ComparePredicate p) {
@@ -232,17 +246,24 @@ static arith::CmpIPredicate integerPredicate(ComparePredicate p, bool isBool) {
 
 Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
   Type element = mlir::cast<RankedTensorType>(op->getResult(0).getType()).getElementType();
-  Type from = op->getNumOperands() ? mlir::cast<RankedTensorType>(op->getOperand(0).getType()).getElementType() : element;
+  Type from = op->getNumOperands()
+                  ? mlir::cast<RankedTensorType>(op->getOperand(0).getType()).getElementType()
+                  : element;
   Type type = computeType(element);
   bool isFloat = isa<FloatType>(type);
   Value x = v.empty() ? Value() : v[0], y = v.size() > 1 ? v[1] : Value();
-  auto selectOp = [&](Value c, Value p, Value q) -> Value { return arith::SelectOp::create(b, loc, c, p, q); };
-  auto compareF = [&](arith::CmpFPredicate p, Value a, Value c) -> Value { return arith::CmpFOp::create(b, loc, p, a, c); };
+  auto selectOp = [&](Value c, Value p, Value q) -> Value {
+    return arith::SelectOp::create(b, loc, c, p, q);
+  };
+  auto compareF = [&](arith::CmpFPredicate p, Value a, Value c) -> Value {
+    return arith::CmpFOp::create(b, loc, p, a, c);
+  };
   auto round = [&](Value r) { return rounded(r, element); };
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<StopGradientOp, FenceOp>([&](auto) { return x; })
       .Case<NegOp>([&](auto) -> Value {
-        return isFloat ? Value(arith::NegFOp::create(b, loc, x)) : Value(arith::SubIOp::create(b, loc, integer(type, 0), x));
+        return isFloat ? Value(arith::NegFOp::create(b, loc, x))
+                       : Value(arith::SubIOp::create(b, loc, integer(type, 0), x));
       })
       .Case<AbsOp>([&](auto) -> Value {
         return isFloat ? Value(math::AbsFOp::create(b, loc, x)) : Value(math::AbsIOp::create(b, loc, x));
@@ -281,13 +302,16 @@ Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
       .Case<RoundOp>([&](auto) { return round(math::RoundEvenOp::create(b, loc, x)); })
       .Case<NotOp>([&](auto) { return arith::XOrIOp::create(b, loc, x, integer(type, 1)); })
       .Case<AddOp>([&](auto) -> Value {
-        return isFloat ? round(arith::AddFOp::create(b, loc, x, y)) : Value(arith::AddIOp::create(b, loc, x, y));
+        return isFloat ? round(arith::AddFOp::create(b, loc, x, y))
+                       : Value(arith::AddIOp::create(b, loc, x, y));
       })
       .Case<SubOp>([&](auto) -> Value {
-        return isFloat ? round(arith::SubFOp::create(b, loc, x, y)) : Value(arith::SubIOp::create(b, loc, x, y));
+        return isFloat ? round(arith::SubFOp::create(b, loc, x, y))
+                       : Value(arith::SubIOp::create(b, loc, x, y));
       })
       .Case<MulOp>([&](auto) -> Value {
-        return isFloat ? round(arith::MulFOp::create(b, loc, x, y)) : Value(arith::MulIOp::create(b, loc, x, y));
+        return isFloat ? round(arith::MulFOp::create(b, loc, x, y))
+                       : Value(arith::MulIOp::create(b, loc, x, y));
       })
       .Case<DivOp>([&](auto) -> Value {
         return isFloat ? round(arith::DivFOp::create(b, loc, x, y)) : integerDivide(x, y);
@@ -295,7 +319,8 @@ Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
       .Case<RemOp>([&](auto) -> Value {
         if (!isFloat) {
           Value zero = integer(type, 0);
-          Value rest = arith::SubIOp::create(b, loc, x, arith::MulIOp::create(b, loc, integerDivide(x, y), y));
+          Value rest =
+              arith::SubIOp::create(b, loc, x, arith::MulIOp::create(b, loc, integerDivide(x, y), y));
           return selectOp(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, y, zero), zero, rest);
         }
         Value whole = math::FloorOp::create(b, loc, arith::DivFOp::create(b, loc, x, y));
@@ -309,7 +334,8 @@ Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
       .Case<CompareOp>([&](CompareOp compare) -> Value {
         if (isa<FloatType>(from))
           return compareF(floatPredicate(compare.getPredicate()), x, y);
-        return arith::CmpIOp::create(b, loc, integerPredicate(compare.getPredicate(), from.isInteger(1)), x, y);
+        return arith::CmpIOp::create(b, loc, integerPredicate(compare.getPredicate(), from.isInteger(1)), x,
+                                     y);
       })
       .Case<SelectOp>([&](auto) { return selectOp(x, y, v[2]); })
       .Case<CastOp>([&](auto) { return cast(x, from, element); })
@@ -329,7 +355,8 @@ std::array<Value, 4> ScalarEmitter::philox(Value key, std::array<Value, 4> c) {
   Value k0 = low(key), k1 = high(key);
   for (int round = 0; round < 10; ++round) {
     Value p0 = product(c[0], 0xD2511F53u), p1 = product(c[2], 0xCD9E8D57u);
-    c = {exclusiveOr(exclusiveOr(high(p1), c[1]), k0), low(p1), exclusiveOr(exclusiveOr(high(p0), c[3]), k1), low(p0)};
+    c = {exclusiveOr(exclusiveOr(high(p1), c[1]), k0), low(p1), exclusiveOr(exclusiveOr(high(p0), c[3]), k1),
+         low(p0)};
     k0 = arith::AddIOp::create(b, loc, k0, integer(i32, (int32_t)0x9E3779B9u));
     k1 = arith::AddIOp::create(b, loc, k1, integer(i32, (int32_t)0xBB67AE85u));
   }
@@ -360,7 +387,8 @@ Value ScalarEmitter::random(RandomDistribution distribution, Value key, int64_t 
   if (distribution == RandomDistribution::uniform)
     return fraction(select(odd, second, first), false);
   Value radius = math::SqrtOp::create(
-      b, loc, arith::MulFOp::create(b, loc, floating(f32, -2), math::LogOp::create(b, loc, fraction(first, true))));
+      b, loc,
+      arith::MulFOp::create(b, loc, floating(f32, -2), math::LogOp::create(b, loc, fraction(first, true))));
   Value angle = arith::MulFOp::create(b, loc, floating(f32, 6.283185307179586), fraction(second, false));
   Value wave = select(odd, math::SinOp::create(b, loc, angle), math::CosOp::create(b, loc, angle));
   return arith::MulFOp::create(b, loc, radius, wave);

@@ -10,7 +10,8 @@
 
 namespace heddle::cpu {
 
-/// The type that elements are computed in: f32 for bf16 and f16, whose values are rounded after each operation.
+/// The type that elements are computed in: f32 for bf16 and f16, whose values are rounded after each
+/// operation.
 mlir::Type computeType(mlir::Type element);
 
 /// The type of elements in memory: one byte for truth values.
@@ -47,7 +48,8 @@ public:
   /// The four words of Philox 4x32-10 as i32.
   std::array<mlir::Value, 4> philox(mlir::Value key, std::array<mlir::Value, 4> counter);
   /// Element number `position` (i64) of heddle.random, in f32 or i32.
-  mlir::Value random(ir::RandomDistribution distribution, mlir::Value key, int64_t stream, mlir::Value position);
+  mlir::Value random(ir::RandomDistribution distribution, mlir::Value key, int64_t stream,
+                     mlir::Value position);
 
 private:
   mlir::Value integerDivide(mlir::Value a, mlir::Value b);

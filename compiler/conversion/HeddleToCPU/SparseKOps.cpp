@@ -1,7 +1,7 @@
 //===- SparseKOps.cpp - Selection and sparse attention --------------------===//
 //
-// Attention comes as a program of kernels and runtime calls from SparseKToCPU; thresholds, their adjoint and the
-// projection are functions of the runtime, parallel in themselves.
+// Attention comes as a program of kernels and runtime calls from SparseKToCPU; thresholds, their adjoint and
+// the projection are functions of the runtime, parallel in themselves.
 //
 //===----------------------------------------------------------------------===//
 
@@ -76,19 +76,19 @@ void EntryLowering::lower(sk::ThresholdOp op) {
       builder, loc, scoreFunction("threshold", type.getElementType()),
       ValueRange{call, buffer(op.getU()), constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
                  constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getTopk()),
-                 constantIndex(loc, op.getWindow()), buffer(op.getHi()), buffer(op.getLo()), buffer(op.getCount()),
-                 buffer(op.getEnd())});
+                 constantIndex(loc, op.getWindow()), buffer(op.getHi()), buffer(op.getLo()),
+                 buffer(op.getCount()), buffer(op.getEnd())});
 }
 
 void EntryLowering::lower(sk::ThresholdBackwardOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getU());
   ir::RuntimeCallOp::create(builder, loc, scoreFunction("threshold_backward", type.getElementType()),
-                        ValueRange{call, buffer(op.getU()), buffer(op.getHi()), buffer(op.getLo()),
-                                   buffer(op.getCount()), buffer(op.getDtau()),
-                                   constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
-                                   constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getWindow()),
-                                   buffer(op.getDu())});
+                            ValueRange{call, buffer(op.getU()), buffer(op.getHi()), buffer(op.getLo()),
+                                       buffer(op.getCount()), buffer(op.getDtau()),
+                                       constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
+                                       constantIndex(loc, type.getDimSize(2)),
+                                       constantIndex(loc, op.getWindow()), buffer(op.getDu())});
 }
 
 void EntryLowering::lower(sk::ProjectOp op) {
@@ -101,8 +101,8 @@ void EntryLowering::lower(sk::ProjectOp op) {
     return emit.integer(builder.getI32Type(), number);
   };
   ir::RuntimeCallOp::create(builder, loc, "heddle_call_sparsek_project",
-                        ValueRange{call, message(builder, op, ""), runtimeType(type.getElementType()),
-                                   buffer(op.getZ()), runtimeType(tensorType(op.getK()).getElementType()),
-                                   buffer(op.getK()), constantIndex(loc, rows), constantIndex(loc, n),
-                                   buffer(op.getP())});
+                            ValueRange{call, message(builder, op, ""), runtimeType(type.getElementType()),
+                                       buffer(op.getZ()), runtimeType(tensorType(op.getK()).getElementType()),
+                                       buffer(op.getK()), constantIndex(loc, rows), constantIndex(loc, n),
+                                       buffer(op.getP())});
 }

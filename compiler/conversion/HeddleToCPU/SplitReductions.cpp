@@ -72,7 +72,8 @@ void splitLong(ReduceOp op) {
   if (total < smallReduction || tasks >= enoughTasks)
     return;
   // About 4096 elements for each partial result along a row, 64 partial results down the columns.
-  int64_t parts = shape.inner == 1 ? divisorNear(shape.reduced, std::clamp<int64_t>(shape.reduced / 4096, 8, 1024), 4, 4096)
+  int64_t parts = shape.inner == 1 ? divisorNear(shape.reduced,
+                                                 std::clamp<int64_t>(shape.reduced / 4096, 8, 1024), 4, 4096)
                                    : divisorNear(shape.reduced, 64, 4, 256);
   if (!parts || parts == shape.reduced)
     return;
@@ -109,4 +110,6 @@ struct SplitReductionsPass : PassWrapper<SplitReductionsPass, OperationPass<Modu
 
 } // namespace
 
-std::unique_ptr<Pass> heddle::cpu::createSplitReductionsPass() { return std::make_unique<SplitReductionsPass>(); }
+std::unique_ptr<Pass> heddle::cpu::createSplitReductionsPass() {
+  return std::make_unique<SplitReductionsPass>();
+}

@@ -77,7 +77,8 @@ void EntryLowering::lower(MatmulOp op) {
     return lowerIntegerMatmul(op);
   Location loc = op.getLoc();
   std::string key;
-  llvm::raw_string_ostream(key) << op.getLhs().getType() << op.getRhs().getType() << op.getTransposeLhs() << op.getTransposeRhs();
+  llvm::raw_string_ostream(key) << op.getLhs().getType() << op.getRhs().getType() << op.getTransposeLhs()
+                                << op.getTransposeRhs();
   auto [known, isNew] = products.try_emplace(key);
   if (isNew) {
     OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
@@ -134,7 +135,8 @@ void EntryLowering::lowerIntegerMatmul(MatmulOp op) {
     });
   });
   func::ReturnOp::create(kernel.builder, loc);
-  launch(loc, kernel.function.getName(), c.getDimSize(0) * m, std::max<int64_t>(1, 16384 / std::max<int64_t>(n * k, 1)), arguments);
+  launch(loc, kernel.function.getName(), c.getDimSize(0) * m,
+         std::max<int64_t>(1, 16384 / std::max<int64_t>(n * k, 1)), arguments);
 }
 
 /// Sums of bf16 and f16 are taken in f32 memory and rounded at the end.
@@ -146,19 +148,24 @@ void EntryLowering::lower(ScatterAddOp op) {
   Type element = type.getElementType();
   Split split(type, op.getAxis());
   int64_t count = tensorType(op.getIds()).getNumElements();
-  int64_t columns = std::min(split.inner, columnsPerTask), blocks = columns ? (split.inner + columns - 1) / columns : 0;
-  SmallVector<Value> arguments = {buffer(op.getBase()), buffer(op.getIds()), buffer(op.getUpdates()), buffer(op.getResult())};
+  int64_t columns = std::min(split.inner, columnsPerTask),
+          blocks = columns ? (split.inner + columns - 1) / columns : 0;
+  SmallVector<Value> arguments = {buffer(op.getBase()), buffer(op.getIds()), buffer(op.getUpdates()),
+                                  buffer(op.getResult())};
   Kernel kernel = this->kernel(op, "scatter_add", ValueRange(arguments).getTypes());
   OpBuilder &b = kernel.builder;
   Code code{b, loc};
   ScalarEmitter emit(b, loc);
-  Value base = kernel.arguments[0], ids = kernel.arguments[1], updates = kernel.arguments[2], result = kernel.arguments[3];
+  Value base = kernel.arguments[0], ids = kernel.arguments[1], updates = kernel.arguments[2],
+        result = kernel.arguments[3];
   // A task adds all updates, in order, to a block of columns of one outer index: nobody else writes there.
   code.loop(kernel.begin, kernel.end, [&](Value task) {
-    Value outer = code.div(task, std::max<int64_t>(blocks, 1)), block = code.rem(task, std::max<int64_t>(blocks, 1));
+    Value outer = code.div(task, std::max<int64_t>(blocks, 1)),
+          block = code.rem(task, std::max<int64_t>(blocks, 1));
     Value low = code.mul(block, columns);
     Value high = arith::MinSIOp::create(b, loc, code.add(low, code.index(columns)), code.index(split.inner));
-    Value tableBase = code.mul(outer, split.extent * split.inner), updateBase = code.mul(outer, count * split.inner);
+    Value tableBase = code.mul(outer, split.extent * split.inner),
+          updateBase = code.mul(outer, count * split.inner);
     code.loop(code.index(0), code.index(split.extent), [&](Value row) {
       Value start = code.add(tableBase, code.mul(row, split.inner));
       code.loop(low, high, [&](Value column) {
@@ -168,7 +175,8 @@ void EntryLowering::lower(ScatterAddOp op) {
     });
     code.loop(code.index(0), code.index(count), [&](Value number) {
       Value id = emit.toIndex(memref::LoadOp::create(b, loc, ids, number), split.extent);
-      Value to = code.add(tableBase, code.mul(id, split.inner)), from = code.add(updateBase, code.mul(number, split.inner));
+      Value to = code.add(tableBase, code.mul(id, split.inner)),
+            from = code.add(updateBase, code.mul(number, split.inner));
       code.loop(low, high, [&](Value column) {
         Value at = code.add(to, column);
         Value old = emit.load(result, at, element), x = emit.load(updates, code.add(from, column), element);
@@ -201,12 +209,13 @@ void EntryLowering::lower(DynamicUpdateSliceOp op) {
   code.loop(kernel.begin, kernel.end, [&](Value outer) {
     Value from = code.mul(outer, length), to = code.add(code.mul(outer, split.extent * split.inner), start);
     code.loop(code.index(0), code.index(length), [&](Value i) {
-      emit.store(emit.load(kernel.arguments[0], code.add(from, i), element), kernel.arguments[2], code.add(to, i), element);
+      emit.store(emit.load(kernel.arguments[0], code.add(from, i), element), kernel.arguments[2],
+                 code.add(to, i), element);
     });
   });
   func::ReturnOp::create(b, loc);
-  launch(loc, kernel.function.getName(), length ? split.outer : 0, std::max<int64_t>(1, 32768 / std::max<int64_t>(length, 1)),
-         arguments);
+  launch(loc, kernel.function.getName(), length ? split.outer : 0,
+         std::max<int64_t>(1, 32768 / std::max<int64_t>(length, 1)), arguments);
 }
 
 void EntryLowering::lower(PutAlongOp op) {
@@ -215,12 +224,14 @@ void EntryLowering::lower(PutAlongOp op) {
   Type element = type.getElementType();
   Split split(type, op.getAxis());
   int64_t count = tensorType(op.getIds()).getDimSize(op.getAxis());
-  SmallVector<Value> arguments = {buffer(op.getBase()), buffer(op.getIds()), buffer(op.getUpdates()), buffer(op.getResult())};
+  SmallVector<Value> arguments = {buffer(op.getBase()), buffer(op.getIds()), buffer(op.getUpdates()),
+                                  buffer(op.getResult())};
   Kernel kernel = this->kernel(op, "put_along", ValueRange(arguments).getTypes());
   OpBuilder &b = kernel.builder;
   Code code{b, loc};
   ScalarEmitter emit(b, loc);
-  Value base = kernel.arguments[0], ids = kernel.arguments[1], updates = kernel.arguments[2], result = kernel.arguments[3];
+  Value base = kernel.arguments[0], ids = kernel.arguments[1], updates = kernel.arguments[2],
+        result = kernel.arguments[3];
   // A task is one line along the axis.
   code.loop(kernel.begin, kernel.end, [&](Value task) {
     Value outer = code.div(task, split.inner), column = code.rem(task, split.inner);
@@ -243,7 +254,8 @@ void EntryLowering::lower(PutAlongOp op) {
   });
   func::ReturnOp::create(b, loc);
   int64_t tasks = type.getNumElements() ? split.outer * split.inner : 0;
-  launch(loc, kernel.function.getName(), tasks, std::max<int64_t>(1, 8192 / std::max<int64_t>(split.extent + count, 1)), arguments);
+  launch(loc, kernel.function.getName(), tasks,
+         std::max<int64_t>(1, 8192 / std::max<int64_t>(split.extent + count, 1)), arguments);
 }
 
 void EntryLowering::lower(CumsumOp op) {
@@ -273,7 +285,8 @@ void EntryLowering::lower(CumsumOp op) {
   });
   func::ReturnOp::create(b, loc);
   int64_t tasks = type.getNumElements() ? split.outer * split.inner : 0;
-  launch(loc, kernel.function.getName(), tasks, std::max<int64_t>(1, 16384 / std::max<int64_t>(split.extent, 1)), arguments);
+  launch(loc, kernel.function.getName(), tasks,
+         std::max<int64_t>(1, 16384 / std::max<int64_t>(split.extent, 1)), arguments);
 }
 
 /// heddle_dtype_t.
@@ -299,9 +312,11 @@ void EntryLowering::lower(ArgsortOp op) {
   ScalarEmitter emit(b, loc);
   RuntimeCallOp::create(b, loc, "heddle_cpu_argsort",
                         ValueRange{emit.integer(b.getI32Type(), runtimeType(type.getElementType())),
-                                   emit.integer(b.getI32Type(), op.getDescending()), kernel.arguments[0], kernel.arguments[1],
-                                   kernel.begin, kernel.end, emit.index(split.extent), emit.index(split.inner)});
+                                   emit.integer(b.getI32Type(), op.getDescending()), kernel.arguments[0],
+                                   kernel.arguments[1], kernel.begin, kernel.end, emit.index(split.extent),
+                                   emit.index(split.inner)});
   func::ReturnOp::create(b, loc);
   int64_t tasks = type.getNumElements() ? split.outer * split.inner : 0;
-  launch(loc, kernel.function.getName(), tasks, std::max<int64_t>(1, 1024 / std::max<int64_t>(split.extent, 1)), arguments);
+  launch(loc, kernel.function.getName(), tasks,
+         std::max<int64_t>(1, 1024 / std::max<int64_t>(split.extent, 1)), arguments);
 }

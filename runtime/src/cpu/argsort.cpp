@@ -12,7 +12,8 @@ namespace {
 
 /// Sorts the lines [begin, end); line l runs along the axis from element (l / inner) * n * inner + l % inner.
 template <typename T, typename Load>
-void sortLines(Load load, int32_t *out, int64_t begin, int64_t end, int64_t n, int64_t inner, bool descending) {
+void sortLines(Load load, int32_t *out, int64_t begin, int64_t end, int64_t n, int64_t inner,
+               bool descending) {
   std::vector<T> values(n);
   std::vector<int32_t> order(n);
   for (int64_t line = begin; line < end; ++line) {
@@ -33,15 +34,17 @@ void sortLines(Load load, int32_t *out, int64_t begin, int64_t end, int64_t n, i
 }
 
 template <typename T>
-void sortPlain(const void *x, int32_t *out, int64_t begin, int64_t end, int64_t n, int64_t inner, bool descending) {
+void sortPlain(const void *x, int32_t *out, int64_t begin, int64_t end, int64_t n, int64_t inner,
+               bool descending) {
   const T *values = static_cast<const T *>(x);
   sortLines<T>([=](int64_t i) { return values[i]; }, out, begin, end, n, inner, descending);
 }
 
 } // namespace
 
-extern "C" HEDDLE_EXPORT void heddle_cpu_argsort(int32_t dtype, int32_t descending, const void *x, int32_t *out,
-                                                 int64_t begin, int64_t end, int64_t n, int64_t inner) {
+extern "C" HEDDLE_EXPORT void heddle_cpu_argsort(int32_t dtype, int32_t descending, const void *x,
+                                                 int32_t *out, int64_t begin, int64_t end, int64_t n,
+                                                 int64_t inner) {
   switch (dtype) {
   case HEDDLE_F64:
     return sortPlain<double>(x, out, begin, end, n, inner, descending);
@@ -50,8 +53,9 @@ extern "C" HEDDLE_EXPORT void heddle_cpu_argsort(int32_t dtype, int32_t descendi
   case HEDDLE_BF16:
   case HEDDLE_F16: {
     const uint16_t *bits = static_cast<const uint16_t *>(x);
-    return sortLines<float>([=](int64_t i) { return heddle::runtime::widenElement(bits[i], dtype == HEDDLE_BF16); }, out, begin, end, n, inner,
-                            descending);
+    return sortLines<float>(
+        [=](int64_t i) { return heddle::runtime::widenElement(bits[i], dtype == HEDDLE_BF16); }, out, begin,
+        end, n, inner, descending);
   }
   case HEDDLE_I64:
     return sortPlain<int64_t>(x, out, begin, end, n, inner, descending);

@@ -1,8 +1,8 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// The projection onto {p : 0 <= p <= 1, sum p = k}, row by row: p = clip(z - tau). With kappa the ceil(k)-th largest
-// score tau lies in [kappa - 1, kappa], or takes the next score where that is 1 or more below; in between the mass is
-// linear from one score (or score minus 1) to the next.
+// The projection onto {p : 0 <= p <= 1, sum p = k}, row by row: p = clip(z - tau). With kappa the ceil(k)-th
+// largest score tau lies in [kappa - 1, kappa], or takes the next score where that is 1 or more below; in
+// between the mass is linear from one score (or score minus 1) to the next.
 
 #include <heddle/cpu_sparsek.h>
 
@@ -89,7 +89,8 @@ private:
     const size_t a = from(inside), b = from(inside + 1);
     lo = points[low];
     if (a < b)
-      lo = (sums[b] - sums[a] + saturated + static_cast<double>(near.size() - b) - k) / static_cast<double>(b - a);
+      lo = (sums[b] - sums[a] + saturated + static_cast<double>(near.size() - b) - k) /
+           static_cast<double>(b - a);
   }
 
   double hi = 0, lo = 0;
@@ -98,7 +99,8 @@ private:
 
 } // namespace
 
-heddle_status_t heddle_cpu_sparsek_project(int32_t dtype, const void *z, double k, int64_t rows, int64_t n, void *p) {
+heddle_status_t heddle_cpu_sparsek_project(int32_t dtype, const void *z, double k, int64_t rows, int64_t n,
+                                           void *p) {
   return guard([&] {
     if (!(k > 0)) {
       char digits[32];

@@ -1,8 +1,8 @@
 //===- CpuCompare.cpp - Native results against the interpreter's ----------===//
 //
-// For every public function of an IR file: random arguments, the interpreter's results, the compiled function's
-// results, and the largest difference. An argument's attribute `heddle.range = [low, high]` bounds its values. Where the
-// interpreter reports a failure the compiled function must report the same.
+// For every public function of an IR file: random arguments, the interpreter's results, the compiled
+// function's results, and the largest difference. An argument's attribute `heddle.range = [low, high]` bounds
+// its values. Where the interpreter reports a failure the compiled function must report the same.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +28,8 @@ using namespace mlir;
 using namespace heddle;
 
 static cl::opt<std::string> fileName(cl::Positional, cl::desc("<file>"), cl::Required);
-static cl::opt<double> tolerance("tolerance", cl::desc("Bound of |x - y| / max(1, |y|) for f32; other types follow"),
+static cl::opt<double> tolerance("tolerance",
+                                 cl::desc("Bound of |x - y| / max(1, |y|) for f32; other types follow"),
                                  cl::init(2e-5));
 static cl::opt<bool> noFuse("no-fuse", cl::desc("One operation in each group"));
 static cl::opt<bool> verbose("v", cl::desc("Print the largest differences and times"));
@@ -66,7 +67,8 @@ static interp::Array randomArray(RankedTensorType type, Attribute range, std::mt
   }
   for (interp::Cell &cell : array.edit()) {
     if (array.isFloat())
-      cell.real = interp::roundTo(array.element(), low + (high - low) * std::uniform_real_distribution<>()(random));
+      cell.real =
+          interp::roundTo(array.element(), low + (high - low) * std::uniform_real_distribution<>()(random));
     else if (array.element() == interp::Element::boolean)
       cell.integer = random() & 1;
     else
@@ -99,7 +101,9 @@ static double difference(const interp::Array &actual, const interp::Array &expec
     if (expected.isFloat()) {
       double x = actual.real(i), y = expected.real(i);
       bool same = x == y || (std::isnan(x) && std::isnan(y));
-      d = same ? 0 : std::isfinite(x) && std::isfinite(y) ? std::abs(x - y) / std::max(1.0, std::abs(y)) : HUGE_VAL;
+      d = same                                   ? 0
+          : std::isfinite(x) && std::isfinite(y) ? std::abs(x - y) / std::max(1.0, std::abs(y))
+                                                 : HUGE_VAL;
     } else {
       d = actual.integer(i) == expected.integer(i) ? 0 : HUGE_VAL;
     }
@@ -145,7 +149,9 @@ static bool compareFunction(ModuleOp source, func::FuncOp function) {
   options.fuse = !noFuse;
   options.level = level;
   auto start = std::chrono::steady_clock::now();
-  auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  auto seconds = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   if (!runPasses(*module, [&](OpPassManager &m) { cpu::buildFusedPipeline(m, options); }))
     return complain("cannot be grouped");
   if (dump == "fused")
@@ -184,12 +190,31 @@ static bool compareFunction(ModuleOp source, func::FuncOp function) {
     buffers.push_back(buffer);
   }
   for (Type type : function.getResultTypes())
-    buffers.push_back(newBuffer(cast<RankedTensorType>(type).getNumElements() *
-                                interp::elementBytes(elementOf(cast<RankedTensorType>(type).getElementType()))));
+    buffers.push_back(
+        newBuffer(cast<RankedTensorType>(type).getNumElements() *
+                  interp::elementBytes(elementOf(cast<RankedTensorType>(type).getElementType()))));
   buffers.push_back(newBuffer(arenaBytes));
   heddle_call_t call;
   heddle_call_init(&call);
+  heddle_set_num_threads(1);
   int32_t status = (*executable)->run(&call, buffers.data());
+  auto resultBytes = [&] {
+    std::vector<std::vector<char>> bytes;
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+      auto *begin = static_cast<char *>(buffers[arguments.size() + i]);
+      auto tensor = cast<RankedTensorType>(type);
+      bytes.emplace_back(begin, begin + tensor.getNumElements() *
+                                            interp::elementBytes(elementOf(tensor.getElementType())));
+    }
+    return bytes;
+  };
+  // The number of threads must not change a bit, and the arena's old contents must not matter.
+  auto once = resultBytes();
+  heddle_set_num_threads(4);
+  heddle_call_init(&call);
+  (*executable)->run(&call, buffers.data());
+  if (!status && resultBytes() != once)
+    return complain("gives other bits on four threads");
   if (!failure.empty() || status) {
     std::string reported = status ? call.message : "no failure";
     // The interpreter marks the position's message as an error.
@@ -207,14 +232,16 @@ static bool compareFunction(ModuleOp source, func::FuncOp function) {
   bool good = true;
   double worst = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
-    auto actual = interp::Array::fromBuffer(expected[i].element(), expected[i].shape(), buffers[arguments.size() + i]);
+    auto actual =
+        interp::Array::fromBuffer(expected[i].element(), expected[i].shape(), buffers[arguments.size() + i]);
     int64_t where;
     double d = difference(actual, expected[i], where);
     worst = std::max(worst, d);
     if (d > bound(expected[i].element())) {
       std::string text;
       llvm::raw_string_ostream stream(text);
-      stream << "result " << i << " " << expected[i].typeString() << " differs by " << d << " at element " << where << ": ";
+      stream << "result " << i << " " << expected[i].typeString() << " differs by " << d << " at element "
+             << where << ": ";
       if (actual.isFloat())
         stream << actual.real(where) << " is not " << expected[i].real(where);
       else
@@ -223,8 +250,8 @@ static bool compareFunction(ModuleOp source, func::FuncOp function) {
     }
   }
   if (verbose)
-    llvm::outs() << '@' << name << ": largest difference " << worst << ", arena " << arenaBytes << " bytes, passes "
-                 << passSeconds << " s, code " << compileSeconds << " s\n";
+    llvm::outs() << '@' << name << ": largest difference " << worst << ", arena " << arenaBytes
+                 << " bytes, passes " << passSeconds << " s, code " << compileSeconds << " s\n";
   if (repeat > 0) {
     double best = HUGE_VAL;
     for (int i = 0; i < repeat; ++i) {
