@@ -1,5 +1,5 @@
-// Measures SPARSEK attention on this machine: forward and backward passes, selection, and the share of the FMA peak
-// that is measured between them.
+// Measures SPARSEK attention on this machine: forward and backward passes, selection, and the share of the
+// FMA peak that is measured between them.
 #include "tools/bench/matmul-jit.h"
 #include "tools/bench/sparsek-jit.h"
 #include <CLI/CLI.hpp>
@@ -18,7 +18,8 @@ using A = cpu::AttentionArgument;
 
 namespace {
 
-bool processorTime = false; ///< measure the process's time on the processors: for one thread on a busy machine
+bool processorTime =
+    false; ///< measure the process's time on the processors: for one thread on a busy machine
 
 double seconds() {
   timespec now{};
@@ -79,21 +80,27 @@ int run(const Options &options) {
       y = float(spread) * normal(random);
     return x;
   };
-  auto q = values(queries * s.keyWidth, 1), k = values(keys * s.keyWidth, 1), v = values(keys * s.valueWidth, 1);
+  auto q = values(queries * s.keyWidth, 1), k = values(keys * s.keyWidth, 1),
+       v = values(keys * s.valueWidth, 1);
   auto dout = values(queries * s.valueWidth, 1), u = values(keys, options.spread);
-  std::vector<float> hi(u.size()), lo(u.size()), o(dout.size()), lse(static_cast<size_t>(queries)), dq(q.size()), dk(k.size()),
-      dv(v.size()), du(u.size()), dtau(u.size());
+  std::vector<float> hi(u.size()), lo(u.size()), o(dout.size()), lse(static_cast<size_t>(queries)),
+      dq(q.size()), dk(k.size()), dv(v.size()), du(u.size()), dtau(u.size());
   std::vector<int32_t> end(u.size()), count(u.size());
   AttentionBuffers buffers;
   buffers[A::Q] = q.data(), buffers[A::K] = k.data(), buffers[A::V] = v.data(), buffers[A::U] = u.data();
-  buffers[A::Hi] = hi.data(), buffers[A::Lo] = lo.data(), buffers[A::End] = end.data(), buffers[A::O] = o.data();
-  buffers[A::Lse] = lse.data(), buffers[A::DOut] = dout.data(), buffers[A::DQ] = dq.data(), buffers[A::DK] = dk.data();
+  buffers[A::Hi] = hi.data(), buffers[A::Lo] = lo.data(), buffers[A::End] = end.data(),
+  buffers[A::O] = o.data();
+  buffers[A::Lse] = lse.data(), buffers[A::DOut] = dout.data(), buffers[A::DQ] = dq.data(),
+  buffers[A::DK] = dk.data();
   buffers[A::DV] = dv.data(), buffers[A::DU] = du.data(), buffers[A::DTau] = dtau.data();
 
-  CompiledAttention forward(CompiledAttention::Pass::Forward, s, target, processor, !options.assembly.empty());
+  bench::AttentionOptions compileOptions;
+  compileOptions.processor = processor;
+  compileOptions.keepAssembly = !options.assembly.empty();
+  CompiledAttention forward(CompiledAttention::Pass::Forward, s, target, compileOptions);
   std::optional<CompiledAttention> backward;
   if (!options.forwardOnly)
-    backward.emplace(CompiledAttention::Pass::Backward, s, target, processor, !options.assembly.empty());
+    backward.emplace(CompiledAttention::Pass::Backward, s, target, compileOptions);
   if (!options.assembly.empty())
     std::ofstream(options.assembly) << forward.assembly() << (backward ? backward->assembly() : "");
   auto peak = bench::compilePeak(target, cpu::MatmulElement::F32);
@@ -127,10 +134,11 @@ int run(const Options &options) {
   const double top = median(peaks);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("batch %ld, heads %ld/%ld, n %ld, widths %ld/%ld, topk %ld, window %ld, gate %s; %d threads, %ld-bit "
-              "vectors, peak %.0f GFLOP/s\n",
-              long(s.batch), long(s.queryHeads), long(s.heads), long(s.length), long(s.keyWidth), long(s.valueWidth),
-              long(s.topk), long(s.window), options.gate.c_str(), threads, long(target.vectorBits), top * 1e-9);
+  std::printf(
+      "batch %ld, heads %ld/%ld, n %ld, widths %ld/%ld, topk %ld, window %ld, gate %s; %d threads, %ld-bit "
+      "vectors, peak %.0f GFLOP/s\n",
+      long(s.batch), long(s.queryHeads), long(s.heads), long(s.length), long(s.keyWidth), long(s.valueWidth),
+      long(s.topk), long(s.window), options.gate.c_str(), threads, long(target.vectorBits), top * 1e-9);
   auto line = [&](const char *name, const std::vector<double> &times, double flops) {
     const double t = median(times), low = *std::min_element(times.begin(), times.end());
     std::printf("  %-10s %9.2f ms (best %.2f)", name, t * 1e3, low * 1e3);
@@ -145,7 +153,8 @@ int run(const Options &options) {
   std::printf("  compiled in %.0f ms%s, workspaces %.1f and %.1f MB, peak memory %.0f MB\n",
               forward.compileMilliseconds() + (backward ? backward->compileMilliseconds() : 0),
               backward ? " (both)" : "", double(forward.program().workspaceBytes) * 1e-6,
-              backward ? double(backward->program().workspaceBytes) * 1e-6 : 0, double(usage.ru_maxrss) * 1e-3);
+              backward ? double(backward->program().workspaceBytes) * 1e-6 : 0,
+              double(usage.ru_maxrss) * 1e-3);
   return 0;
 }
 
@@ -171,7 +180,8 @@ int main(int argc, char **argv) {
   app.add_option("--spread", options.spread, "standard deviation of the scores");
   app.add_option("--threads", options.threads, "0: all");
   app.add_option("--rounds", options.rounds)->check(CLI::PositiveNumber);
-  app.add_option("--level", options.level, "x86-64 level of the code; 0: this machine's")->check(CLI::IsMember({0, 2, 3, 4}));
+  app.add_option("--level", options.level, "x86-64 level of the code; 0: this machine's")
+      ->check(CLI::IsMember({0, 2, 3, 4}));
   app.add_flag("--forward-only", options.forwardOnly);
   app.add_flag("--processor-time", processorTime, "measure processor time; use with one thread");
   app.add_option("--assembly", options.assembly, "write the kernels' assembly to a file");

@@ -1,62 +1,128 @@
 #include "tools/bench/sparsek-jit.h"
-#include "mlir/IR/Builders.h"
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
+#include "compiler/jit/Engine.h"
+#include "dialects/heddle/IR/Heddle.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "tools/bench/KernelHarness.h"
-#include <heddle/cpu_sparsek.h>
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Pass/PassManager.h"
+#include <chrono>
+#include <map>
 #include <stdexcept>
 
+using namespace mlir;
+using heddle::cpu::AttentionArgument;
 using heddle::cpu::AttentionOperand;
 using heddle::cpu::AttentionStep;
 
 namespace heddle::bench {
+namespace {
+
+template <typename T>
+T expect(llvm::Expected<T> value) {
+  if (!value)
+    throw std::runtime_error(llvm::toString(value.takeError()));
+  return std::move(*value);
+}
+
+/// Emits func.func @attention(%call, buffers.., workspace), which runs the steps; returns the order of the
+/// buffers.
+std::vector<AttentionArgument> emitEntry(ImplicitLocOpBuilder &b, ModuleOp module,
+                                         const cpu::AttentionSpec &spec, const cpu::AttentionProgram &program,
+                                         bool reversed) {
+  std::map<AttentionArgument, Type> types;
+  for (const AttentionStep &step : program.steps)
+    for (const AttentionOperand &operand : step.operands)
+      if (!operand.isInteger && operand.argument != AttentionArgument::Workspace)
+        types[operand.argument] = cpu::attentionOperandType(b, spec, operand);
+  SmallVector<Type> inputs{LLVM::LLVMPointerType::get(b.getContext())};
+  std::vector<AttentionArgument> order;
+  for (auto [argument, type] : types) {
+    order.push_back(argument);
+    inputs.push_back(type);
+  }
+  inputs.push_back(MemRefType::get(std::max<int64_t>(program.workspaceBytes, 1), b.getI8Type()));
+  b.setInsertionPointToEnd(module.getBody());
+  auto entry = func::FuncOp::create(b, "attention", b.getFunctionType(inputs, {}));
+  entry->setAttr("heddle.entry", b.getUnitAttr());
+  b.setInsertionPointToStart(entry.addEntryBlock());
+  auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, value); };
+  for (const AttentionStep &step : program.steps) {
+    SmallVector<Value> values;
+    for (const AttentionOperand &operand : step.operands) {
+      if (operand.isInteger) {
+        values.push_back(index(operand.integer));
+      } else if (operand.argument == AttentionArgument::Workspace) {
+        auto type = cast<MemRefType>(cpu::attentionOperandType(b, spec, operand));
+        values.push_back(memref::ViewOp::create(b, type, entry.getArguments().back(),
+                                                index(operand.byteOffset), ValueRange()));
+      } else {
+        auto at = std::distance(types.begin(), types.find(operand.argument));
+        values.push_back(entry.getArgument(unsigned(at) + 1));
+      }
+    }
+    if (step.isRuntimeCall) {
+      values.insert(values.begin(), entry.getArgument(0));
+      ir::RuntimeCallOp::create(b, step.symbol, values);
+    } else if (!reversed) {
+      ir::LaunchOp::create(b, step.symbol, index(step.count), step.grain, values);
+    } else {
+      auto loop = scf::ForOp::create(b, index(0), index(step.count), index(1));
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Value end = arith::SubIOp::create(b, index(step.count), loop.getInductionVar());
+      SmallVector<Value> arguments{arith::SubIOp::create(b, end, index(1)), end};
+      arguments.append(values);
+      func::CallOp::create(b, step.symbol, TypeRange(), arguments);
+    }
+  }
+  func::ReturnOp::create(b);
+  return order;
+}
+
+} // namespace
 
 struct CompiledAttention::Implementation {
-  KernelHarness harness;
   cpu::AttentionProgram program;
-  std::vector<KernelHarness::Kernel> kernels; ///< per step; null for runtime calls
+  std::vector<AttentionArgument> order;
+  std::unique_ptr<jit::Executable> code;
   void *workspace = nullptr;
+  double compileTime = 0;
+  std::string assembly;
 
   ~Implementation() { heddle_free(workspace); }
-
-  void *pointer(const AttentionOperand &operand, const AttentionBuffers &buffers) const {
-    if (operand.argument == cpu::AttentionArgument::Workspace)
-      return static_cast<char *>(workspace) + operand.byteOffset;
-    return buffers[operand.argument];
-  }
-
-  void callRuntime(const AttentionStep &step, const AttentionBuffers &buffers) const {
-    std::vector<int64_t> n;
-    std::vector<int32_t *> p;
-    for (const AttentionOperand &operand : step.operands) {
-      if (operand.isInteger)
-        n.push_back(operand.integer);
-      else
-        p.push_back(static_cast<int32_t *>(pointer(operand, buffers)));
-    }
-    heddle_call_t call;
-    heddle_call_init(&call);
-    if (step.symbol == "heddle_call_sparsek_tile_keys")
-      heddle_call_sparsek_tile_keys(&call, p[0], n[0], n[1], n[2], n[3], n[4], n[5], p[1], p[2], p[3]);
-    else if (step.symbol == "heddle_call_sparsek_tile_slots")
-      heddle_call_sparsek_tile_slots(&call, p[0], n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], p[1], p[2], p[3],
-                                     p[4], p[5]);
-    else
-      heddle_fail(&call, HEDDLE_NOT_FOUND, "no such function");
-    if (heddle_call_result(&call) != HEDDLE_OK)
-      throw std::runtime_error(step.symbol + ": " + heddle_last_error());
-  }
 };
 
-CompiledAttention::CompiledAttention(Pass pass, const cpu::AttentionSpec &spec, const cpu::MatmulTarget &target,
-                                     const std::string &processor, bool keepAssembly)
+CompiledAttention::CompiledAttention(Pass pass, const cpu::AttentionSpec &spec,
+                                     const cpu::MatmulTarget &target, const AttentionOptions &options)
     : impl(std::make_unique<Implementation>()) {
-  mlir::OpBuilder builder(&impl->harness.context());
+  const auto start = std::chrono::steady_clock::now();
+  DialectRegistry registry;
+  registry.insert<ir::HeddleDialect, LLVM::LLVMDialect, arith::ArithDialect, func::FuncDialect,
+                  memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  jit::registerTranslations(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  ImplicitLocOpBuilder b(UnknownLoc::get(&context), &context);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
   auto emit = pass == Pass::Forward ? cpu::emitAttentionForward : cpu::emitAttentionBackward;
-  impl->program = emit(builder, impl->harness.module(), spec, target, "sparsek");
-  impl->harness.keepAssembly = keepAssembly;
-  impl->harness.compile(processor);
-  for (const AttentionStep &step : impl->program.steps)
-    impl->kernels.push_back(step.isRuntimeCall ? nullptr : impl->harness.kernel(step.symbol));
+  impl->program = emit(b, *module, spec, target, "sparsek");
+  impl->order = emitEntry(b, *module, spec, impl->program, options.reversed);
+  PassManager manager(&context);
+  cpu::buildLLVMPipeline(manager);
+  if (failed(manager.run(*module)))
+    throw std::runtime_error("cannot lower the attention to LLVM");
+  auto native = expect(jit::NativeModule::create(*module, {options.processor, ""}));
+  if (options.keepAssembly)
+    impl->assembly = expect(native.assembly());
+  impl->code = expect(jit::Executable::load(std::move(native), "attention"));
+  impl->compileTime =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   if (heddle_allocate(impl->program.workspaceBytes, &impl->workspace) != HEDDLE_OK)
     throw std::runtime_error(heddle_last_error());
 }
@@ -64,30 +130,20 @@ CompiledAttention::CompiledAttention(Pass pass, const cpu::AttentionSpec &spec, 
 CompiledAttention::~CompiledAttention() = default;
 CompiledAttention::CompiledAttention(CompiledAttention &&) noexcept = default;
 
-void CompiledAttention::run(const AttentionBuffers &buffers, bool backwards) const {
-  for (size_t i = 0; i < impl->program.steps.size(); ++i) {
-    const AttentionStep &step = impl->program.steps[i];
-    if (step.isRuntimeCall) {
-      impl->callRuntime(step, buffers);
-      continue;
-    }
-    std::vector<void *> pointers;
-    for (const AttentionOperand &operand : step.operands)
-      pointers.push_back(operand.isInteger ? reinterpret_cast<void *>(operand.integer)
-                                           : impl->pointer(operand, buffers));
-    if (!backwards) {
-      heddle_parallel_for(impl->kernels[i], pointers.data(), step.count, step.grain);
-      continue;
-    }
-    for (int64_t task = step.count - 1; task >= 0; --task)
-      impl->kernels[i](pointers.data(), task, task + 1);
-  }
+void CompiledAttention::run(const AttentionBuffers &buffers) const {
+  std::vector<void *> pointers;
+  for (AttentionArgument argument : impl->order)
+    pointers.push_back(buffers[argument]);
+  pointers.push_back(impl->workspace);
+  heddle_call_t call;
+  heddle_call_init(&call);
+  impl->code->run(&call, pointers.data());
+  if (heddle_call_result(&call) != HEDDLE_OK)
+    throw std::runtime_error(heddle_last_error());
 }
 
 const cpu::AttentionProgram &CompiledAttention::program() const { return impl->program; }
-double CompiledAttention::compileMilliseconds() const {
-  return impl->harness.lowerMilliseconds() + impl->harness.compileMilliseconds();
-}
-const std::string &CompiledAttention::assembly() const { return impl->harness.assembly(); }
+double CompiledAttention::compileMilliseconds() const { return impl->compileTime; }
+const std::string &CompiledAttention::assembly() const { return impl->assembly; }
 
 } // namespace heddle::bench

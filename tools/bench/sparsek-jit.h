@@ -15,19 +15,26 @@ struct AttentionBuffers {
   void *operator[](cpu::AttentionArgument argument) const { return pointers[static_cast<size_t>(argument)]; }
 };
 
-/// Attention's forward or backward pass in executable form.
+struct AttentionOptions {
+  std::string processor; ///< LLVM's name; empty: this machine
+  bool keepAssembly = false;
+  /// Tasks run one by one, from the last to the first, to show that their order does not matter.
+  bool reversed = false;
+};
+
+/// Attention's forward or backward pass in executable form: an entry that runs the steps of its program,
+/// lowered and compiled as in a program of the language.
 class CompiledAttention {
 public:
   enum class Pass { Forward, Backward };
-  /// `processor` is LLVM's name; empty: this machine. Throws std::runtime_error when a stage refuses the module.
+  /// Throws std::runtime_error when a stage refuses the module.
   CompiledAttention(Pass pass, const cpu::AttentionSpec &spec, const cpu::MatmulTarget &target,
-                    const std::string &processor = "", bool keepAssembly = false);
+                    const AttentionOptions &options = {});
   ~CompiledAttention();
   CompiledAttention(CompiledAttention &&) noexcept;
 
-  /// Runs all steps. Kernels run through the runtime's parallel loop; with `backwards`, their tasks run one by one on
-  /// this thread from the last to the first, to show that the order does not matter.
-  void run(const AttentionBuffers &buffers, bool backwards = false) const;
+  /// Throws std::runtime_error when the entry reports a failure.
+  void run(const AttentionBuffers &buffers) const;
 
   const cpu::AttentionProgram &program() const;
   double compileMilliseconds() const;

@@ -1,4 +1,5 @@
-// Attention and its gradients straight from their formulas, in double, quadratic: what kernels are compared with.
+// Attention and its gradients straight from their formulas, in double, quadratic: what kernels are compared
+// with.
 #pragma once
 
 #include "compiler/conversion/SparseKToCPU/Attention.h"
@@ -53,7 +54,8 @@ private:
         pair.product += q[size_t(at * e + c)] * k[size_t(pair.key * e + c)];
       if (selected) {
         const double x = std::clamp(u[size_t(pair.key)], -double(FLT_MAX), double(FLT_MAX));
-        const double g = std::isinf(hi[size_t(row + i)]) ? 1 : (x - hi[size_t(row + i)]) - lo[size_t(row + i)];
+        const double g =
+            std::isinf(hi[size_t(row + i)]) ? 1 : (x - hi[size_t(row + i)]) - lo[size_t(row + i)];
         pair.gate = std::clamp(g, 0.0, 1.0);
         pair.routed = g > 0 && g < 1;
         pair.gateKey = soft && spec.gate == cpu::AttentionGate::Both ? pair.gate : 1;

@@ -3,8 +3,8 @@
 // The program of one attention is a short sequence of steps: calls of the runtime's selection functions and
 // launches of kernels. A kernel is
 //   func.func private @kernel(%begin: index, %end: index, %operands...: memref<Extent x Element>)
-// to be run over the tasks [0, count), in any split and order, on any number of threads: tasks of one step write
-// disjoint memory, and every sum has an order that depends on the specification and the target alone.
+// to be run over the tasks [0, count), in any split and order, on any number of threads: tasks of one step
+// write disjoint memory, and every sum has an order that depends on the specification and the target alone.
 #pragma once
 
 #include "compiler/conversion/Matmul/Matmul.h"
@@ -24,9 +24,10 @@ namespace heddle::cpu {
 /// What the gate multiplies; as sparsek's attribute.
 enum class AttentionGate { Both, Value, None };
 
-/// One attention with static shapes: q [batch, queryHeads, length, keyWidth], k [batch, heads, length, keyWidth],
-/// v [batch, heads, length, valueWidth], u, hi, lo, end [batch, heads, length]; o like q with valueWidth. The scores,
-/// thresholds and statistics are f64 where the elements are, f32 otherwise; so is all arithmetic.
+/// One attention with static shapes: q [batch, queryHeads, length, keyWidth], k [batch, heads, length,
+/// keyWidth], v [batch, heads, length, valueWidth], u, hi, lo, end [batch, heads, length]; o like q with
+/// valueWidth. The scores, thresholds and statistics are f64 where the elements are, f32 otherwise; so is all
+/// arithmetic.
 struct AttentionSpec {
   int64_t batch = 1;
   int64_t queryHeads = 1;
@@ -44,7 +45,8 @@ struct AttentionSpec {
   int64_t rows() const { return batch * heads; }
   int64_t group() const { return queryHeads / heads; }
 
-  /// Reads a sparsek.attention or sparsek.attention_backward with static shapes; nothing for other operations.
+  /// Reads a sparsek.attention or sparsek.attention_backward with static shapes; nothing for other
+  /// operations.
   static std::optional<AttentionSpec> of(mlir::Operation *op);
 };
 
@@ -64,8 +66,9 @@ struct AttentionOperand {
 
 /// One step; steps run one after the other.
 struct AttentionStep {
-  /// True: `symbol` is a C function of the runtime (<heddle/cpu_sparsek.h>) that takes the call's record and then the
-  /// operands as pointers and int64_t. False: `symbol` is a kernel of the module, and operands are memrefs.
+  /// True: `symbol` is a C function of the runtime (<heddle/cpu_sparsek.h>) that takes the call's record and
+  /// then the operands as pointers and int64_t. False: `symbol` is a kernel of the module, and operands are
+  /// memrefs.
   bool isRuntimeCall = false;
   std::string symbol;
   int64_t count = 0; ///< tasks of a kernel
@@ -79,19 +82,23 @@ struct AttentionProgram {
 };
 
 /// The memref type of an operand that is not an integer.
-mlir::Type attentionOperandType(mlir::OpBuilder &builder, const AttentionSpec &spec, const AttentionOperand &operand);
+mlir::Type attentionOperandType(mlir::OpBuilder &builder, const AttentionSpec &spec,
+                                const AttentionOperand &operand);
 
-/// The steps of sparsek.attention and sparsek.attention_backward; kernels are named `namePrefix` + "_" + suffix.
+/// The steps of sparsek.attention and sparsek.attention_backward; kernels are named `namePrefix` + "_" +
+/// suffix.
 AttentionProgram attentionForwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
                                          llvm::StringRef namePrefix);
 AttentionProgram attentionBackwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
                                           llvm::StringRef namePrefix);
 
-/// The same, and emits the kernels at the end of the module. The IR uses func, scf, memref, vector and arith; every
-/// memref argument carries llvm.noalias: lower with bare pointers.
-AttentionProgram emitAttentionForward(mlir::OpBuilder &builder, mlir::ModuleOp module, const AttentionSpec &spec,
-                                      const MatmulTarget &target, llvm::StringRef namePrefix);
-AttentionProgram emitAttentionBackward(mlir::OpBuilder &builder, mlir::ModuleOp module, const AttentionSpec &spec,
-                                       const MatmulTarget &target, llvm::StringRef namePrefix);
+/// The same, and emits the kernels at the end of the module. The IR uses func, scf, memref, vector and arith;
+/// every memref argument carries llvm.noalias: lower with bare pointers.
+AttentionProgram emitAttentionForward(mlir::OpBuilder &builder, mlir::ModuleOp module,
+                                      const AttentionSpec &spec, const MatmulTarget &target,
+                                      llvm::StringRef namePrefix);
+AttentionProgram emitAttentionBackward(mlir::OpBuilder &builder, mlir::ModuleOp module,
+                                       const AttentionSpec &spec, const MatmulTarget &target,
+                                       llvm::StringRef namePrefix);
 
 } // namespace heddle::cpu

@@ -1,6 +1,7 @@
-// The backward kernels. A task of the first one is a chunk of queries of one key-value head: it recomputes the weights
-// tile by tile from the stored lse, writes dq and dtau, and adds dk, dv and du to partial sums of its own, one row per
-// key that the chunk sees. The second kernel adds the partial sums of all chunks, in their order.
+// The backward kernels. A task of the first one is a chunk of queries of one key-value head: it recomputes
+// the weights tile by tile from the stored lse, writes dq and dtau, and adds dk, dv and du to partial sums of
+// its own, one row per key that the chunk sees. The second kernel adds the partial sums of all chunks, in
+// their order.
 #include "compiler/conversion/SparseKToCPU/AttentionCode.h"
 #include "compiler/conversion/SparseKToCPU/AttentionReduce.h"
 #include "compiler/conversion/SparseKToCPU/KeyBlocks.h"
@@ -60,7 +61,8 @@ private:
       Value start = v.mul(chunk, p.chunk);
       Value end = v.min(v.add(start, p.chunk), v.index(s.length));
       Value begin = v.max(v.index(0), v.sub(start, v.index(s.window - 1)));
-      v.zeroFill(args.part, v.mul(v.add(partBase, p.firstWindowRow()), width), v.mul(v.sub(end, begin), width));
+      v.zeroFill(args.part, v.mul(v.add(partBase, p.firstWindowRow()), width),
+                 v.mul(v.sub(end, begin), width));
     }
   }
 
@@ -129,7 +131,8 @@ private:
     v.zeroFill(shared, stats, v.index(p.tile));
     v.loop(v.index(0), count, 1, [&](Value r) {
       v.storeScalar(v.loadScalar(args.lse, v.add(at, r)), lse, v.add(stats, r));
-      v.storeScalar(outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad))), shared, v.add(stats, r));
+      v.storeScalar(outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad))), shared,
+                    v.add(stats, r));
     });
   }
 
@@ -140,8 +143,8 @@ private:
     Values sum{v.zero()};
     if (whole)
       sum = v.loopCarrying(v.index(0), v.index(whole), p.lanes, sum, [&](Value c, ValueRange sums) {
-        return Values{v.multiplyAdd(v.loadLanes(args.o, v.add(source, c)), v.loadVector(outRows, v.add(staged, c)),
-                                    sums[0])};
+        return Values{v.multiplyAdd(v.loadLanes(args.o, v.add(source, c)),
+                                    v.loadVector(outRows, v.add(staged, c)), sums[0])};
       });
     if (width > whole)
       sum[0] = v.multiplyAdd(v.loadLanes(args.o, v.add(source, whole), width - whole),
@@ -149,8 +152,8 @@ private:
     return v.sumOfLanes(sum[0]);
   }
 
-  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel, const PanelRange &range,
-                  Value masked) {
+  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel,
+                  const PanelRange &range, Value masked) {
     const AttentionSpec &s = p.spec;
     // Whole register tiles of keys; the pairs that this adds are masked.
     PanelRange outer = range;
@@ -158,12 +161,15 @@ private:
     outer.end = v.mul(v.div(v.add(range.end, p.tileRows - 1), p.tileRows), p.tileRows);
     Value keyBase = v.add(v.mul(head, p.tile * s.keyWidth), v.mul(panel, s.keyWidth * p.panel));
     Value valueBase = v.add(v.mul(head, p.tile * s.valueWidth), v.mul(panel, s.valueWidth * p.panel));
-    v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, keyBase, outer, weights, p.tile, range.panelStart);
-    v.scoreProduct(block.values, p.valuePad, s.valueWidth, outs, valueBase, outer, slopes, p.tile, range.panelStart);
+    v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, keyBase, outer, weights, p.tile,
+                   range.panelStart);
+    v.scoreProduct(block.values, p.valuePad, s.valueWidth, outs, valueBase, outer, slopes, p.tile,
+                   range.panelStart);
     auto differs = [&](Value x, Value y) {
       return arith::CmpIOp::create(v.b, arith::CmpIPredicate::ne, x, y).getResult();
     };
-    Value rounded = arith::OrIOp::create(v.b, differs(range.begin, outer.begin), differs(range.end, outer.end));
+    Value rounded =
+        arith::OrIOp::create(v.b, differs(range.begin, outer.begin), differs(range.end, outer.end));
     Value anyMasked = arith::OrIOp::create(v.b, masked, rounded);
     kind.each(v, {}, [&](bool selected) {
       v.when(
@@ -178,17 +184,17 @@ private:
                       queryGradients, keyBase);
         },
         [&] {
-          v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {}, queryGradients,
-                        keyBase);
+          v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {},
+                        queryGradients, keyBase);
         });
-    v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, args.part, p.partWidth(),
-              partBase, block.slot, 0);
+    v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, args.part,
+              p.partWidth(), partBase, block.slot, 0);
     v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, args.part,
               p.partWidth(), partBase, block.slot, p.keyPad);
   }
 
-  /// From scores and products with the cotangent, in place: the weights of dv and the slopes of dq and dk; adds to the
-  /// gradients of scores and thresholds.
+  /// From scores and products with the cotangent, in place: the weights of dv and the slopes of dq and dk;
+  /// adds to the gradients of scores and thresholds.
   void slopesOf(const KeyBlock &block, bool selected, bool masked, Value head, const PanelRange &range) {
     const bool gateKeys = selected && p.gateKeys(), gateValues = selected && p.gateValues();
     const bool routesKeys = selected && p.routesKeys(), routesValues = selected && p.routesValues();
@@ -236,7 +242,8 @@ private:
         if (routesKeys)
           gradient = v.multiplyAdd(slope, product, gradient);
         // The same predicate as everywhere: strictly between 0 and 1.
-        Value inside = arith::AndIOp::create(v.b, v.isGreater(argument, v.zero()), v.isGreater(one, argument));
+        Value inside =
+            arith::AndIOp::create(v.b, v.isGreater(argument, v.zero()), v.isGreater(one, argument));
         if (masked)
           inside = arith::AndIOp::create(v.b, inside, seen);
         gradient = v.select(inside, gradient, v.zero());
@@ -359,8 +366,9 @@ AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, cons
   if (program.steps.empty())
     return program;
   // Every wave runs the same two kernels.
-  emitKernel(builder, module, plan, program.steps[program.steps.size() - 2],
-             [&](AttentionCode &v, const KernelArguments &arguments) { BackwardKernel(v, arguments).emit(); });
+  emitKernel(
+      builder, module, plan, program.steps[program.steps.size() - 2],
+      [&](AttentionCode &v, const KernelArguments &arguments) { BackwardKernel(v, arguments).emit(); });
   emitKernel(builder, module, plan, program.steps.back(), emitReduceKernel);
   return program;
 }

@@ -33,7 +33,9 @@ Value AttentionCode::constant(double value) {
   return arith::ConstantOp::create(b, DenseElementsAttr::get(laneVectorType(), attr.getValue()));
 }
 
-Value AttentionCode::i32(int64_t value) { return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(value))); }
+Value AttentionCode::i32(int64_t value) {
+  return arith::ConstantOp::create(b, b.getI32IntegerAttr(int32_t(value)));
+}
 
 Value AttentionCode::lowest() {
   return constant(accumulator == MatmulElement::F64 ? std::numeric_limits<double>::lowest()
@@ -43,7 +45,9 @@ Value AttentionCode::lowest() {
 Value AttentionCode::isGreater(Value x, Value y) {
   return arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y);
 }
-Value AttentionCode::select(Value condition, Value x, Value y) { return arith::SelectOp::create(b, condition, x, y); }
+Value AttentionCode::select(Value condition, Value x, Value y) {
+  return arith::SelectOp::create(b, condition, x, y);
+}
 Value AttentionCode::subf(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
 Value AttentionCode::mulf(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
 Value AttentionCode::divf(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
@@ -96,8 +100,14 @@ Value AttentionCode::exponential(Value x) {
     }
     std::reverse(coefficients.begin(), coefficients.end());
   } else {
-    coefficients = {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
-                    1.6666665459e-1, 5.0000001201e-1, 1.0,             1.0};
+    coefficients = {1.9875691500e-4,
+                    1.3981999507e-3,
+                    8.3334519073e-3,
+                    4.1665795894e-2,
+                    1.6666665459e-1,
+                    5.0000001201e-1,
+                    1.0,
+                    1.0};
   }
   Value sum = constant(coefficients.front());
   for (double c : ArrayRef<double>(coefficients).drop_front())
@@ -111,7 +121,8 @@ Value AttentionCode::logarithm(Value x) {
   const bool wide = accumulator == MatmulElement::F64;
   const int64_t mantissa = wide ? 52 : 23, bias = wide ? 1023 : 127;
   Value bits = bitsOf(x);
-  Value exponent = arith::SubIOp::create(b, arith::ShRUIOp::create(b, bits, bitsConstant(mantissa)), bitsConstant(bias));
+  Value exponent =
+      arith::SubIOp::create(b, arith::ShRUIOp::create(b, bits, bitsConstant(mantissa)), bitsConstant(bias));
   Value whole = arith::SIToFPOp::create(b, laneVectorType(), exponent);
   Value fraction = arith::AndIOp::create(b, bits, bitsConstant((int64_t(1) << mantissa) - 1));
   fraction = arith::OrIOp::create(b, fraction, bitsConstant(bias << mantissa));
@@ -301,8 +312,8 @@ void AttentionCode::weightedSum(Buffer rows, int64_t pad, int64_t width, Buffer 
 }
 
 void AttentionCode::maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, int64_t width, Buffer weights,
-                              int64_t weightStride, Value weightBase, const PanelRange &range, ValueRange rescale,
-                              Buffer out, Value outBase) {
+                              int64_t weightStride, Value weightBase, const PanelRange &range,
+                              ValueRange rescale, Buffer out, Value outBase) {
   loop(index(0), index(width), 1, [&](Value d) {
     Value at = add(outBase, mul(d, plan.panel));
     Values start;
@@ -326,16 +337,27 @@ void AttentionCode::maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, i
 }
 
 Value AttentionCode::hasNonFinite(Buffer rows, int64_t pad, Value count) {
-  // 0 times an infinity is NaN, and NaN stays.
-  Values sums = loopCarrying(index(0), mul(count, pad), lanes, Values{zero()}, [&](Value at, ValueRange sums) {
-    return Values{multiplyAdd(loadVector(rows, at), zero(), sums[0])};
-  });
+  // 0 times an infinity is NaN, and NaN stays. Several sums, since one would wait for itself.
+  constexpr int64_t chains = 4;
+  auto check = [&](Value at, Value sum) { return multiplyAdd(loadVector(rows, at), zero(), sum); };
+  Value total = mul(count, pad), main = mul(div(total, chains * lanes), chains * lanes);
+  Values sums =
+      loopCarrying(index(0), main, chains * lanes, Values(chains, zero()), [&](Value at, ValueRange sums) {
+        Values next;
+        for (int64_t i = 0; i < chains; ++i)
+          next.push_back(check(add(at, i * lanes), sums[size_t(i)]));
+        return next;
+      });
+  Values rest = loopCarrying(main, total, lanes, Values{sums[0]},
+                             [&](Value at, ValueRange sums) { return Values{check(at, sums[0])}; });
+  sums[0] = sumOf(sumOf(rest[0], sums[1]), sumOf(sums[2], sums[3]));
   Value sum = sumOfLanes(sums[0]);
   return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, sum, sum);
 }
 
-void AttentionCode::keySums(Buffer weights, int64_t weightStride, const PanelRange &range, Buffer rows, Value rowsBase,
-                            int64_t pad, Buffer out, int64_t outStride, Value firstRow, Value slot, int64_t column) {
+void AttentionCode::keySums(Buffer weights, int64_t weightStride, const PanelRange &range, Buffer rows,
+                            Value rowsBase, int64_t pad, Buffer out, int64_t outStride, Value firstRow,
+                            Value slot, int64_t column) {
   const int64_t most = plan.target.vectorRegisters >= 32 ? 4 : 2;
   int64_t done = 0;
   for (auto [vectors, groups] : evenTiles(pad / lanes, most)) {
@@ -376,7 +398,8 @@ void AttentionCode::gather(const KeyBlock &block, Buffer k, Buffer v, Value row,
   loop(index(0), count, 1, [&](Value position) {
     Value at = add(first, key(position));
     copyRow(k, mul(at, plan.spec.keyWidth), block.keys, mul(position, plan.keyPad), plan.spec.keyWidth);
-    copyRow(v, mul(at, plan.spec.valueWidth), block.values, mul(position, plan.valuePad), plan.spec.valueWidth);
+    copyRow(v, mul(at, plan.spec.valueWidth), block.values, mul(position, plan.valuePad),
+            plan.spec.valueWidth);
   });
 }
 

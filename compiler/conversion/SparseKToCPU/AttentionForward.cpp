@@ -1,8 +1,10 @@
-// The forward kernel: one task is one tile of queries of one key-value head, with all query heads of its group.
+// The forward kernel: one task is one tile of queries of one key-value head, with all query heads of its
+// group.
 //
-// Keys come in blocks: first the selected ones, gathered by the tile's list, then the window. A block is copied once for
-// all heads; per panel of queries its scores (keys x queries) pass through the online softmax into the weights of the
-// values. The running output is kept as widths x queries, so a rescaling is a product of lanes.
+// Keys come in blocks: first the selected ones, gathered by the tile's list, then the window. A block is
+// copied once for all heads; per panel of queries its scores (keys x queries) pass through the online softmax
+// into the weights of the values. The running output is kept as widths x queries, so a rescaling is a product
+// of lanes.
 #include "compiler/conversion/SparseKToCPU/AttentionCode.h"
 #include "compiler/conversion/SparseKToCPU/KeyBlocks.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -76,8 +78,8 @@ private:
            [&](Value i) { v.storeLanes(lowest, largest, v.add(v.mul(head, p.tile), i)); });
   }
 
-  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel, const PanelRange &range,
-                  Value masked) {
+  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel,
+                  const PanelRange &range, Value masked) {
     const AttentionSpec &s = p.spec;
     Value queryBase = v.add(v.mul(head, p.tile * s.keyWidth), v.mul(panel, s.keyWidth * p.panel));
     v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, queryBase, range, weights, p.panel, v.index(0));
@@ -92,17 +94,17 @@ private:
     v.when(
         arith::AndIOp::create(v.b, masked, block.oddValues),
         [&] {
-          v.maskedSum(block, block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale,
-                      output, outputBase);
+          v.maskedSum(block, block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range,
+                      rescale, output, outputBase);
         },
         [&] {
-          v.weightedSum(block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale, output,
-                        outputBase);
+          v.weightedSum(block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range, rescale,
+                        output, outputBase);
         });
   }
 
-  /// Turns the scores of a panel into weights of the values and updates the running maximum and sum; returns by what
-  /// the output so far is to be multiplied.
+  /// Turns the scores of a panel into weights of the values and updates the running maximum and sum; returns
+  /// by what the output so far is to be multiplied.
   Values softmax(const KeyBlock &block, bool selected, bool masked, Value stats, const PanelRange &range) {
     const bool gateKeys = selected && p.gateKeys(), gateValues = selected && p.gateValues();
     auto at = [&](Value j, int64_t part) { return v.add(v.mul(j, p.panel), part * p.lanes); };
@@ -114,7 +116,9 @@ private:
         lo[part] = v.loadVector(blocks->lo, v.add(range.panelStart, part * p.lanes));
       }
     }
-    auto gate = [&](Value j, int64_t part) { return v.gate(v.splat(v.loadScalar(block.scores, j)), hi[part], lo[part]); };
+    auto gate = [&](Value j, int64_t part) {
+      return v.gate(v.splat(v.loadScalar(block.scores, j)), hi[part], lo[part]);
+    };
     Value lowest = v.lowest();
     Values top = v.loopCarrying(range.begin, range.end, 1, before, [&](Value j, ValueRange tops) {
       Values next;
@@ -233,8 +237,9 @@ AttentionProgram emitAttentionForward(OpBuilder &builder, ModuleOp module, const
   const Plan plan = makePlan(spec, target, /*backward=*/false);
   AttentionProgram program = forwardProgram(plan, namePrefix);
   if (!program.steps.empty())
-    emitKernel(builder, module, plan, program.steps.back(),
-               [&](AttentionCode &v, const KernelArguments &arguments) { ForwardKernel(v, arguments).emit(); });
+    emitKernel(
+        builder, module, plan, program.steps.back(),
+        [&](AttentionCode &v, const KernelArguments &arguments) { ForwardKernel(v, arguments).emit(); });
   return program;
 }
 

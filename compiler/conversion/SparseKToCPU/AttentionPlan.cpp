@@ -82,7 +82,8 @@ int64_t Plan::windowKeys(int64_t queries) const {
 
 int64_t forwardScratchBytes(const Plan &p) {
   int64_t perHead = p.tile * (p.spec.keyWidth + p.spec.valueWidth + 2);
-  int64_t shared = p.keyBlock * (p.keyPad + p.valuePad + p.panel + 4) + p.tile * std::max(p.keyPad, p.valuePad);
+  int64_t shared =
+      p.keyBlock * (p.keyPad + p.valuePad + p.panel + 4) + p.tile * std::max(p.keyPad, p.valuePad);
   return p.computeBytes() * (p.headBlock * perHead + shared);
 }
 
@@ -130,8 +131,8 @@ Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backwa
   if (!backward)
     return p;
 
-  // A chunk's partial sums hold topk + window + 2 chunk keys. Long chunks keep that small beside the keys, short ones
-  // give tasks to the threads where there are few rows.
+  // A chunk's partial sums hold topk + window + 2 chunk keys. Long chunks keep that small beside the keys,
+  // short ones give tasks to the threads where there are few rows.
   constexpr int64_t tasks = 32;
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   int64_t wanted = spec.length * rows / tasks;

@@ -5,29 +5,29 @@
 
 namespace heddle::cpu::attention {
 
-/// Queries are the lanes of vectors: scores are computed as keys x queries, outputs as widths x queries, so no
-/// maximum, sum, gate or mask needs a horizontal step, and any width is a number of rows.
+/// Queries are the lanes of vectors: scores are computed as keys x queries, outputs as widths x queries, so
+/// no maximum, sum, gate or mask needs a horizontal step, and any width is a number of rows.
 struct Plan {
   AttentionSpec spec; ///< topk and window cut to the length
   MatmulTarget target;
 
   MatmulElement compute = MatmulElement::F32;
-  int64_t lanes = 0;       ///< of a vector
-  int64_t panel = 0;       ///< queries of a register tile: two vectors
-  int64_t tile = 0;        ///< queries of a tile, a multiple of the panel
-  int64_t tileRows = 0;    ///< rows of a register tile
-  int64_t keyBlock = 0;    ///< keys that are gathered at a time, a multiple of tileRows
-  int64_t headBlock = 0;   ///< query heads of the group that share one gathered block; divides the group
-  int64_t keyPad = 0;      ///< keyWidth rounded up to whole vectors
-  int64_t valuePad = 0;    ///< valueWidth rounded up to whole vectors
+  int64_t lanes = 0;     ///< of a vector
+  int64_t panel = 0;     ///< queries of a register tile: two vectors
+  int64_t tile = 0;      ///< queries of a tile, a multiple of the panel
+  int64_t tileRows = 0;  ///< rows of a register tile
+  int64_t keyBlock = 0;  ///< keys that are gathered at a time, a multiple of tileRows
+  int64_t headBlock = 0; ///< query heads of the group that share one gathered block; divides the group
+  int64_t keyPad = 0;    ///< keyWidth rounded up to whole vectors
+  int64_t valuePad = 0;  ///< valueWidth rounded up to whole vectors
 
-  int64_t listStride = 0;  ///< keys of a tile's list, at most
+  int64_t listStride = 0; ///< keys of a tile's list, at most
 
   // Backward: tiles are grouped into chunks, each with its own partial sums of dk, dv and du.
-  int64_t chunk = 0;       ///< queries, a multiple of the tile
-  int64_t slotStride = 0;  ///< selected keys of a chunk, at most
-  int64_t wave = 0;        ///< rows whose partial sums exist at the same time
-  int64_t reduceKeys = 0;  ///< keys of a task of the reduction
+  int64_t chunk = 0;      ///< queries, a multiple of the tile
+  int64_t slotStride = 0; ///< selected keys of a chunk, at most
+  int64_t wave = 0;       ///< rows whose partial sums exist at the same time
+  int64_t reduceKeys = 0; ///< keys of a task of the reduction
 
   /// Elements of a row of partial sums: dk, then dv.
   int64_t partWidth() const { return keyPad + valuePad; }

@@ -75,17 +75,19 @@ private:
     int64_t steps = 1;
     while ((int64_t(1) << steps) <= p.slotStride)
       ++steps;
-    Values bounds = v.loopCarrying(v.index(0), v.index(steps), 1, Values{v.index(0), total}, [&](Value, ValueRange b) {
-      Value middle = v.div(v.add(b[0], b[1]), 2);
-      Value open = v.less(b[0], b[1]);
-      // Once the bounds meet nothing changes; the element read then may be the one after the last, so read the first.
-      Value at = v.select(open, middle, v.index(0));
-      Value below = v.less(v.loadIndex(args.slotKeys, v.add(keys, at)), key);
-      Value goUp = arith::AndIOp::create(v.b, open, below);
-      Value low = v.select(goUp, v.add(middle, 1), b[0]);
-      Value high = v.select(below, b[1], v.select(open, middle, b[1]));
-      return Values{low, high};
-    });
+    Values bounds =
+        v.loopCarrying(v.index(0), v.index(steps), 1, Values{v.index(0), total}, [&](Value, ValueRange b) {
+          Value middle = v.div(v.add(b[0], b[1]), 2);
+          Value open = v.less(b[0], b[1]);
+          // Once the bounds meet nothing changes; the element read then may be the one after the last, so
+          // read the first.
+          Value at = v.select(open, middle, v.index(0));
+          Value below = v.less(v.loadIndex(args.slotKeys, v.add(keys, at)), key);
+          Value goUp = arith::AndIOp::create(v.b, open, below);
+          Value low = v.select(goUp, v.add(middle, 1), b[0]);
+          Value high = v.select(below, b[1], v.select(open, middle, b[1]));
+          return Values{low, high};
+        });
     return bounds[0];
   }
 

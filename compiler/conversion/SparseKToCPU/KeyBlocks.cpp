@@ -49,15 +49,14 @@ Values BlockKind::each(AttentionCode &v, TypeRange types, llvm::function_ref<Val
   if (!maySelect || !mayWindow)
     return body(maySelect);
   if (types.empty()) {
-    v.when(
-        selected, [&] { body(true); }, [&] { body(false); });
+    v.when(selected, [&] { body(true); }, [&] { body(false); });
     return {};
   }
-  return v.choose(
-      selected, types, [&] { return body(true); }, [&] { return body(false); });
+  return v.choose(selected, types, [&] { return body(true); }, [&] { return body(false); });
 }
 
-void KeyBlocks::forEachBlock(llvm::function_ref<void(const KeyBlock &, const BlockKind &, PanelRangeOf)> body) {
+void KeyBlocks::forEachBlock(
+    llvm::function_ref<void(const KeyBlock &, const BlockKind &, PanelRangeOf)> body) {
   BlockKind kind{p.spec.topk > 0, p.spec.window > 0, {}};
   auto blocksOf = [&](Value keys) { return v.div(v.add(keys, p.keyBlock - 1), p.keyBlock); };
   Value selectedBlocks = v.index(0), blocks = v.index(0);
@@ -122,7 +121,8 @@ void KeyBlocks::storeInterval(Value position, Value from, Value until) {
 void KeyBlocks::padSlots() {
   if (!block.slot)
     return;
-  // Register tiles run over the block's end: no query sees what is there, and its sums go to a row that nobody reads.
+  // Register tiles run over the block's end: no query sees what is there, and its sums go to a row that
+  // nobody reads.
   v.loop(blockCount, v.index(p.keyBlock), 1, [&](Value i) {
     v.storeI32(v.index(p.spareRow()), block.slot, i);
     v.storeI32(v.index(0), block.until, i);
@@ -167,7 +167,8 @@ void KeyBlocks::gatherWindow(Value start) {
   });
 }
 
-llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace, AttentionStep &call) {
+llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace,
+                                                     AttentionStep &call) {
   using E = AttentionOperand::Element;
   const AttentionSpec &s = plan.spec;
   const int64_t tiles = s.rows() * plan.tiles();
@@ -203,7 +204,8 @@ void emitKernel(OpBuilder &builder, ModuleOp module, const Plan &plan, const Att
   KernelArguments arguments;
   arguments.begin = function.getArgument(0);
   arguments.end = function.getArgument(1);
-  Value *integers[] = {&arguments.lists, &arguments.full, &arguments.total, &arguments.slotKeys, &arguments.slotTotal};
+  Value *integers[] = {&arguments.lists, &arguments.full, &arguments.total, &arguments.slotKeys,
+                       &arguments.slotTotal};
   Buffer *parts[] = {&arguments.part, &arguments.scorePart};
   int nextInteger = 0, nextPart = 0;
   for (auto [i, operand] : llvm::enumerate(step.operands)) {

@@ -13,12 +13,12 @@ namespace heddle::cpu::attention {
 struct KernelArguments {
   Value begin, end;
   Buffer q, k, v, u, hi, lo, o, lse, dout, dq, dk, dv, du, dtau;
-  Value ends;                      ///< i32 [rows, length]
-  Value lists, full, total;        ///< i32: tile lists, their whole-tile and total lengths
-  Value slotKeys, slotTotal;       ///< i32: the keys of a chunk's slots, how many
-  Buffer part;                     ///< partial sums of dk and dv [wave row, chunk, part row, part width]
-  Buffer scorePart;                ///< partial sums of du [wave row, chunk, slot]
-  Value firstRow;                  ///< the wave's first row
+  Value ends;                ///< i32 [rows, length]
+  Value lists, full, total;  ///< i32: tile lists, their whole-tile and total lengths
+  Value slotKeys, slotTotal; ///< i32: the keys of a chunk's slots, how many
+  Buffer part;               ///< partial sums of dk and dv [wave row, chunk, part row, part width]
+  Buffer scorePart;          ///< partial sums of du [wave row, chunk, slot]
+  Value firstRow;            ///< the wave's first row
 };
 
 /// What the keys of a block are: of one kind that is known now, or of either.
@@ -26,11 +26,13 @@ struct BlockKind {
   bool maySelect = false, mayWindow = false;
   Value selected; ///< i1, where both are possible
 
-  /// Emits `body` for each possible kind, under a condition where there are two; it returns values of these types.
+  /// Emits `body` for each possible kind, under a condition where there are two; it returns values of these
+  /// types.
   Values each(AttentionCode &v, mlir::TypeRange types, llvm::function_ref<Values(bool selected)> body) const;
 };
 
-/// Calls `use` with the panel's part of a block and whether some of its pairs are masked, where it has any part.
+/// Calls `use` with the panel's part of a block and whether some of its pairs are masked, where it has any
+/// part.
 using PanelUse = llvm::function_ref<void(const PanelRange &range, Value masked)>;
 using PanelRangeOf = llvm::function_ref<void(Value panelStart, PanelUse use)>;
 
@@ -42,9 +44,10 @@ public:
   /// Once per tile: row, its tile, the tile's first query and how many queries it has.
   void startTile(Value row, Value tile, Value first, Value count);
 
-  /// Loops over the blocks: the selected keys, where the plan has any, and then the window's. One loop for both, so that
-  /// the products are emitted once.
-  void forEachBlock(llvm::function_ref<void(const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf)> body);
+  /// Loops over the blocks: the selected keys, where the plan has any, and then the window's. One loop for
+  /// both, so that the products are emitted once.
+  void forEachBlock(
+      llvm::function_ref<void(const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf)> body);
 
   Buffer hi, lo;    ///< thresholds of the tile [tile]; zero beyond its queries
   Value blockCount; ///< keys of the current block
@@ -60,17 +63,18 @@ private:
   const KernelArguments &args;
   KeyBlock block;
   Value row, tile, first, count;
-  Value list, whole, selectedKeys;  ///< the tile's list: its number, whole-tile keys, all keys
-  Value windowBegin, windowEnd;     ///< the keys of the tile's windows
+  Value list, whole, selectedKeys; ///< the tile's list: its number, whole-tile keys, all keys
+  Value windowBegin, windowEnd;    ///< the keys of the tile's windows
 };
 
-/// Reserves the lists of selected keys and describes the runtime call that fills them; returns the operands lists,
-/// full, total.
-llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace, AttentionStep &call);
+/// Reserves the lists of selected keys and describes the runtime call that fills them; returns the operands
+/// lists, full, total.
+llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace,
+                                                     AttentionStep &call);
 
 /// Adds the function of a step to the module and emits its body. Operands are matched to `KernelArguments` by
-/// argument, those of the workspace in the order lists, full, total, slotKeys, slotTotal and part, scorePart; the
-/// integer is firstRow.
+/// argument, those of the workspace in the order lists, full, total, slotKeys, slotTotal and part, scorePart;
+/// the integer is firstRow.
 void emitKernel(mlir::OpBuilder &builder, mlir::ModuleOp module, const Plan &plan, const AttentionStep &step,
                 llvm::function_ref<void(AttentionCode &, const KernelArguments &)> body);
 

@@ -1,7 +1,8 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// Lists of selected keys per tile of queries, from the ends of the keys' selections. The keys selected at a tile's
-// first query are carried from tile to tile in ascending order; keys that join are larger than all of them.
+// Lists of selected keys per tile of queries, from the ends of the keys' selections. The keys selected at a
+// tile's first query are carried from tile to tile in ascending order; keys that join are larger than all of
+// them.
 
 #include <heddle/cpu_sparsek.h>
 
@@ -52,7 +53,8 @@ public:
         names(keys.size()), partial(keys.size()) {}
 
   /// Outputs of the row. slotKeys is null for lists of keys.
-  void run(const int32_t *end, int32_t *lists, int32_t *full, int32_t *total, int32_t *slotKeys, int32_t *slotTotal) {
+  void run(const int32_t *end, int32_t *lists, int32_t *full, int32_t *total, int32_t *slotKeys,
+           int32_t *slotTotal) {
     const int64_t n = shape.n, window = shape.window;
     int64_t alive = 0, joining = 0;
     int32_t *slotsOut = slotKeys;
@@ -146,10 +148,11 @@ heddle_status_t heddle_cpu_sparsek_tile_keys(const int32_t *end, int64_t rows, i
 
 heddle_status_t heddle_cpu_sparsek_tile_slots(const int32_t *end, int64_t rows, int64_t n, int64_t topk,
                                               int64_t window, int64_t tile, int64_t stride, int64_t chunk,
-                                              int64_t slotStride, int32_t *slots, int32_t *full, int32_t *total,
-                                              int32_t *slotKeys, int32_t *slotTotal) {
+                                              int64_t slotStride, int32_t *slots, int32_t *full,
+                                              int32_t *total, int32_t *slotKeys, int32_t *slotTotal) {
   return guard([&] {
     requirePointer(slotKeys, "the list of slots");
-    tileLists({rows, n, topk, window, tile, stride, chunk, slotStride}, end, slots, full, total, slotKeys, slotTotal);
+    tileLists({rows, n, topk, window, tile, stride, chunk, slotStride}, end, slots, full, total, slotKeys,
+              slotTotal);
   });
 }

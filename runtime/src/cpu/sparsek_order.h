@@ -41,7 +41,8 @@ template <typename T>
 struct Survivors {
   std::vector<T> score;
   std::vector<uint32_t> key;
-  std::vector<uint32_t> order; ///< positions of this batch, ascending by score, of equal scores the later key first
+  std::vector<uint32_t>
+      order; ///< positions of this batch, ascending by score, of equal scores the later key first
 
   void reserve(size_t size) {
     if (score.size() < size) {
@@ -85,8 +86,8 @@ private:
     return bits & sign ? ~bits : bits | sign;
   }
 
-  /// Stable passes of a few bits each; one that would move nothing is skipped. Short batches take narrow digits, since
-  /// clearing and summing the counts of wide ones would cost more than the keys.
+  /// Stable passes of a few bits each; one that would move nothing is skipped. Short batches take narrow
+  /// digits, since clearing and summing the counts of wide ones would cost more than the keys.
   void radixSort() {
     if (entries.size() < 2048)
       radixPasses<4, 8>();

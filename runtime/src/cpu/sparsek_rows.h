@@ -13,12 +13,13 @@ namespace heddle::runtime::sparsek {
 
 inline void requireSize(int64_t value, const char *what, int64_t least = 0) {
   if (value < least || value > INT32_MAX)
-    throw Failure(HEDDLE_INVALID_ARGUMENT, std::string(what) + " is " + std::to_string(value) + ", expected " +
-                                               std::to_string(least) + " to " + std::to_string(INT32_MAX));
+    throw Failure(HEDDLE_INVALID_ARGUMENT, std::string(what) + " is " + std::to_string(value) +
+                                               ", expected " + std::to_string(least) + " to " +
+                                               std::to_string(INT32_MAX));
 }
 
-/// Calls body(begin, end) for chunks of [0, count). What a chunk throws is thrown here, after all have ended: nothing
-/// may leave a parallel region.
+/// Calls body(begin, end) for chunks of [0, count). What a chunk throws is thrown here, after all have ended:
+/// nothing may leave a parallel region.
 template <typename Body>
 void parallelChunks(int64_t count, int64_t grain, const Body &body) {
   struct State {

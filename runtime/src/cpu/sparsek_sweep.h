@@ -2,15 +2,16 @@
 //
 // One pass over a row of scores in time order that finds every threshold and every selection interval.
 //
-// What makes it O(n log n) for any scores: tau never decreases as candidates join, so a key at or below tau is dead
-// for ever, and a saturated key (tau + 1 or above) that falls below tau + 1 never saturates again. Live keys are kept
-// sorted; three ranks only move up: the lowest key above tau, the lowest saturated key, and kappa, the topk-th largest.
-// New keys are taken in batches that double with the live keys, filtered by the current tau, sorted and merged; then
-// they are inserted in time order. With `inside` keys of sum `sum` strictly between and `saturated` above,
+// What makes it O(n log n) for any scores: tau never decreases as candidates join, so a key at or below tau
+// is dead for ever, and a saturated key (tau + 1 or above) that falls below tau + 1 never saturates again.
+// Live keys are kept sorted; three ranks only move up: the lowest key above tau, the lowest saturated key,
+// and kappa, the topk-th largest. New keys are taken in batches that double with the live keys, filtered by
+// the current tau, sorted and merged; then they are inserted in time order. With `inside` keys of sum `sum`
+// strictly between and `saturated` above,
 //   tau = (sum + saturated - topk) / inside
-// holds for the right sets. After an insertion the sets are found by raising tau from event to event ("the lowest
-// key falls to 0", "the lowest saturated key falls below 1"), always the nearer one, until tau lies before both.
-// Sums are relative to a centre that follows tau, in double, so that magnitude costs no digits.
+// holds for the right sets. After an insertion the sets are found by raising tau from event to event ("the
+// lowest key falls to 0", "the lowest saturated key falls below 1"), always the nearer one, until tau lies
+// before both. Sums are relative to a centre that follows tau, in double, so that magnitude costs no digits.
 #pragma once
 
 #include "cpu/sparsek_order.h"
@@ -68,7 +69,8 @@ private:
 
   //===--- Batches ---===//
 
-  /// Moves the keys from `next` on that are above tau into `survivors`, until the batch is full; returns how many.
+  /// Moves the keys from `next` on that are above tau into `survivors`, until the batch is full; returns how
+  /// many.
   size_t collect(const T *u, int64_t &next, int64_t end) {
     size_t capacity = std::max(smallestBatch, liveSize);
     if (!full)
@@ -223,7 +225,8 @@ private:
       const double target = (sum + static_cast<double>(saturated - k)) / static_cast<double>(inside);
       const double dies = relative(lowest);
       const double desaturates = nextSaturated < count ? relative(nextSaturated) - 1 : infinity;
-      // Nothing is left for the inside keys once topk are saturated: they die, whatever the rounding of target says.
+      // Nothing is left for the inside keys once topk are saturated: they die, whatever the rounding of
+      // target says.
       const bool dead = saturated >= k || dies <= target;
       if (!dead && desaturates >= target) {
         offset = target;
@@ -257,8 +260,8 @@ private:
     nextSaturated = present.next(firstSaturated);
   }
 
-  /// Sums over the inside keys again. They lie within 1 of each other and centres move by more than 2, so a key is
-  /// summed at most once per centre: constant work a key overall.
+  /// Sums over the inside keys again. They lie within 1 of each other and centres move by more than 2, so a
+  /// key is summed at most once per centre: constant work a key overall.
   void recentre(double to) {
     offset += centre - to;
     centre = to;
@@ -279,8 +282,8 @@ private:
     }
     const double top = static_cast<double>(score[kappa]);
     double difference = (centre - top) + offset;
-    // A threshold that equals a dead key up to the rounding of the sums takes that key's exact distance, so that the
-    // predicate (u - hi) - lo > 0 is false for it.
+    // A threshold that equals a dead key up to the rounding of the sums takes that key's exact distance, so
+    // that the predicate (u - hi) - lo > 0 is false for it.
     if (std::abs(difference - (died - top)) <= snap)
       difference = died - top;
     // Below 0 by definition, even where the difference is too small for T.
@@ -304,9 +307,9 @@ private:
 
   Survivors<T> survivors;
   SurvivorSorter<T> sorter;
-  std::vector<T> score, liveScore;        ///< ascending
-  std::vector<uint32_t> key, liveKey;     ///< the key of each rank
-  std::vector<uint32_t> rank;             ///< of each survivor
+  std::vector<T> score, liveScore;    ///< ascending
+  std::vector<uint32_t> key, liveKey; ///< the key of each rank
+  std::vector<uint32_t> rank;         ///< of each survivor
   PresentRanks present;
   size_t count = 0, liveSize = 0;
 

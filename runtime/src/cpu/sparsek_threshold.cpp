@@ -1,9 +1,9 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// Thresholds of causal SPARSEK and their adjoint. The support of a query is never listed: key j is in S_i for one run
-// of queries, found by binary search in tau, so sizes of supports and the adjoint are both differences of prefix sums
-// over runs. Both passes take the runs from the same function, hence every query divides by exactly the number of
-// keys that receive its share.
+// Thresholds of causal SPARSEK and their adjoint. The support of a query is never listed: key j is in S_i for
+// one run of queries, found by binary search in tau, so sizes of supports and the adjoint are both
+// differences of prefix sums over runs. Both passes take the runs from the same function, hence every query
+// divides by exactly the number of keys that receive its share.
 
 #include <heddle/cpu_sparsek.h>
 
@@ -28,8 +28,8 @@ struct Run {
   int64_t begin, end;
 };
 
-/// The first i in [begin, end) where the predicate holds, given that it stays true; `end` if there is none. Without
-/// branches on it: scores are as unpredictable as they come.
+/// The first i in [begin, end) where the predicate holds, given that it stays true; `end` if there is none.
+/// Without branches on it: scores are as unpredictable as they come.
 template <typename Predicate>
 HEDDLE_INLINE int64_t firstWhere(int64_t begin, int64_t end, Predicate holds) {
   int64_t size = end - begin;
@@ -69,8 +69,8 @@ void findRuns(const T *u, const T *hi, const T *lo, int64_t joining, int64_t win
   });
 }
 
-/// Calls body(row, runs) for all rows: short rows in parallel, long ones one by one, which are parallel in themselves.
-/// `runs` is scratch.
+/// Calls body(row, runs) for all rows: short rows in parallel, long ones one by one, which are parallel in
+/// themselves. `runs` is scratch.
 template <typename Body>
 void eachRow(int64_t rows, int64_t n, const Body &body) {
   auto chunk = [&](int64_t begin, int64_t end) {
@@ -85,14 +85,16 @@ void eachRow(int64_t rows, int64_t n, const Body &body) {
 }
 
 template <typename T>
-void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t window, T *hi, T *lo, int32_t *count,
-                int32_t *end) {
+void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t window, T *hi, T *lo,
+                int32_t *count, int32_t *end) {
   requireSize(n, "the number of scores");
   requireSize(topk, "topk");
   if (window < 0)
-    throw Failure(HEDDLE_INVALID_ARGUMENT, "the window is " + std::to_string(window) + ", expected 0 or more");
+    throw Failure(HEDDLE_INVALID_ARGUMENT,
+                  "the window is " + std::to_string(window) + ", expected 0 or more");
   if (rows < 0)
-    throw Failure(HEDDLE_INVALID_ARGUMENT, "the number of rows is " + std::to_string(rows) + ", expected 0 or more");
+    throw Failure(HEDDLE_INVALID_ARGUMENT,
+                  "the number of rows is " + std::to_string(rows) + ", expected 0 or more");
   if (rows == 0 || n == 0)
     return;
   window = std::min(window, n);
@@ -142,11 +144,12 @@ void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t windo
 }
 
 template <typename T>
-void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *count, const T *dtau, int64_t rows,
-                        int64_t n, int64_t window, T *du) {
+void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *count, const T *dtau,
+                        int64_t rows, int64_t n, int64_t window, T *du) {
   requireSize(n, "the number of scores");
   if (window < 0)
-    throw Failure(HEDDLE_INVALID_ARGUMENT, "the window is " + std::to_string(window) + ", expected 0 or more");
+    throw Failure(HEDDLE_INVALID_ARGUMENT,
+                  "the window is " + std::to_string(window) + ", expected 0 or more");
   if (rows <= 0 || n == 0)
     return;
   window = std::min(window, n);
@@ -157,7 +160,8 @@ void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *cou
       --valid;
     std::vector<double> prefix(static_cast<size_t>(n) + 1);
     for (int64_t i = 0; i < n; ++i)
-      prefix[i + 1] = prefix[i] + (count[at + i] > 0 ? static_cast<double>(dtau[at + i]) / count[at + i] : 0.0);
+      prefix[i + 1] =
+          prefix[i] + (count[at + i] > 0 ? static_cast<double>(dtau[at + i]) / count[at + i] : 0.0);
     const int64_t joining = std::max<int64_t>(0, valid - window);
     findRuns(u + at, hi + at, lo + at, joining, window, valid, runs);
     for (int64_t j = 0; j < n; ++j) {
@@ -170,7 +174,8 @@ void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *cou
 } // namespace
 
 heddle_status_t heddle_cpu_sparsek_threshold_f32(const float *u, int64_t rows, int64_t n, int64_t topk,
-                                                 int64_t window, float *hi, float *lo, int32_t *count, int32_t *end) {
+                                                 int64_t window, float *hi, float *lo, int32_t *count,
+                                                 int32_t *end) {
   return guard([&] { thresholds(u, rows, n, topk, window, hi, lo, count, end); });
 }
 
@@ -181,13 +186,15 @@ heddle_status_t heddle_cpu_sparsek_threshold_f64(const double *u, int64_t rows, 
 }
 
 heddle_status_t heddle_cpu_sparsek_threshold_backward_f32(const float *u, const float *hi, const float *lo,
-                                                          const int32_t *count, const float *dtau, int64_t rows,
-                                                          int64_t n, int64_t window, float *du) {
+                                                          const int32_t *count, const float *dtau,
+                                                          int64_t rows, int64_t n, int64_t window,
+                                                          float *du) {
   return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, du); });
 }
 
 heddle_status_t heddle_cpu_sparsek_threshold_backward_f64(const double *u, const double *hi, const double *lo,
-                                                          const int32_t *count, const double *dtau, int64_t rows,
-                                                          int64_t n, int64_t window, double *du) {
+                                                          const int32_t *count, const double *dtau,
+                                                          int64_t rows, int64_t n, int64_t window,
+                                                          double *du) {
   return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, du); });
 }

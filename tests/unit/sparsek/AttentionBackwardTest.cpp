@@ -1,6 +1,7 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// Generated gradients of attention against their formulas, at odd sizes, for every element type, gate and vector width.
+// Generated gradients of attention against their formulas, at odd sizes, for every element type, gate and
+// vector width.
 
 #include "AttentionCase.h"
 
@@ -18,12 +19,13 @@ namespace {
 /// The forward pass gives o and lse to the backward pass, as in a program.
 template <MatmulElement Element>
 void runBoth(AttentionCase<Element> &c, const MatmulTarget &target, const std::string &processor = "",
-             bool backwards = false) {
-  CompiledAttention forward(CompiledAttention::Pass::Forward, c.reference.spec, target, processor);
-  CompiledAttention backward(CompiledAttention::Pass::Backward, c.reference.spec, target, processor);
+             bool reversed = false) {
+  const bench::AttentionOptions options{.processor = processor, .reversed = reversed};
+  CompiledAttention forward(CompiledAttention::Pass::Forward, c.reference.spec, target, options);
+  CompiledAttention backward(CompiledAttention::Pass::Backward, c.reference.spec, target, options);
   c.allocate();
   forward.run(c.buffers());
-  backward.run(c.buffers(), backwards);
+  backward.run(c.buffers());
 }
 
 template <MatmulElement Element>
@@ -115,7 +117,7 @@ TEST_CASE("the backward pass gives equal bits in any order and for any number of
     CHECK(c.du == du);
     CHECK(c.dtau == dtau);
   };
-  runBoth(c, MatmulTarget::host(), "", /*backwards=*/true);
+  runBoth(c, MatmulTarget::host(), "", /*reversed=*/true);
   same();
   for (int threads : {1, 3}) {
     REQUIRE(heddle_set_num_threads(threads) == HEDDLE_OK);

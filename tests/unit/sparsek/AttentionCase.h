@@ -52,8 +52,8 @@ struct Stored<cpu::MatmulElement::BF16> {
   };
 };
 
-inline cpu::AttentionSpec attentionSpec(int64_t batch, int64_t queryHeads, int64_t heads, int64_t n, int64_t e,
-                                        int64_t v, int64_t k, int64_t w) {
+inline cpu::AttentionSpec attentionSpec(int64_t batch, int64_t queryHeads, int64_t heads, int64_t n,
+                                        int64_t e, int64_t v, int64_t k, int64_t w) {
   cpu::AttentionSpec s;
   s.batch = batch;
   s.queryHeads = queryHeads;
@@ -68,10 +68,11 @@ inline cpu::AttentionSpec attentionSpec(int64_t batch, int64_t queryHeads, int64
 }
 
 inline std::string describe(const cpu::AttentionSpec &s) {
-  return "b " + std::to_string(s.batch) + ", hq " + std::to_string(s.queryHeads) + ", h " + std::to_string(s.heads) +
-         ", n " + std::to_string(s.length) + ", e " + std::to_string(s.keyWidth) + ", v " +
-         std::to_string(s.valueWidth) + ", k " + std::to_string(s.topk) + ", w " + std::to_string(s.window) +
-         ", gate " + std::to_string(int(s.gate)) + (s.straightThrough ? ", straight through" : "");
+  return "b " + std::to_string(s.batch) + ", hq " + std::to_string(s.queryHeads) + ", h " +
+         std::to_string(s.heads) + ", n " + std::to_string(s.length) + ", e " + std::to_string(s.keyWidth) +
+         ", v " + std::to_string(s.valueWidth) + ", k " + std::to_string(s.topk) + ", w " +
+         std::to_string(s.window) + ", gate " + std::to_string(int(s.gate)) +
+         (s.straightThrough ? ", straight through" : "");
 }
 
 /// ||got - expected|| / ||expected||
@@ -125,11 +126,11 @@ public:
     std::vector<int32_t> count(u.size());
     heddle_status_t status;
     if constexpr (std::is_same_v<Score, double>)
-      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(), lo.data(),
-                                                count.data(), end.data());
+      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(),
+                                                lo.data(), count.data(), end.data());
     else
-      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(), lo.data(),
-                                                count.data(), end.data());
+      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(),
+                                                lo.data(), count.data(), end.data());
     if (status != HEDDLE_OK)
       throw std::runtime_error(heddle_last_error());
     reference.u.assign(u.begin(), u.end());

@@ -20,7 +20,8 @@ void checkForward(AttentionCase<Element> &c, double tolerance, const MatmulTarge
                   const std::string &processor = "") {
   INFO(describe(c.reference.spec));
   c.reference.run();
-  CompiledAttention forward(CompiledAttention::Pass::Forward, c.reference.spec, target, processor);
+  CompiledAttention forward(CompiledAttention::Pass::Forward, c.reference.spec, target,
+                            {.processor = processor});
   c.allocate();
   forward.run(c.buffers());
   CHECK(distance(c.exact(c.o), c.reference.o) <= tolerance);
@@ -30,10 +31,12 @@ void checkForward(AttentionCase<Element> &c, double tolerance, const MatmulTarge
 
 TEST_CASE("the forward pass follows its formula at odd sizes", "[attention]") {
   const MatmulTarget host = MatmulTarget::host();
-  for (AttentionSpec s : {attentionSpec(1, 1, 1, 1, 1, 1, 1, 0), attentionSpec(1, 2, 1, 67, 5, 3, 9, 4), attentionSpec(2, 6, 2, 131, 20, 7, 12, 16),
-                          attentionSpec(1, 3, 3, 200, 33, 40, 0, 50), attentionSpec(1, 2, 2, 150, 16, 16, 20, 0),
-                          attentionSpec(1, 1, 1, 300, 64, 64, 70, 90), attentionSpec(1, 4, 1, 90, 8, 24, 500, 7),
-                          attentionSpec(1, 2, 1, 100, 12, 12, 5, 1000), attentionSpec(1, 8, 1, 140, 128, 96, 16, 24)}) {
+  for (AttentionSpec s :
+       {attentionSpec(1, 1, 1, 1, 1, 1, 1, 0), attentionSpec(1, 2, 1, 67, 5, 3, 9, 4),
+        attentionSpec(2, 6, 2, 131, 20, 7, 12, 16), attentionSpec(1, 3, 3, 200, 33, 40, 0, 50),
+        attentionSpec(1, 2, 2, 150, 16, 16, 20, 0), attentionSpec(1, 1, 1, 300, 64, 64, 70, 90),
+        attentionSpec(1, 4, 1, 90, 8, 24, 500, 7), attentionSpec(1, 2, 1, 100, 12, 12, 5, 1000),
+        attentionSpec(1, 8, 1, 140, 128, 96, 16, 24)}) {
     AttentionCase<MatmulElement::F32> c(s);
     checkForward(c, 1e-6, host);
   }
@@ -101,7 +104,8 @@ TEST_CASE("a NaN score makes later queries NaN, infinite scores do not", "[atten
   }
 }
 
-TEST_CASE("NaN and infinities in keys and values reach the queries that see them and no others", "[attention]") {
+TEST_CASE("NaN and infinities in keys and values reach the queries that see them and no others",
+          "[attention]") {
   AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 5, 0, 5);
   CompiledAttention forward(CompiledAttention::Pass::Forward, s, MatmulTarget::host());
   for (int part = 0; part < 3; ++part) {
@@ -137,7 +141,8 @@ TEST_CASE("the forward pass gives equal bits in any order", "[attention]") {
   forward.run(c.buffers());
   auto o = c.o, lse = c.lse;
   c.allocate();
-  forward.run(c.buffers(), /*backwards=*/true);
+  CompiledAttention(CompiledAttention::Pass::Forward, s, MatmulTarget::host(), {.reversed = true})
+      .run(c.buffers());
   CHECK(c.o == o);
   CHECK(c.lse == lse);
 }

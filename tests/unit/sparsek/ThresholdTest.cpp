@@ -87,7 +87,8 @@ struct Selection {
   std::vector<int32_t> count, end;
 };
 
-heddle_status_t call(const std::vector<float> &u, int64_t rows, int64_t n, int64_t k, int64_t w, Selection<float> &s) {
+heddle_status_t call(const std::vector<float> &u, int64_t rows, int64_t n, int64_t k, int64_t w,
+                     Selection<float> &s) {
   return heddle_cpu_sparsek_threshold_f32(u.data(), rows, n, k, w, s.hi.data(), s.lo.data(), s.count.data(),
                                           s.end.data());
 }
@@ -96,16 +97,17 @@ heddle_status_t call(const std::vector<double> &u, int64_t rows, int64_t n, int6
   return heddle_cpu_sparsek_threshold_f64(u.data(), rows, n, k, w, s.hi.data(), s.lo.data(), s.count.data(),
                                           s.end.data());
 }
-heddle_status_t callBackward(const std::vector<float> &u, const Selection<float> &s, const std::vector<float> &dtau,
-                             int64_t rows, int64_t n, int64_t w, std::vector<float> &du) {
-  return heddle_cpu_sparsek_threshold_backward_f32(u.data(), s.hi.data(), s.lo.data(), s.count.data(), dtau.data(),
-                                                   rows, n, w, du.data());
+heddle_status_t callBackward(const std::vector<float> &u, const Selection<float> &s,
+                             const std::vector<float> &dtau, int64_t rows, int64_t n, int64_t w,
+                             std::vector<float> &du) {
+  return heddle_cpu_sparsek_threshold_backward_f32(u.data(), s.hi.data(), s.lo.data(), s.count.data(),
+                                                   dtau.data(), rows, n, w, du.data());
 }
 heddle_status_t callBackward(const std::vector<double> &u, const Selection<double> &s,
                              const std::vector<double> &dtau, int64_t rows, int64_t n, int64_t w,
                              std::vector<double> &du) {
-  return heddle_cpu_sparsek_threshold_backward_f64(u.data(), s.hi.data(), s.lo.data(), s.count.data(), dtau.data(),
-                                                   rows, n, w, du.data());
+  return heddle_cpu_sparsek_threshold_backward_f64(u.data(), s.hi.data(), s.lo.data(), s.count.data(),
+                                                   dtau.data(), rows, n, w, du.data());
 }
 
 template <typename T>
@@ -186,7 +188,8 @@ void checkAgainstDefinition(const ScoreFamily &family, int64_t k, int64_t w) {
   CHECK(worst <= 1e-6);
 }
 
-const std::vector<std::pair<int64_t, int64_t>> budgets{{1, 1}, {1, 0}, {7, 4}, {20, 16}, {50, 3}, {8, 64}, {300, 5}};
+const std::vector<std::pair<int64_t, int64_t>> budgets{{1, 1},  {1, 0},  {7, 4},  {20, 16},
+                                                       {50, 3}, {8, 64}, {300, 5}};
 } // namespace
 
 TEST_CASE("thresholds, supports, ends and the adjoint follow the definition", "[sparsek]") {
@@ -293,7 +296,7 @@ TEST_CASE("wrong sizes are refused with their values", "[sparsek]") {
   CHECK(std::string(heddle_last_error()) == "topk is -2, expected 0 to 2147483647");
   CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, 1, 1, -1, &x, &x, &i, &i) == HEDDLE_INVALID_ARGUMENT);
   CHECK(std::string(heddle_last_error()) == "the window is -1, expected 0 or more");
-  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, int64_t(1) << 31, 1, 1, &x, &x, &i, &i) == HEDDLE_INVALID_ARGUMENT);
-  CHECK(std::string(heddle_last_error()) ==
-        "the number of scores is 2147483648, expected 0 to 2147483647");
+  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, int64_t(1) << 31, 1, 1, &x, &x, &i, &i) ==
+        HEDDLE_INVALID_ARGUMENT);
+  CHECK(std::string(heddle_last_error()) == "the number of scores is 2147483648, expected 0 to 2147483647");
 }

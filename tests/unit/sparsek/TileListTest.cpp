@@ -37,8 +37,8 @@ void checkLists(const std::vector<int32_t> &end, const Case &c) {
   std::vector<int32_t> keys(tiles * stride, -1), full(tiles), total(tiles);
   REQUIRE(heddle_cpu_sparsek_tile_keys(end.data(), 1, c.n, c.k, c.w, c.tile, stride, keys.data(), full.data(),
                                        total.data()) == HEDDLE_OK);
-  std::vector<int32_t> slots(tiles * stride, -1), slotFull(tiles), slotTotal(tiles), slotKeys(chunks * slotStride, -1),
-      slotCount(chunks);
+  std::vector<int32_t> slots(tiles * stride, -1), slotFull(tiles), slotTotal(tiles),
+      slotKeys(chunks * slotStride, -1), slotCount(chunks);
   REQUIRE(heddle_cpu_sparsek_tile_slots(end.data(), 1, c.n, c.k, c.w, c.tile, stride, c.chunk, slotStride,
                                         slots.data(), slotFull.data(), slotTotal.data(), slotKeys.data(),
                                         slotCount.data()) == HEDDLE_OK);
@@ -74,9 +74,9 @@ TEST_CASE("lists hold the keys that a tile selects, whole-tile keys first", "[sp
       INFO(family.name << ", n " << c.n << ", k " << c.k << ", w " << c.w << ", tile " << c.tile);
       std::vector<float> hi(c.n), lo(c.n);
       std::vector<int32_t> count(c.n), end(c.n);
-      REQUIRE(heddle_cpu_sparsek_threshold_f64(family.scores.data(), 1, c.n, c.k, c.w,
-                                               std::vector<double>(c.n).data(), std::vector<double>(c.n).data(),
-                                               count.data(), end.data()) == HEDDLE_OK);
+      REQUIRE(heddle_cpu_sparsek_threshold_f64(
+                  family.scores.data(), 1, c.n, c.k, c.w, std::vector<double>(c.n).data(),
+                  std::vector<double>(c.n).data(), count.data(), end.data()) == HEDDLE_OK);
       checkLists(end, c);
     }
 }
@@ -85,7 +85,8 @@ TEST_CASE("a window beyond the row selects nothing", "[sparsek]") {
   const std::vector<int32_t> end{3, 3, 3};
   std::vector<int32_t> keys(3, -1);
   int32_t full = -1, total = -1;
-  REQUIRE(heddle_cpu_sparsek_tile_keys(end.data(), 1, 3, 4, INT64_MAX, 64, 3, keys.data(), &full, &total) == HEDDLE_OK);
+  REQUIRE(heddle_cpu_sparsek_tile_keys(end.data(), 1, 3, 4, INT64_MAX, 64, 3, keys.data(), &full, &total) ==
+          HEDDLE_OK);
   CHECK(full == 0);
   CHECK(total == 0);
 }
@@ -93,7 +94,8 @@ TEST_CASE("a window beyond the row selects nothing", "[sparsek]") {
 TEST_CASE("lists that are too short are refused", "[sparsek]") {
   const std::vector<int32_t> end(100, 100);
   int32_t x = 0;
-  CHECK(heddle_cpu_sparsek_tile_keys(end.data(), 1, 100, 8, 4, 16, 23, &x, &x, &x) == HEDDLE_INVALID_ARGUMENT);
+  CHECK(heddle_cpu_sparsek_tile_keys(end.data(), 1, 100, 8, 4, 16, 23, &x, &x, &x) ==
+        HEDDLE_INVALID_ARGUMENT);
   CHECK(std::string(heddle_last_error()) == "lists of 23 keys cannot hold 24");
   CHECK(heddle_cpu_sparsek_tile_slots(end.data(), 1, 100, 8, 4, 16, 24, 40, 48, &x, &x, &x, &x, &x) ==
         HEDDLE_INVALID_ARGUMENT);
