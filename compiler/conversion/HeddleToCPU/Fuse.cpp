@@ -13,6 +13,7 @@
 
 #include "dialects/heddle/IR/Heddle.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Iterators.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -149,21 +150,37 @@ private:
     return outputs;
   }
 
+  /// Whether something outside the group needs a member's result in memory.
   bool usedOutside(Value value, ArrayRef<int> members) {
-    if (auto own = value.getDefiningOp(); isMove(own) && demanded.contains(own))
+    if (Operation *own = value.getDefiningOp(); isMove(own) && demanded.contains(own))
       return true;
     for (Operation *user : value.getUsers()) {
-      if (user->getBlock() != &block)
+      if (user->getBlock() != &block || (!isMove(user) && !inGroup(members, user)))
         return true;
-      if (inGroup(members, user))
+      if (!isMove(user))
         continue;
+      // A move that was demanded reads it in another kernel, or is the same memory under another shape.
+      bool isMember = inGroup(members, user);
+      if ((demanded.contains(user) && !isMember) || readThrough(user->getResult(0), members))
+        return true;
+    }
+    return false;
+  }
+
+  /// Whether another group reads what is behind a move. Those who need the move's own result in memory do
+  /// not.
+  bool readThrough(Value moved, ArrayRef<int> members) {
+    for (Operation *user : moved.getUsers()) {
+      if (user->getBlock() != &block || !isFusible(user))
+        continue;
+      bool isMember = inGroup(members, user);
       if (isMove(user)) {
-        // A move that was demanded reads it in another kernel, or is the same memory under another shape.
-        if (demanded.contains(user) || usedOutside(user->getResult(0), members))
+        bool isNode = demanded.contains(user) && !isa<ReshapeOp>(user);
+        if ((isNode && !isMember) || readThrough(user->getResult(0), members))
           return true;
-        continue;
+      } else if (!isMember) {
+        return true;
       }
-      return true;
     }
     return false;
   }
@@ -197,9 +214,9 @@ private:
     return succeeded(GroupKernel(reductions, outputs, leafTest(SmallVector<int>(members))).plan(why));
   }
 
-  /// Whether a path leads from a member over other groups back to a member.
+  /// Whether a path leads from a member over other groups back to a member. Earlier groups count too: through
+  /// a group of early and late operations they may wait for a late one.
   bool makesCycle(ArrayRef<int> members) {
-    int first = members.front();
     llvm::DenseSet<int> seen;
     SmallVector<int> open;
     auto visitSources = [&](int node) {
@@ -211,8 +228,6 @@ private:
       visitSources(member);
     while (!open.empty()) {
       const Group &group = groups[open.pop_back_val()];
-      if (group.members.back() < first)
-        continue;
       for (int node : group.members)
         for (int source : nodes[node].sources) {
           if (llvm::binary_search(members, source))
@@ -414,27 +429,32 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   Option<bool> merge{*this, "merge", llvm::cl::desc("Put more than one operation into a group"),
                      llvm::cl::init(true)};
 
+  /// Inner blocks first: when an outer one is grouped, their operations count as parts of a loop or
+  /// condition.
+  static SmallVector<Block *> blocksOf(func::FuncOp function) {
+    SmallVector<Block *> blocks;
+    function.walk<WalkOrder::PostOrder>([&](Operation *op) {
+      if (isa<ForOp, IfOp, func::FuncOp>(op))
+        for (Region &region : op->getRegions())
+          for (Block &block : region)
+            blocks.push_back(&block);
+    });
+    return blocks;
+  }
+
   void runOnOperation() final {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal())
         continue;
-      // Inner blocks first: their operations then count as parts of the loop.
-      SmallVector<Block *> blocks;
-      function.walk<WalkOrder::PostOrder>([&](Operation *op) {
-        if (isa<ForOp, IfOp, func::FuncOp>(op))
-          for (Region &region : op->getRegions())
-            for (Block &block : region)
-              blocks.push_back(&block);
-      });
       function.walk<WalkOrder::PostOrder>([](ForOp loop) { hoistInvariants(loop); });
-      for (Block *block : blocks)
+      for (Block *block : blocksOf(function))
         sinkMoves(*block);
-      // Moves that are not read any more.
-      for (Block *block : llvm::reverse(blocks))
-        for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
-          if (isOpTriviallyDead(&op))
-            op.erase();
-      for (Block *block : blocks)
+      // Moves that are not read any more, and what only they read.
+      function.walk<WalkOrder::PostOrder, mlir::ReverseIterator>([](Operation *op) {
+        if (isOpTriviallyDead(op))
+          op->erase();
+      });
+      for (Block *block : blocksOf(function))
         BlockFusion(*block, merge).run();
     }
   }

@@ -91,3 +91,26 @@ func.func @empty(%x: tensor<0x4xf32>, %y: tensor<3x0xf32>) -> (tensor<0x4xf32>, 
 func.func @identity(%x: tensor<5xf32>, %y: tensor<i64>) -> (tensor<5xf32>, tensor<i64>, tensor<5xf32>) {
   return %x, %y, %x : tensor<5xf32>, tensor<i64>, tensor<5xf32>
 }
+
+// A move whose result is wanted in memory, and which another kernel reads through.
+func.func @wanted_and_read_through(%x: tensor<4x5xf32>) -> (tensor<4xf32>, tensor<f32>) {
+  %i = heddle.arg_reduce argmax %x axis 1 : tensor<4x5xf32> -> tensor<4xi32>
+  %f = heddle.cast %i : tensor<4xi32> -> tensor<4xf32>
+  %s = heddle.reduce min %f axes [0] : tensor<4xf32> -> tensor<f32>
+  return %f, %s : tensor<4xf32>, tensor<f32>
+}
+
+// A loop that nothing needs disappears with the blocks in it.
+func.func @unused_loop(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %r = heddle.for 2 scan() init(%x) : (tensor<4xf32>) -> tensor<4xf32> {
+  ^bb0(%i: tensor<i32>, %s: tensor<4xf32>):
+    %n = heddle.for 2 scan() init(%s) : (tensor<4xf32>) -> tensor<4xf32> {
+    ^bb1(%j: tensor<i32>, %t: tensor<4xf32>):
+      %e = heddle.exp %t : tensor<4xf32>
+      heddle.yield %e : tensor<4xf32>
+    }
+    heddle.yield %n : tensor<4xf32>
+  }
+  %y = heddle.neg %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
