@@ -5,8 +5,7 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/jit/Engine.h"
-#include "dialects/heddle/IR/Heddle.h"
-#include "dialects/sparsek/IR/SparseK.h"
+#include "compiler/pipelines/Register.h"
 #include "dialects/sparsek/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -59,10 +58,10 @@ void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const 
 }
 
 void heddle::pipelines::registerDialects(DialectRegistry &registry) {
-  registry.insert<ir::HeddleDialect, sparsek::SparseKDialect, func::FuncDialect, arith::ArithDialect,
+  registerHeddleDialects(registry);
+  registry.insert<func::FuncDialect, arith::ArithDialect,
                   math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect,
                   LLVM::LLVMDialect>();
   func::registerInlinerExtension(registry);
-  autodiff::registerModels(registry);
   jit::registerTranslations(registry);
 }

@@ -1,13 +1,7 @@
 //===- heddle-opt.cpp - Runs passes over IR files -------------------------===//
 
-#include "compiler/autodiff/Autodiff.h"
-#include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
-#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
-#include "compiler/conversion/MathExpansion/MathExpansion.h"
 #include "compiler/interpreter/check/Check.h"
-#include "dialects/heddle/IR/Heddle.h"
-#include "dialects/sparsek/IR/SparseK.h"
-#include "dialects/sparsek/Transforms/Passes.h"
+#include "compiler/pipelines/Register.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -19,12 +13,8 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  heddle::autodiff::registerHeddleAutodiffPasses();
-  heddle::autodiff::registerModels(registry);
-  heddle::sparsek::registerSparseKPasses();
-  heddle::cpu::registerHeddleToCPUPasses();
-  heddle::cpu::registerHeddleToLLVMPasses();
-  heddle::cpu::registerHeddleMathExpansionPasses();
-  registry.insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect, heddle::check::CheckDialect>();
+  heddle::pipelines::registerPasses();
+  heddle::pipelines::registerHeddleDialects(registry);
+  registry.insert<heddle::check::CheckDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Heddle's passes\n", registry));
 }

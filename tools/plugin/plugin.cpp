@@ -4,8 +4,7 @@
 //
 // The plugin leaves MLIR's own symbols to the program that loads it.
 
-#include "dialects/heddle/IR/Heddle.h"
-#include "dialects/sparsek/IR/SparseK.h"
+#include "compiler/pipelines/Register.h"
 
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
@@ -14,11 +13,10 @@ static constexpr const char *pluginName = "heddle";
 static constexpr const char *pluginVersion = "0.1.0";
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo mlirGetDialectPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, pluginName, pluginVersion, [](mlir::DialectRegistry *registry) {
-            registry->insert<heddle::ir::HeddleDialect, heddle::sparsek::SparseKDialect>();
-          }};
+  return {MLIR_PLUGIN_API_VERSION, pluginName, pluginVersion,
+          [](mlir::DialectRegistry *registry) { heddle::pipelines::registerHeddleDialects(*registry); }};
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo mlirGetPassPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, pluginName, pluginVersion, [] {}};
+  return {MLIR_PLUGIN_API_VERSION, pluginName, pluginVersion, heddle::pipelines::registerPasses};
 }
