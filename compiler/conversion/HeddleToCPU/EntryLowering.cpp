@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -204,6 +205,9 @@ LogicalResult EntryLowering::lower(FusionOp op) {
   std::string why;
   if (failed(group.plan(why)))
     return op.emitOpError("cannot become one kernel: ") << why;
+  if (group.readsAcross())
+    remark::missed(op.getLoc(), remark::RemarkOpts::name("strided access").category("heddle"))
+        << "the inner loop of a group reads elements that are not adjacent";
 
   // A result that takes the place of an input is the same argument of the kernel.
   SmallVector<Value> operands;

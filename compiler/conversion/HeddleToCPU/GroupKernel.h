@@ -49,6 +49,9 @@ public:
   /// that is written, in the same pass at the latest.
   bool canUpdateInPlace(mlir::Value leaf, unsigned number) const;
 
+  /// Whether a large group reads memory across its inner loop, as a transposition does.
+  bool readsAcross() const;
+
   /// Tasks of the kernel, and how many of them are worth a thread's attention.
   int64_t taskCount() const;
   int64_t grain();

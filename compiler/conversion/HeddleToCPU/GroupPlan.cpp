@@ -268,6 +268,11 @@ bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
   return true;
 }
 
+bool GroupKernel::readsAcross() const {
+  bool isLarge = rows * reduced * columns >= 1 << 14;
+  return isLarge && (evaluator->columnDivided || evaluator->columnStrideCost > 0);
+}
+
 int64_t GroupKernel::taskCount() const {
   if (kind == Kind::Columns)
     return rows * ((columns + columnBlock - 1) / std::max<int64_t>(columnBlock, 1));

@@ -4,6 +4,7 @@
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/Pass.h"
 
 using namespace mlir;
@@ -75,8 +76,13 @@ void splitLong(ReduceOp op) {
   int64_t parts = shape.inner == 1 ? divisorNear(shape.reduced,
                                                  std::clamp<int64_t>(shape.reduced / 4096, 8, 1024), 4, 4096)
                                    : divisorNear(shape.reduced, 64, 4, 256);
-  if (!parts || parts == shape.reduced)
+  if (!parts || parts == shape.reduced) {
+    remark::missed(op.getLoc(), remark::RemarkOpts::name("serial reduction").category("heddle"))
+        << ("a reduction over " + Twine(shape.reduced) + " elements runs as " + Twine(tasks) +
+            (tasks == 1 ? " task" : " tasks") + ", since no divisor of that length gives more")
+               .str();
     return;
+  }
   OpBuilder b(op);
   Location loc = op.getLoc();
   Value x = wideOperand(b, op);

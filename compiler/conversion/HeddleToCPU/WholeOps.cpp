@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace heddle::cpu;
@@ -112,6 +113,8 @@ void EntryLowering::lowerIntegerMatmul(MatmulOp op) {
   auto a = tensorType(op.getLhs()), c = cast<RankedTensorType>(op.getType());
   bool ta = op.getTransposeLhs(), tb = op.getTransposeRhs();
   int64_t m = c.getDimSize(1), n = c.getDimSize(2), k = a.getDimSize(ta ? 1 : 2);
+  remark::missed(loc, remark::RemarkOpts::name("integer product").category("heddle"))
+      << "a product of integers runs as plain loops, without register tiles";
   SmallVector<Value> arguments = {buffer(op.getLhs()), buffer(op.getRhs()), buffer(op.getResult())};
   Kernel kernel = this->kernel(op, "integer_matmul", ValueRange(arguments).getTypes());
   Code code{kernel.builder, loc};
