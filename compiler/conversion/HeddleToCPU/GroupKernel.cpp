@@ -181,8 +181,11 @@ void GroupKernel::emitPass(const Phase &phase, ValueRange results, Value begin, 
       inside.setInsertionPoint(yield);
       llvm::append_range(next, stepReduction(inside, op, accumulator, x, loop.getInductionVar()));
     }
-    for (unsigned i : phase.outputs) {
-      Value x = evaluator->eval(outputs[i], at(outputs[i], position));
+    // Everything is read before anything is written: a result may take the place of an input.
+    SmallVector<Value> values;
+    for (unsigned i : phase.outputs)
+      values.push_back(evaluator->eval(outputs[i], at(outputs[i], position)));
+    for (auto [x, i] : llvm::zip(values, phase.outputs)) {
       Value where = evaluator->position(position);
       inside.setInsertionPoint(yield);
       ScalarEmitter(inside, outputs[i].getLoc()).store(x, results[i], where, elementOf(outputs[i]));

@@ -151,3 +151,16 @@ func.func @cache(%x: tensor<2x8x3xf32>, %u: tensor<6x2x1x3xf32>) -> (tensor<2x8x
   }
   return %r, %all : tensor<2x8x3xf32>, tensor<6x2x3xf32>
 }
+
+// The next carry takes the old one's place in a kernel that still needs the old one for another result.
+func.func @read_before_written(%x: tensor<2x16xf32>) -> (tensor<2x16xf32>, tensor<2x2x16xf32>) {
+  %r, %all = heddle.for 2 scan() init(%x) : (tensor<2x16xf32>) -> (tensor<2x16xf32>, tensor<2x2x16xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<2x16xf32>):
+    %m = heddle.reduce max %a axes [0, 1] : tensor<2x16xf32> -> tensor<f32>
+    %t = heddle.tanh %m : tensor<f32>
+    %b = heddle.broadcast %t axes [] : tensor<f32> -> tensor<2x16xf32>
+    %d = heddle.sub %a, %b : tensor<2x16xf32>
+    heddle.yield %b, %d : tensor<2x16xf32>, tensor<2x16xf32>
+  }
+  return %r, %all : tensor<2x16xf32>, tensor<2x2x16xf32>
+}
