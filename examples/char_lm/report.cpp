@@ -42,17 +42,21 @@ void Progress::finish() {
     std::printf("\n");
 }
 
-/// Writes beside the target and renames, so that a reader never sees half a file.
+/// Writes beside the target and renames, so that a reader never sees half a file; a device is written in
+/// place.
 static void writeWhole(const std::string &path, const std::string &content) {
-  std::string part = path + ".part";
+  std::error_code error;
+  bool inPlace = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
+  std::string part = inPlace ? path : path + ".part";
   std::ofstream file(part, std::ios::binary | std::ios::trunc);
   file << content;
   file.close();
-  std::error_code error;
-  if (file)
+  error.clear();
+  if (file && !inPlace)
     std::filesystem::rename(part, path, error);
   if (!file || error) {
-    std::filesystem::remove(part, error);
+    if (!inPlace)
+      std::filesystem::remove(part, error);
     throw heddle::Error(HEDDLE_IO_ERROR, "cannot write '" + path + "'");
   }
 }

@@ -89,6 +89,14 @@ def difference(name, actual, expected, tolerance):
     return f"{name} is off by {error:.2e} relative, more than {tolerance:.0e}" if error > tolerance else None
 
 
+def compare(out, name, expected, tolerance):
+    """What is wrong with the result NAME in the folder `out`, or None."""
+    file = out / f"{name}.npy"
+    if not file.exists():
+        return f"no result {name}, but {', '.join(sorted(p.stem for p in out.iterdir()))}"
+    return difference(name, np.load(file), expected, tolerance)
+
+
 def check(heddle, case, backend):
     """The failure as text, or None."""
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +115,7 @@ def check(heddle, case, backend):
         else:
             truth = None
             for name, expected, tolerance in case.expected:
-                problems.append(difference(name, np.load(out / f"{name}.npy"), expected, tolerance))
+                problems.append(compare(out, name, expected, tolerance))
             for name in case.same:
                 if truth is None:
                     truth = pathlib.Path(folder) / "truth"
@@ -115,7 +123,7 @@ def check(heddle, case, backend):
                     if reference.returncode != 0:
                         problems.append(f"the interpreter in f64 fails:\n{reference.stderr}")
                         break
-                problems.append(difference(name, np.load(out / f"{name}.npy"), np.load(truth / f"{name}.npy"), 2e-5))
+                problems.append(compare(out, name, np.load(truth / f"{name}.npy"), 2e-5))
         problems = [p for p in problems if p]
         return f"{case.name(backend)}: {'; '.join(problems)}\n  again: {command}" if problems else None
 
