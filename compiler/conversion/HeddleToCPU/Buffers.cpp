@@ -43,7 +43,7 @@ BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)
   for (BlockArgument argument : body.getArguments()) {
     Storage storage{Storage::Argument, (int64_t)argument.getArgNumber()};
     storage.block = &body;
-    places[argument] = {newStorage(storage), {}};
+    put(argument, {newStorage(storage), {}});
   }
   for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
     Storage storage{Storage::Result, (int64_t)i};
@@ -133,9 +133,9 @@ bool BufferPlan::stackCarry(ForOp loop, unsigned carry, Block *block) {
     storage.first = points[loop].first;
     int number = newStorage(storage);
     bool reverse = loop.getReverse();
-    places[result] = {number, {}, reverse ? size : 0};
-    places[loop.getResult(carry)] = {number, {}, reverse ? 0 : count * size};
-    places[loop.getCarries()[carry]] = {number, {{loop, size}}, reverse ? size : 0};
+    put(result, {number, {}, reverse ? size : 0});
+    put(loop.getResult(carry), {number, {}, reverse ? 0 : count * size});
+    put(loop.getCarries()[carry], {number, {{loop, size}}, reverse ? size : 0});
     stacked[{loop, carry}] = {{number, {}, reverse ? count * size : 0},
                               {number, {{loop, size}}, reverse ? 0 : size}};
     hint(loop.getInits()[carry], stacked[{loop, carry}].initial, block);
@@ -171,7 +171,7 @@ void BufferPlan::hintBlock(Block &block) {
           place = found->second;
         else
           place = {newArena(type, &block), {}};
-        places[result] = place;
+        put(result, place);
         storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
         if (i < loop.getNumCarries()) {
           Value init = loop.getInits()[i], source = origin(init);
@@ -201,7 +201,7 @@ void BufferPlan::hintBlock(Block &block) {
         Place place = found != hints.end()
                           ? found->second
                           : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
-        places[result] = place;
+        put(result, place);
         storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
         for (Region &region : op.getRegions())
           hint(region.front().getTerminator()->getOperand(i), place, &region.front());
@@ -226,30 +226,30 @@ void BufferPlan::placeBlock(Block &block) {
     for (Value operand : op.getOperands())
       touch(places.find(operand)->second.storage, &op);
     if (auto reshape = dyn_cast<ReshapeOp>(op)) {
-      places[reshape.getResult()] = Place(places.find(reshape.getX())->second);
+      put(reshape.getResult(), places.find(reshape.getX())->second);
       continue;
     }
     if (isa<ConstantOp>(op)) {
       Storage storage{Storage::Constant};
       storage.constant = &op;
       storage.block = &block;
-      places[op.getResult(0)] = {newStorage(storage), {}};
+      put(op.getResult(0), {newStorage(storage), {}});
       continue;
     }
     if (auto loop = dyn_cast<ForOp>(op)) {
       Block *body = &loop.getBody().front();
-      places[loop.getStep()] = {newArena(tensorType(loop.getStep()), body), {}};
+      put(loop.getStep(), {newArena(tensorType(loop.getStep()), body), {}});
       storages.back().first = points[&op].first;
       touch(storages.size() - 1, &op);
       for (auto [scanned, slice] : llvm::zip(loop.getScanned(), loop.getSlices())) {
         Place place = places.find(scanned)->second;
         storages[place.storage].sliced = true;
         place.steps.push_back({loop, tensorType(slice).getNumElements()});
-        places[slice] = place;
+        put(slice, place);
       }
       for (auto [carry, result] : llvm::zip(loop.getCarries(), loop.getCarryResults()))
         if (!places.contains(carry))
-          places[carry] = Place(places.find(result)->second);
+          put(carry, places.find(result)->second);
       for (Value result : loop.getResults())
         touch(places.find(result)->second.storage, &op);
       placeBlock(*body);
@@ -275,12 +275,16 @@ void BufferPlan::placeBlock(Block &block) {
         placeBlock(region.front());
       continue;
     }
-    for (Value result : op.getResults()) {
+    for (OpResult result : op.getResults()) {
       auto found = hints.find(result);
-      Place place = found != hints.end()
-                        ? found->second
-                        : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
-      places[result] = place;
+      Place place;
+      if (found != hints.end())
+        place = found->second;
+      else if (auto over = overwritten(result))
+        place = *over;
+      else
+        place = {newArena(cast<RankedTensorType>(result.getType()), &block), {}};
+      put(result, place);
       touch(place.storage, &op);
     }
     if (int64_t size = workspaceBytes(&op)) {
@@ -292,6 +296,57 @@ void BufferPlan::placeBlock(Block &block) {
       workspaces[&op] = number;
     }
   }
+}
+
+void BufferPlan::put(Value value, Place place) {
+  inStorage[place.storage].push_back(value);
+  places[value] = std::move(place);
+}
+
+/// Whether nothing reads an element of a storage in the place of `slice`, an operand of `op`, after `op`. The slice is
+/// all of the storage, or, in a loop, the part of a stack that belongs to a step.
+bool BufferPlan::isLastUse(Operation *op, const Place &place) {
+  Block *block = op->getBlock(), *home = storages[place.storage].block;
+  Operation *loop = block == home ? nullptr : block->getParentOp();
+  // In a loop, the stack comes from just outside and each step has its own slice.
+  if (loop && (loop->getBlock() != home || place.steps.size() != 1 || place.steps.front().first != loop))
+    return false;
+  if (!loop && !place.steps.empty())
+    return false;
+  for (Value value : inStorage[place.storage])
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (value.getParentBlock() == block) {
+        Operation *ancestor = block->findAncestorOpInBlock(*user);
+        if (!ancestor || op->isBeforeInBlock(ancestor))
+          return false;
+      } else if (Operation *ancestor = loop ? home->findAncestorOpInBlock(*user) : nullptr) {
+        // The loop itself may scan the stack, but not hold it as a whole.
+        if (user != loop ? !ancestor->isBeforeInBlock(loop) : use.getOperandNumber() >= cast<ForOp>(loop).getScanned().size())
+          return false;
+      } else if (!block->findAncestorOpInBlock(*user) || !block->findAncestorOpInBlock(*user)->isBeforeInBlock(op)) {
+        return false;
+      }
+    }
+  return true;
+}
+
+/// The place of an operand that nothing needs any more and that the result may be written over.
+std::optional<Place> BufferPlan::overwritten(OpResult result) {
+  Operation *op = result.getOwner();
+  if (!isa<FusionOp, DynamicUpdateSliceOp>(op) || tensorType(result).getNumElements() == 0)
+    return std::nullopt;
+  for (Value operand : op->getOperands()) {
+    if (operand.getType() == result.getType() || tensorType(operand).getNumElements() == tensorType(result).getNumElements()) {
+      const Place &place = places.find(operand)->second;
+      auto shares = [&](Value other) { return places.find(other)->second.storage == place.storage; };
+      bool taken = llvm::any_of(op->getResults().take_front(result.getResultNumber()), shares);
+      if (storages[place.storage].kind == Storage::Arena && !taken && llvm::count_if(op->getOperands(), shares) == 1 &&
+          isLastUse(op, place) && canUpdateInPlace(op, operand, result))
+        return place;
+    }
+  }
+  return std::nullopt;
 }
 
 std::vector<std::pair<Storage::Kind, int64_t>> BufferPlan::slicedBuffers() const {

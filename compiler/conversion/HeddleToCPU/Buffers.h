@@ -8,6 +8,7 @@
 #include "llvm/ADT/SmallVector.h"
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace heddle::cpu {
@@ -79,6 +80,9 @@ private:
   int newStorage(Storage storage);
   int newArena(mlir::RankedTensorType type, mlir::Block *block);
   void touch(int storage, mlir::Operation *user);
+  void put(mlir::Value value, Place place);
+  bool isLastUse(mlir::Operation *op, const Place &place);
+  std::optional<Place> overwritten(mlir::OpResult result);
   void assignOffsets();
 
   mlir::func::FuncOp function;
@@ -86,6 +90,7 @@ private:
   std::vector<Place> resultPlaces;
   llvm::DenseMap<mlir::Value, Place> places, hints;
   std::vector<Storage> storages;
+  llvm::DenseMap<int, llvm::SmallVector<mlir::Value>> inStorage; ///< the tensors that live in it
   llvm::DenseMap<mlir::Operation *, std::pair<int, int>>
       points; ///< of an operation and of the end of its regions
   llvm::DenseMap<mlir::Operation *, int> workspaces;

@@ -176,7 +176,8 @@ bool GroupKernel::analyse(int64_t columnCount, bool final) {
     segments.push_back(space.loop({cuts[i], std::max(cuts[i], cuts[i + 1] - 1)}, 2));
   evaluator = std::make_unique<Evaluator>(space, isLeaf, nullptr);
   walkRows();
-  if (scratchBytes() > maxScratchBytes)
+  reloads = scratchBytes() > maxScratchBytes;
+  if (reloads)
     evaluator->stashes.clear();
   return true;
 }
@@ -254,15 +255,16 @@ bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
   for (auto [p, phase] : llvm::enumerate(phases))
     if (llvm::is_contained(phase.outputs, number))
       pass = p;
-  if (pass < 0)
+  if (pass < 0 || (reloads && (pass + 1 < (int)phases.size() || !rowOutputs.empty())))
     return false;
+  const bool alone = phases[pass].outputs.size() == 1;
   for (const Evaluator::Load &load : evaluator->loads) {
     if (load.leaf != leaf)
       continue;
     bool own = false;
     for (const Linear &column : segments)
       own |= load.position == const_cast<GroupKernel *>(this)->element(column);
-    if (!own || load.phase > pass)
+    if (!own || load.phase > pass || (load.phase == pass && load.guarded && !alone))
       return false;
   }
   return true;
