@@ -303,8 +303,8 @@ void BufferPlan::put(Value value, Place place) {
   places[value] = std::move(place);
 }
 
-/// Whether nothing reads an element of a storage in the place of `slice`, an operand of `op`, after `op`. The slice is
-/// all of the storage, or, in a loop, the part of a stack that belongs to a step.
+/// Whether nothing reads an element of a storage in the place of `slice`, an operand of `op`, after `op`. The
+/// slice is all of the storage, or, in a loop, the part of a stack that belongs to a step.
 bool BufferPlan::isLastUse(Operation *op, const Place &place) {
   Block *block = op->getBlock(), *home = storages[place.storage].block;
   Operation *loop = block == home ? nullptr : block->getParentOp();
@@ -322,9 +322,11 @@ bool BufferPlan::isLastUse(Operation *op, const Place &place) {
           return false;
       } else if (Operation *ancestor = loop ? home->findAncestorOpInBlock(*user) : nullptr) {
         // The loop itself may scan the stack, but not hold it as a whole.
-        if (user != loop ? !ancestor->isBeforeInBlock(loop) : use.getOperandNumber() >= cast<ForOp>(loop).getScanned().size())
+        if (user != loop ? !ancestor->isBeforeInBlock(loop)
+                         : use.getOperandNumber() >= cast<ForOp>(loop).getScanned().size())
           return false;
-      } else if (!block->findAncestorOpInBlock(*user) || !block->findAncestorOpInBlock(*user)->isBeforeInBlock(op)) {
+      } else if (!block->findAncestorOpInBlock(*user) ||
+                 !block->findAncestorOpInBlock(*user)->isBeforeInBlock(op)) {
         return false;
       }
     }
@@ -337,12 +339,14 @@ std::optional<Place> BufferPlan::overwritten(OpResult result) {
   if (!isa<FusionOp, DynamicUpdateSliceOp>(op) || tensorType(result).getNumElements() == 0)
     return std::nullopt;
   for (Value operand : op->getOperands()) {
-    if (operand.getType() == result.getType() || tensorType(operand).getNumElements() == tensorType(result).getNumElements()) {
+    if (operand.getType() == result.getType() ||
+        tensorType(operand).getNumElements() == tensorType(result).getNumElements()) {
       const Place &place = places.find(operand)->second;
       auto shares = [&](Value other) { return places.find(other)->second.storage == place.storage; };
       bool taken = llvm::any_of(op->getResults().take_front(result.getResultNumber()), shares);
-      if (storages[place.storage].kind == Storage::Arena && !taken && llvm::count_if(op->getOperands(), shares) == 1 &&
-          isLastUse(op, place) && canUpdateInPlace(op, operand, result))
+      if (storages[place.storage].kind == Storage::Arena && !taken &&
+          llvm::count_if(op->getOperands(), shares) == 1 && isLastUse(op, place) &&
+          canUpdateInPlace(op, operand, result))
         return place;
     }
   }

@@ -162,9 +162,14 @@ void EntryLowering::copy(Value from, const Place &to, Location loc) {
 
 std::string EntryLowering::uniqueName(StringRef hint) {
   std::string name;
+  // The kernels of a product have names that start with this one.
+  auto taken = [&] {
+    return llvm::any_of(module.getOps<SymbolOpInterface>(),
+                        [&](SymbolOpInterface symbol) { return symbol.getName().starts_with(name); });
+  };
   do
     name = ("k" + Twine(kernelCount++) + "_" + hint).str();
-  while (module.lookupSymbol(name));
+  while (taken());
   return name;
 }
 

@@ -93,7 +93,7 @@ private:
   bool flat = false; ///< one row whose columns are the tasks
   llvm::SmallVector<Phase, 2> phases;
   llvm::SmallVector<unsigned> rowOutputs;
-  bool reloads = false; ///< passes load again what does not fit into scratch memory
+  bool reloads = false;            ///< passes load again what does not fit into scratch memory
   llvm::SmallVector<int64_t> cuts; ///< the columns at which loops over them start, and their end
   int64_t columnBlock = 0;         ///< columns of one task of a kernel over columns
 

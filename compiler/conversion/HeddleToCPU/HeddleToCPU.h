@@ -38,6 +38,8 @@ std::unique_ptr<mlir::Pass> createSplitReductionsPass();
 /// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one
 /// operation.
 std::unique_ptr<mlir::Pass> createFusePass(bool merge = true);
+/// `heddle-order`: in each block, what lets go of more memory than it takes runs as soon as it can.
+std::unique_ptr<mlir::Pass> createOrderPass();
 /// `heddle-to-cpu`: buffers, kernels and launches.
 std::unique_ptr<mlir::Pass> createHeddleToCPUPass(const CpuOptions &options = {});
 

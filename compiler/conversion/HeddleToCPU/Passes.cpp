@@ -79,6 +79,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
   // No elimination of common subexpressions from here on: fences, which keep recomputed work apart, are gone.
   manager.addPass(createPreparePass());
   manager.addPass(createFusePass(options.fuse));
+  manager.addPass(createOrderPass());
 }
 
 void heddle::cpu::buildLoweredPipeline(OpPassManager &manager, const CpuOptions &options) {
@@ -97,6 +98,7 @@ void heddle::cpu::registerHeddleToCPUPasses() {
   registerPass([] { return createEinsumToMatmulPass(); });
   registerPass([] { return createSplitReductionsPass(); });
   registerPass([] { return createFusePass(); });
+  registerPass([] { return createOrderPass(); });
   PassPipelineRegistration<>("heddle-fused", "From the stage grad to fused",
                              [](OpPassManager &manager) { buildFusedPipeline(manager, {}); });
   PassPipelineRegistration<>("heddle-lowered", "From the stage fused to lowered",

@@ -62,3 +62,64 @@ func.func @shared(%x: tensor<1x32x32xf32>) -> tensor<1x32x32xf32> {
   %c = heddle.exp %b : tensor<1x32x32xf32>
   return %c : tensor<1x32x32xf32>
 }
+
+// A group writes over an operand that nothing reads any more: one buffer, not two.
+// CHECK-LABEL: func.func @overwritten({{.*}}) attributes {heddle.arena_bytes = 4096 : i64
+// CHECK: %[[A:.*]] = memref.view
+// CHECK: heddle.launch @[[PRODUCT:[a-z0-9_]*]][%{{.*}}] grain 1(%arg1, %arg1, %[[A]])
+// CHECK: heddle.launch @[[GROUP:[a-z0-9_]*]][%{{.*}}] grain {{[0-9]*}}(%[[A]]) : memref<1024xf32>
+// CHECK: heddle.launch @[[PRODUCT]]
+func.func @overwritten(%x: tensor<1x32x32xf32>) -> tensor<1x32x32xf32> {
+  %a = heddle.matmul %x, %x : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  %b = heddle.exp %a : tensor<1x32x32xf32>
+  %c = heddle.matmul %b, %b : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  return %c : tensor<1x32x32xf32>
+}
+
+// Not where something reads it later, nor where another element than the written one is read.
+// CHECK-LABEL: func.func @kept({{.*}}) attributes {heddle.arena_bytes = 8192 : i64
+func.func @kept(%x: tensor<1x32x32xf32>) -> (tensor<1x32x32xf32>, tensor<1x32x32xf32>) {
+  %a = heddle.matmul %x, %x : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  %b = heddle.exp %a : tensor<1x32x32xf32>
+  %c = heddle.matmul %b, %a : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  %d = heddle.reverse %c axes [2] : tensor<1x32x32xf32>
+  %e = heddle.sin %d : tensor<1x32x32xf32>
+  %f = heddle.matmul %e, %b : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  return %c, %f : tensor<1x32x32xf32>, tensor<1x32x32xf32>
+}
+
+// A step's slice of a stack that one loop alone reads is overwritten too.
+// CHECK-LABEL: func.func @slices(
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: %[[SLICE:.*]] = memref.view
+// CHECK: heddle.launch @{{[a-z0-9_]*}}[%{{.*}}] grain {{[0-9]*}}(%[[SLICE]]) : memref<1024xf32>
+func.func @slices(%x: tensor<4x1x32x32xf32>, %y: tensor<1x32x32xf32>) -> tensor<1x32x32xf32> {
+  %all = heddle.for 4 scan(%x) init() : (tensor<4x1x32x32xf32>) -> (tensor<4x1x32x32xf32>) {
+  ^bb0(%i: tensor<i32>, %v: tensor<1x32x32xf32>):
+    %p = heddle.matmul %v, %v : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+    heddle.yield %p : tensor<1x32x32xf32>
+  }
+  %r = heddle.for 4 reverse scan(%all) init(%y) : (tensor<4x1x32x32xf32>, tensor<1x32x32xf32>) -> (tensor<1x32x32xf32>) {
+  ^bb0(%i: tensor<i32>, %v: tensor<1x32x32xf32>, %c: tensor<1x32x32xf32>):
+    %e = heddle.exp %v : tensor<1x32x32xf32>
+    %n = heddle.matmul %e, %c : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+    heddle.yield %n : tensor<1x32x32xf32>
+  }
+  return %r : tensor<1x32x32xf32>
+}
+
+// What lets go of memory runs first: the second large product is made when the first one is gone.
+// CHECK-LABEL: func.func @order({{.*}}) attributes {heddle.arena_bytes = 4224 : i64
+// CHECK: heddle.launch @[[LARGE:[a-z0-9_]*]][%{{.*}}] grain 1(%arg1, %arg1,
+// CHECK: heddle.launch @[[SMALL:[a-z0-9_]*]][
+// CHECK: heddle.launch @[[LARGE]][%{{.*}}] grain 1(%arg1, %arg2,
+// CHECK: heddle.launch @[[SMALL]][
+func.func @order(%x: tensor<1x32x32xf32>, %y: tensor<1x32x32xf32>, %z: tensor<1x32x1xf32>) -> (tensor<1x1x1xf32>, tensor<1x32x1xf32>) {
+  %a = heddle.matmul %x, %x : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  %b = heddle.matmul %x, %y : (tensor<1x32x32xf32>, tensor<1x32x32xf32>) -> tensor<1x32x32xf32>
+  %s = heddle.matmul %a, %z : (tensor<1x32x32xf32>, tensor<1x32x1xf32>) -> tensor<1x32x1xf32>
+  %t = heddle.matmul %b, %z : (tensor<1x32x32xf32>, tensor<1x32x1xf32>) -> tensor<1x32x1xf32>
+  %u = heddle.matmul %s, %t transpose_lhs : (tensor<1x32x1xf32>, tensor<1x32x1xf32>) -> tensor<1x1x1xf32>
+  return %u, %t : tensor<1x1x1xf32>, tensor<1x32x1xf32>
+}
