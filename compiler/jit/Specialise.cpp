@@ -12,6 +12,8 @@
 #include "mlir/Pass/PassManager.h"
 
 #include <chrono>
+#include <map>
+#include <mutex>
 
 using namespace mlir;
 
@@ -86,6 +88,53 @@ private:
   interp::Precision precision = interp::Precision::Declared;
 };
 
+/// The working memory of compiled functions. A call borrows what it needs, so that functions that run one
+/// after the other share one arena; what is kept ends with the last function.
+class ArenaPool {
+public:
+  struct Loan {
+    Loan(ArenaPool &pool, int64_t bytes) : pool(pool), memory(pool.take(std::max<int64_t>(bytes, 1))) {}
+    ~Loan() { pool.give(std::move(memory)); }
+    Loan(const Loan &) = delete;
+    Loan &operator=(const Loan &) = delete;
+
+    ArenaPool &pool;
+    Tensor memory;
+  };
+
+  static std::shared_ptr<ArenaPool> shared() {
+    static std::mutex mutex;
+    static std::weak_ptr<ArenaPool> known;
+    std::lock_guard lock(mutex);
+    std::shared_ptr<ArenaPool> pool = known.lock();
+    if (!pool)
+      known = pool = std::make_shared<ArenaPool>();
+    return pool;
+  }
+
+private:
+  Tensor take(int64_t bytes) {
+    std::lock_guard lock(mutex);
+    // The smallest that is large enough; otherwise the largest makes room for a larger one.
+    auto found = idle.lower_bound(bytes);
+    if (found == idle.end() && !idle.empty())
+      idle.erase(std::prev(idle.end()));
+    if (found == idle.end())
+      return Tensor::empty({bytes}, DType::i8);
+    Tensor memory = std::move(found->second);
+    idle.erase(found);
+    return memory;
+  }
+  void give(Tensor memory) {
+    std::lock_guard lock(mutex);
+    const int64_t bytes = memory.count();
+    idle.emplace(bytes, std::move(memory));
+  }
+
+  std::mutex mutex;
+  std::multimap<int64_t, Tensor> idle; ///< by size
+};
+
 class Compiled : public Base {
 public:
   Compiled(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry,
@@ -113,8 +162,7 @@ public:
   }
 
   std::vector<Tensor> run(const std::vector<Tensor> &arguments) override {
-    if (!arena.defined())
-      arena = Tensor::empty({std::max<int64_t>(arenaBytes, 1)}, DType::i8);
+    ArenaPool::Loan arena(*pool, arenaBytes);
     std::vector<Tensor> results;
     std::vector<void *> buffers;
     for (const Tensor &argument : arguments)
@@ -123,7 +171,7 @@ public:
       results.push_back(Tensor::empty(type.shape, type.dtype));
       buffers.push_back(results.back().raw());
     }
-    buffers.push_back(arena.raw());
+    buffers.push_back(arena.memory.raw());
     heddle_call_t call;
     heddle_call_init(&call);
     executable->run(&call, buffers.data());
@@ -133,7 +181,7 @@ public:
 
 private:
   std::unique_ptr<Executable> executable;
-  Tensor arena;
+  std::shared_ptr<ArenaPool> pool = ArenaPool::shared();
 };
 
 std::vector<Tensor> Interpreted::run(const std::vector<Tensor> &arguments) {
