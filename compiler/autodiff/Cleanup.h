@@ -7,8 +7,8 @@
 
 namespace heddle::autodiff {
 
-/// Adds patterns for what differentiation leaves behind: sums that start from zeros, parts put together, and
-/// loops with results, operands or carries that nothing reads.
+/// Adds patterns for what differentiation leaves behind: sums that start from zeros, and parts put
+/// together.
 void populateCleanupPatterns(mlir::RewritePatternSet &patterns);
 
 /// Canonicalises the function with those patterns too, merges common subexpressions and drops dead code.

@@ -57,6 +57,7 @@ def Heddle_ForOp : Heddle_Op<"for", [SingleBlockImplicitTerminator<"YieldOp">, R
     ::mlir::ResultRange getCollectedResults() { return getResults().drop_front(getNumCarries()); }
     YieldOp getYield();
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_IfOp : Heddle_Op<"if", [SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects,
@@ -78,6 +79,7 @@ def Heddle_IfOp : Heddle_Op<"if", [SingleBlockImplicitTerminator<"YieldOp">, Rec
   let regions = (region SizedRegion<1>:$thenRegion, SizedRegion<1>:$elseRegion);
   let assemblyFormat = "$condition `:` functional-type($condition, $results) $thenRegion `else` $elseRegion attr-dict";
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_FusionOp : Heddle_PureOp<"fusion", [SingleBlockImplicitTerminator<"YieldOp">, IsolatedFromAbove]> {
@@ -112,6 +114,7 @@ def Heddle_AssertOp : Heddle_Op<"assert"> {
   }];
   let arguments = (ins Heddle_BoolScalar:$condition, StrAttr:$message);
   let assemblyFormat = "$condition `,` $message attr-dict `:` type($condition)";
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_CheckIndexOp : Heddle_Op<"check_index"> {

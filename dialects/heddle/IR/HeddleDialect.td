@@ -19,6 +19,7 @@ def Heddle_Dialect : Dialect {
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_Tensor : RankedTensorOf<[F64, F32, BF16, F16, I64, I32, I8, I1]>;

@@ -10,6 +10,7 @@ class Heddle_Unary<string mnemonic, Type operand, list<Trait> traits = []>
   let arguments = (ins operand:$x);
   let results = (outs operand:$result);
   let assemblyFormat = "$x attr-dict `:` type($x)";
+  let hasFolder = 1;
 }
 
 class Heddle_Binary<string mnemonic, Type operand, list<Trait> traits = []>
@@ -17,6 +18,7 @@ class Heddle_Binary<string mnemonic, Type operand, list<Trait> traits = []>
   let arguments = (ins operand:$lhs, operand:$rhs);
   let results = (outs operand:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
+  let hasFolder = 1;
 }
 
 def Heddle_NegOp : Heddle_Unary<"neg", Heddle_NumberTensor> {
@@ -28,6 +30,7 @@ def Heddle_NegOp : Heddle_Unary<"neg", Heddle_NumberTensor> {
     %y = heddle.neg %x : tensor<4x8xf32>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_AbsOp : Heddle_Unary<"abs", Heddle_NumberTensor> {
@@ -215,6 +218,7 @@ def Heddle_NotOp : Heddle_Unary<"not", Heddle_BoolTensor> {
     %y = heddle.not %x : tensor<8xi1>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_AddOp : Heddle_Binary<"add", Heddle_NumberTensor, [Commutative]> {
@@ -226,6 +230,7 @@ def Heddle_AddOp : Heddle_Binary<"add", Heddle_NumberTensor, [Commutative]> {
     %c = heddle.add %a, %b : tensor<4x8xf32>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_SubOp : Heddle_Binary<"sub", Heddle_NumberTensor> {
@@ -237,6 +242,7 @@ def Heddle_SubOp : Heddle_Binary<"sub", Heddle_NumberTensor> {
     %c = heddle.sub %a, %b : tensor<4x8xf32>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_MulOp : Heddle_Binary<"mul", Heddle_NumberTensor, [Commutative]> {
@@ -248,6 +254,7 @@ def Heddle_MulOp : Heddle_Binary<"mul", Heddle_NumberTensor, [Commutative]> {
     %c = heddle.mul %a, %b : tensor<4x8xf32>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_DivOp : Heddle_Binary<"div", Heddle_NumberTensor> {
@@ -259,6 +266,7 @@ def Heddle_DivOp : Heddle_Binary<"div", Heddle_NumberTensor> {
     %c = heddle.div %a, %b : tensor<4x8xf32>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_RemOp : Heddle_Binary<"rem", Heddle_NumberTensor> {
@@ -281,6 +289,7 @@ def Heddle_PowOp : Heddle_Binary<"pow", Heddle_FloatTensor> {
     %c = heddle.pow %a, %b : tensor<4x8xf32>
     ```
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_MaxOp : Heddle_Binary<"max", Heddle_NumberTensor, [Commutative]> {
@@ -344,6 +353,8 @@ def Heddle_CompareOp : Heddle_InferredOp<"compare", [SameTypeOperands]> {
   let arguments = (ins Heddle_ComparePredicateAttr:$predicate, Heddle_Tensor:$lhs, Heddle_Tensor:$rhs);
   let results = (outs Heddle_BoolTensor:$result);
   let assemblyFormat = "$predicate $lhs `,` $rhs attr-dict `:` type($lhs)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_SelectOp : Heddle_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse", "result"]>,
@@ -359,6 +370,8 @@ def Heddle_SelectOp : Heddle_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse
   let arguments = (ins Heddle_BoolTensor:$condition, Heddle_Tensor:$onTrue, Heddle_Tensor:$onFalse);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$condition `,` $onTrue `,` $onFalse attr-dict `:` type($condition) `,` type($onTrue)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_CastOp : Heddle_PureOp<"cast", [AllShapesMatch<["x", "result"]>]> {
@@ -374,6 +387,8 @@ def Heddle_CastOp : Heddle_PureOp<"cast", [AllShapesMatch<["x", "result"]>]> {
   let arguments = (ins Heddle_Tensor:$x);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_StopGradientOp : Heddle_Unary<"stop_gradient", Heddle_Tensor> {

@@ -19,6 +19,7 @@ def Heddle_GatherOp : Heddle_InferredOp<"gather"> {
   let arguments = (ins Heddle_Tensor:$table, Heddle_IndexTensor:$ids, I64Attr:$axis);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$table `[` $ids `]` `axis` $axis attr-dict `:` type($table) `,` type($ids) `->` type($result)";
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_ScatterAddOp : Heddle_PureOp<"scatter_add", [AllTypesMatch<["base", "result"]>]> {

@@ -25,6 +25,7 @@ def Heddle_EinsumOp : Heddle_InferredOp<"einsum"> {
     ::llvm::StringRef getRhsLabels() { return getEquation().split("->").first.split(',').second; }
     ::llvm::StringRef getResultLabels() { return getEquation().split("->").second; }
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_MatmulOp : Heddle_InferredOp<"matmul"> {

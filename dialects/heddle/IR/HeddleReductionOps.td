@@ -25,6 +25,8 @@ def Heddle_ReduceOp : Heddle_InferredOp<"reduce"> {
   let arguments = (ins Heddle_ReductionKindAttr:$kind, Heddle_Tensor:$x, DenseI64ArrayAttr:$axes);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$kind $x `axes` $axes attr-dict `:` type($x) `->` type($result)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_ArgReductionKind : Heddle_Enum<"ArgReductionKind", "which element is looked for",
@@ -59,6 +61,7 @@ def Heddle_CumsumOp : Heddle_PureOp<"cumsum", [SameOperandsAndResultType]> {
   let results = (outs Heddle_NumberTensor:$result);
   let assemblyFormat = "$x `axis` $axis (`reverse` $reverse^)? attr-dict `:` type($x)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 #endif // HEDDLE_REDUCTION_OPS

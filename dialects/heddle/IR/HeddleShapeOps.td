@@ -33,6 +33,7 @@ def Heddle_IotaOp : Heddle_PureOp<"iota"> {
   let results = (outs Heddle_NumberTensor:$result);
   let assemblyFormat = "`axis` $axis attr-dict `:` type($result)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Heddle_BroadcastOp : Heddle_PureOp<"broadcast"> {
@@ -49,6 +50,8 @@ def Heddle_BroadcastOp : Heddle_PureOp<"broadcast"> {
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$x `axes` $axes attr-dict `:` type($x) `->` type($result)";
   let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_ReshapeOp : Heddle_PureOp<"reshape"> {
@@ -64,6 +67,8 @@ def Heddle_ReshapeOp : Heddle_PureOp<"reshape"> {
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
   let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_TransposeOp : Heddle_InferredOp<"transpose"> {
@@ -78,6 +83,8 @@ def Heddle_TransposeOp : Heddle_InferredOp<"transpose"> {
   let arguments = (ins Heddle_Tensor:$x, DenseI64ArrayAttr:$permutation);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$x `permutation` $permutation attr-dict `:` type($x) `->` type($result)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_SliceOp : Heddle_InferredOp<"slice"> {
@@ -93,6 +100,8 @@ def Heddle_SliceOp : Heddle_InferredOp<"slice"> {
                        DenseI64ArrayAttr:$strides);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$x `starts` $starts `sizes` $sizes `strides` $strides attr-dict `:` type($x) `->` type($result)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_PadOp : Heddle_InferredOp<"pad"> {
@@ -111,6 +120,8 @@ def Heddle_PadOp : Heddle_InferredOp<"pad"> {
   let assemblyFormat = [{
     $x `,` $value `low` $low `high` $high `interior` $interior attr-dict `:` type($x) `,` type($value) `->` type($result)
   }];
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_ConcatOp : Heddle_InferredOp<"concat"> {
@@ -125,6 +136,8 @@ def Heddle_ConcatOp : Heddle_InferredOp<"concat"> {
   let arguments = (ins Variadic<Heddle_Tensor>:$inputs, I64Attr:$axis);
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$inputs `axis` $axis attr-dict `:` functional-type($inputs, $result)";
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_ReverseOp : Heddle_PureOp<"reverse", [SameOperandsAndResultType]> {
@@ -140,6 +153,7 @@ def Heddle_ReverseOp : Heddle_PureOp<"reverse", [SameOperandsAndResultType]> {
   let results = (outs Heddle_Tensor:$result);
   let assemblyFormat = "$x `axes` $axes attr-dict `:` type($x)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Heddle_DynamicSliceOp : Heddle_InferredOp<"dynamic_slice"> {
@@ -157,6 +171,7 @@ def Heddle_DynamicSliceOp : Heddle_InferredOp<"dynamic_slice"> {
   let assemblyFormat = [{
     $x `[` $start `]` `axis` $axis `size` $size attr-dict `:` type($x) `,` type($start) `->` type($result)
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_DynamicUpdateSliceOp : Heddle_PureOp<"dynamic_update_slice", [AllTypesMatch<["x", "result"]>]> {
@@ -175,6 +190,7 @@ def Heddle_DynamicUpdateSliceOp : Heddle_PureOp<"dynamic_update_slice", [AllType
     $x `,` $update `[` $start `]` `axis` $axis attr-dict `:` type($x) `,` type($update) `,` type($start)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Heddle_RandomDistribution : Heddle_Enum<"RandomDistribution", "distribution of random numbers",

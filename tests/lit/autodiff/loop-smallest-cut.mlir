@@ -21,8 +21,8 @@ func.func private @wide(%x: tensor<4xf32>, %m: tensor<4x4xf32>) -> tensor<4xf32>
 // CHECK: heddle.for 3 scan() init(%{{.*}}) : (tensor<4xf32>) -> (tensor<4xf32>, tensor<3x4xbf16>)
 // CHECK: heddle.for 3 reverse scan(%{{.*}}) init(%{{.*}}) : (tensor<3x4xbf16>, tensor<4xf32>) -> tensor<4xf32>
 // CHECK: heddle.cast
-// CHECK: heddle.broadcast
 // CHECK: heddle.exp
+// CHECK: heddle.broadcast
 func.func @gradient(%x: tensor<4xf32>, %m: tensor<4x4xf32>, %ct: tensor<4xf32>) -> tensor<4xf32> {
   %y, %dx = heddle.vjp @wide(%x, %m, %ct) wrt [0] : (tensor<4xf32>, tensor<4x4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
   return %dx : tensor<4xf32>

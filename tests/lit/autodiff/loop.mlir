@@ -26,8 +26,8 @@ func.func private @layers(%x: tensor<8xf32>, %ws: tensor<5x8x8xf32>, %v: tensor<
 // CHECK: ^bb0(%{{.*}}: tensor<i32>, %[[KH:.*]]: tensor<8xf32>, %[[KS:.*]]: tensor<8xf32>, %[[KW:.*]]: tensor<8x8xf32>, %[[C:.*]]: tensor<8xf32>, %[[SUM:.*]]: tensor<8xf32>):
 // CHECK: %[[G:.*]] = heddle.mul %[[KH]], %[[V]]
 // CHECK: %[[E:.*]] = heddle.exp %[[G]]
-// CHECK: %[[NEG:.*]] = heddle.neg %[[C]]
-// CHECK: %[[DG:.*]] = heddle.mul %[[NEG]], %[[E]]
+// CHECK: %[[DE:.*]] = heddle.mul %[[C]], %[[E]]
+// CHECK: %[[DG:.*]] = heddle.neg %[[DE]]
 // CHECK-DAG: %[[DH:.*]] = heddle.mul %[[DG]], %[[V]]
 // CHECK-DAG: %[[DV:.*]] = heddle.mul %[[DG]], %[[KH]]
 // CHECK-DAG: %[[DS:.*]] = heddle.einsum "e,de->d" %[[DH]], %[[KW]]
