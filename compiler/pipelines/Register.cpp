@@ -7,11 +7,13 @@
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
 #include "dialects/heddle/IR/Heddle.h"
+#include "dialects/heddle/Transforms/Passes.h"
 #include "dialects/sparsek/IR/SparseK.h"
 #include "dialects/sparsek/Transforms/Passes.h"
 
 void heddle::pipelines::registerPasses() {
   autodiff::registerHeddleAutodiffPasses();
+  ir::registerHeddleTransformsPasses();
   sparsek::registerSparseKPasses();
   cpu::registerHeddleToCPUPasses();
   cpu::registerHeddleToLLVMPasses();

@@ -3,6 +3,7 @@
 #include "compiler/conversion/HeddleToCPU/EntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
+#include "dialects/heddle/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -73,6 +74,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(ir::createHeddleHoistInvariants());
   manager.addPass(createCSEPass());
   manager.addPass(createEinsumToMatmulPass());
   manager.addPass(createSplitReductionsPass());
