@@ -309,15 +309,15 @@ void EntryLowering::lower(ArgsortOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getX());
   Split split(type, op.getAxis());
-  SmallVector<Value> arguments = {buffer(op.getX()), buffer(op.getResult())};
+  SmallVector<Value> arguments = {buffer(op.getX()), buffer(op.getResult()), call};
   Kernel kernel = this->kernel(op, "argsort", ValueRange(arguments).getTypes());
   OpBuilder &b = kernel.builder;
   ScalarEmitter emit(b, loc);
-  RuntimeCallOp::create(b, loc, "heddle_cpu_argsort",
-                        ValueRange{emit.integer(b.getI32Type(), runtimeType(type.getElementType())),
-                                   emit.integer(b.getI32Type(), op.getDescending()), kernel.arguments[0],
-                                   kernel.arguments[1], kernel.begin, kernel.end, emit.index(split.extent),
-                                   emit.index(split.inner)});
+  RuntimeCallOp::create(
+      b, loc, "heddle_call_argsort",
+      ValueRange{kernel.arguments[2], emit.integer(b.getI32Type(), runtimeType(type.getElementType())),
+                 emit.integer(b.getI32Type(), op.getDescending()), kernel.arguments[0], kernel.arguments[1],
+                 kernel.begin, kernel.end, emit.index(split.extent), emit.index(split.inner)});
   func::ReturnOp::create(b, loc);
   int64_t tasks = type.getNumElements() ? split.outer * split.inner : 0;
   launch(loc, kernel.function.getName(), tasks,

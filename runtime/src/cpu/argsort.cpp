@@ -4,7 +4,10 @@
 
 #include "cpu/elements.h"
 
+#include <heddle/cpu_sort.h>
+
 #include <algorithm>
+#include <new>
 #include <numeric>
 #include <vector>
 
@@ -42,9 +45,8 @@ void sortPlain(const void *x, int32_t *out, int64_t begin, int64_t end, int64_t 
 
 } // namespace
 
-extern "C" HEDDLE_EXPORT void heddle_cpu_argsort(int32_t dtype, int32_t descending, const void *x,
-                                                 int32_t *out, int64_t begin, int64_t end, int64_t n,
-                                                 int64_t inner) {
+static void sortAny(int32_t dtype, int32_t descending, const void *x, int32_t *out, int64_t begin,
+                    int64_t end, int64_t n, int64_t inner) {
   switch (dtype) {
   case HEDDLE_F64:
     return sortPlain<double>(x, out, begin, end, n, inner, descending);
@@ -63,5 +65,14 @@ extern "C" HEDDLE_EXPORT void heddle_cpu_argsort(int32_t dtype, int32_t descendi
     return sortPlain<int32_t>(x, out, begin, end, n, inner, descending);
   default:
     return sortPlain<int8_t>(x, out, begin, end, n, inner, descending);
+  }
+}
+
+void heddle_call_argsort(heddle_call_t *call, int32_t dtype, int32_t descending, const void *x, int32_t *out,
+                         int64_t begin, int64_t end, int64_t n, int64_t inner) {
+  try {
+    sortAny(dtype, descending, x, out, begin, end, n, inner);
+  } catch (const std::bad_alloc &) {
+    heddle_fail(call, HEDDLE_OUT_OF_MEMORY, "there is no memory to sort a line of a tensor");
   }
 }
