@@ -255,13 +255,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--functions", type=int, default=4)
+    parser.add_argument("--element", default="f32", help="element type of the tensors: f32 or f64")
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="heddle-fuzz-"))
     failed = 0
     for seed in range(options.seed, options.seed + options.count):
         writer = Writer(seed)
         file = folder / f"seed{seed}.mlir"
-        file.write_text("\n".join(writer.function(f"f{i}") for i in range(options.functions)))
+        text = "\n".join(writer.function(f"f{i}") for i in range(options.functions))
+        file.write_text(text.replace("f32", options.element))
         # Sums in another order may fall on the other side of a comparison or a step: those differences are few and
         # are looked at by hand; everything else is a defect.
         run = subprocess.run([options.compare, "--tolerance=1e-3", str(file)], capture_output=True, text=True, timeout=600)

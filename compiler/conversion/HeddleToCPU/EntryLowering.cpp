@@ -180,6 +180,9 @@ EntryLowering::Kernel EntryLowering::kernel(Operation *op, StringRef name, TypeR
   auto function =
       func::FuncOp::create(end, op->getLoc(), uniqueName(name), FunctionType::get(end.getContext(), all, {}));
   function.setPrivate();
+  // Apart, kernels are optimised with what their arguments promise; inside the entry they would be one huge
+  // function.
+  function->setAttr("passthrough", end.getStrArrayAttr({"noinline"}));
   Block *body = function.addEntryBlock();
   for (auto [i, type] : llvm::enumerate(all))
     if (isa<MemRefType>(type))

@@ -1,9 +1,9 @@
 //===- Passes.cpp - The passes and their order ----------------------------===//
 
+#include "dialects/heddle/Transforms/Passes.h"
 #include "compiler/conversion/HeddleToCPU/EntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
-#include "dialects/heddle/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
