@@ -1,12 +1,10 @@
 #include "report.h"
 
-#include <heddle/error.hpp>
+#include <heddle/io.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -42,32 +40,13 @@ void Progress::finish() {
     std::printf("\n");
 }
 
-/// Writes beside the target and renames, so that a reader never sees half a file; a device is written in
-/// place.
-static void writeWhole(const std::string &path, const std::string &content) {
-  std::error_code error;
-  bool inPlace = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
-  std::string part = inPlace ? path : path + ".part";
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  error.clear();
-  if (file && !inPlace)
-    std::filesystem::rename(part, path, error);
-  if (!file || error) {
-    if (!inPlace)
-      std::filesystem::remove(part, error);
-    throw heddle::Error(HEDDLE_IO_ERROR, "cannot write '" + path + "'");
-  }
-}
-
 void writeCsv(const std::string &path, const std::vector<float> &losses) {
   std::ostringstream out;
   out.precision(9);
   out << "step,loss,bits_per_byte\n";
   for (size_t i = 0; i < losses.size(); ++i)
     out << i + 1 << ',' << losses[i] << ',' << losses[i] * bitsPerNat << '\n';
-  writeWhole(path, out.str());
+  heddle::save_file(path, out.str());
 }
 
 void writeSvg(const std::string &path, const std::vector<float> &losses, double bigramBits) {
@@ -104,7 +83,7 @@ void writeSvg(const std::string &path, const std::vector<float> &losses, double 
   for (size_t i = 0; i < losses.size(); ++i)
     out << x(static_cast<double>(i + 1)) << ',' << y(losses[i] * bitsPerNat) << ' ';
   out << "\"/>\n</svg>\n";
-  writeWhole(path, out.str());
+  heddle::save_file(path, out.str());
 }
 
 std::string printable(const std::string &text) {

@@ -4,53 +4,20 @@
 #include "tools/heddle/Entry.h"
 
 #include "compiler/jit/Stages.h"
+#include "compiler/jit/Target.h"
 
-#include <cerrno>
+#include <heddle/io.hpp>
+
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <unistd.h>
 
 namespace heddle::tool {
 
-/// Writes a regular file whole or not at all: beside the target first, then renamed. What is no regular file,
-/// such as /dev/null or a pipe, is written as it stands: a rename would replace it.
+/// Whole or not at all.
 static void writeOutput(const std::string &path, const std::string &content) {
-  namespace fs = std::filesystem;
-  if (path == "-") {
+  if (path == "-")
     std::fwrite(content.data(), 1, content.size(), stdout);
-    return;
-  }
-  auto fail = [&](const std::string &why) {
-    throw Error(HEDDLE_IO_ERROR, "cannot write '" + path + "': " + why);
-  };
-  std::error_code error;
-  fs::file_status status = fs::status(path, error);
-  if (fs::is_directory(status))
-    fail("it is a directory");
-  bool inPlace = fs::exists(status) && !fs::is_regular_file(status);
-  // A link goes on pointing at its file.
-  fs::path target = inPlace ? fs::path(path) : fs::weakly_canonical(path, error);
-  fs::path part = inPlace ? target : fs::path(target.string() + ".part" + std::to_string(getpid()));
-  errno = 0;
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  if (!file) {
-    std::string why = errno ? std::strerror(errno) : "the system refused";
-    if (!inPlace)
-      fs::remove(part, error);
-    fail(why);
-  }
-  if (inPlace)
-    return;
-  fs::rename(part, target, error);
-  if (error) {
-    std::error_code ignored;
-    fs::remove(part, ignored);
-    fail(error.message());
-  }
+  else
+    save_file(path, content);
 }
 
 int compile(const CompileOptions &options) {
@@ -62,6 +29,7 @@ int compile(const CompileOptions &options) {
   }
   pipelines::PipelineOptions passes;
   passes.decompose = options.decompose;
+  passes.cpu.level = jit::CpuTarget::named(options.cpu)->level;
   writeOutput(options.out, jit::emitStage(entry.program(), options.entry, entry.types(dims),
                                           *pipelines::stageNamed(options.stage), passes));
   return 0;

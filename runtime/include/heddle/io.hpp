@@ -13,6 +13,11 @@
 
 namespace heddle {
 
+/// Writes a file, whole or not at all; a device or a pipe in place.
+inline void save_file(const std::string &path, const std::string &content) {
+  check(heddle_file_save(path.c_str(), content.data(), static_cast<int64_t>(content.size())));
+}
+
 /// Reads a .npy file; throws Error as heddle_npy_load reports.
 inline Tensor load_npy(const std::string &path) {
   DLManagedTensor *tensor = nullptr;

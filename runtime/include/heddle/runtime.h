@@ -225,11 +225,14 @@ HEDDLE_EXPORT heddle_status_t heddle_tensor_copy(const DLTensor *from, const DLT
 
 /* ---- Files ---- */
 
+/* Writes bytes, whole or not at all: into a temporary in the same folder that is renamed once it is on the
+ * disk. The other writers below do the same. A device or a pipe is written in place. */
+HEDDLE_EXPORT heddle_status_t heddle_file_save(const char *path, const void *data, int64_t size);
+
 /* Reads a NumPy .npy file, version 1 to 3. Big-endian and column-major files are converted. */
 HEDDLE_EXPORT heddle_status_t heddle_npy_load(const char *path, DLManagedTensor **out);
 
-/* Writes one, whole or not at all: into a temporary in the same folder that is renamed once it is on the
- * disk. bf16 is refused, since NumPy has no such type: cast it to f32 first. */
+/* Writes one, whole or not at all. bf16 is refused, since NumPy has no such type: cast it to f32 first. */
 HEDDLE_EXPORT heddle_status_t heddle_npy_save(const char *path, const DLTensor *tensor);
 
 /* An ordered list of named tensors with string metadata: the contents of a .safetensors file. Opaque. */

@@ -24,6 +24,21 @@ heddle_status_t statusOf(int error) { return error == ENOENT ? HEDDLE_NOT_FOUND 
 /// One transfer: the kernel cuts longer ones anyway, and a signal then interrupts between them.
 constexpr int64_t transferBytes = int64_t(1) << 30;
 
+/// Returns 0 or what went wrong.
+int writeAll(int descriptor, const void *from, int64_t size) {
+  const char *at = static_cast<const char *>(from);
+  while (size > 0) {
+    const ssize_t put = write(descriptor, at, static_cast<size_t>(std::min(size, transferBytes)));
+    if (put < 0 && errno == EINTR)
+      continue;
+    if (put <= 0)
+      return put < 0 ? errno : ENOSPC;
+    at += put;
+    size -= put;
+  }
+  return 0;
+}
+
 /// A name in the folder that no other thread or process uses now.
 std::string temporaryName(const std::string &folder) {
   static std::atomic<uint32_t> counter{0};
@@ -126,17 +141,9 @@ void OutputFile::write(const void *from, int64_t size) {
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
       static_cast<uint64_t>(written) + static_cast<uint64_t>(size) > limit.rlim_cur)
     fail(EFBIG);
-  const char *at = static_cast<const char *>(from);
-  while (size > 0) {
-    const ssize_t put = ::write(descriptor, at, static_cast<size_t>(std::min(size, transferBytes)));
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put <= 0)
-      fail(put < 0 ? errno : ENOSPC);
-    at += put;
-    size -= put;
-    written += put;
-  }
+  if (const int error = writeAll(descriptor, from, size))
+    fail(error);
+  written += size;
 }
 
 void OutputFile::commit() {
@@ -165,4 +172,28 @@ void OutputFile::commit() {
     fsync(directory);
     close(directory);
   }
+}
+
+heddle_status_t heddle_file_save(const char *path, const void *data, int64_t size) {
+  return guard([&] {
+    requirePointer(path, "the path");
+    if (size < 0)
+      throw Failure(HEDDLE_INVALID_ARGUMENT, "the size " + std::to_string(size) + " is negative");
+    if (size > 0)
+      requirePointer(data, "the data");
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
+      OutputFile file(path);
+      file.write(data, size);
+      file.commit();
+      return;
+    }
+    // A device or a pipe takes the bytes; a rename would replace it.
+    const int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    int error = descriptor < 0 ? errno : writeAll(descriptor, data, size);
+    if (descriptor >= 0 && close(descriptor) != 0 && error == 0)
+      error = errno;
+    if (error)
+      throw Failure(HEDDLE_IO_ERROR, "cannot write '" + std::string(path) + "': " + systemText(error));
+  });
 }

@@ -38,6 +38,23 @@ mode_t modeOf(const std::string &path) {
 }
 } // namespace
 
+TEST_CASE("bytes are written as they are", "[files]") {
+  Folder folder;
+  const std::string path = folder / "a.bin", bytes("a\0b\n", 4);
+  save_file(path, bytes);
+  CHECK(readFile(path) == bytes);
+  save_file(path, "");
+  CHECK(readFile(path).empty());
+  const auto failed = failureOf([&] { save_file(folder / "none/a.bin", bytes); }, folder / "none/a.bin");
+  CHECK(failed.status == HEDDLE_NOT_FOUND);
+  CHECK(failed.message == "cannot write 'FILE': No such file or directory\nhint: its folder does not exist");
+  save_file("/dev/null", bytes);
+  CHECK(failureOf([&] { save_file("/dev/full", bytes); }).message ==
+        "cannot write '/dev/full': No space left on device");
+  CHECK(heddle_file_save(path.c_str(), nullptr, 3) == HEDDLE_INVALID_ARGUMENT);
+  CHECK(heddle_file_save(path.c_str(), bytes.data(), -1) == HEDDLE_INVALID_ARGUMENT);
+}
+
 TEST_CASE("a write that fails midway leaves the old file and nothing else", "[files]") {
   Folder folder;
   const std::string npy = folder / "a.npy", safetensors = folder / "a.safetensors";
@@ -53,6 +70,7 @@ TEST_CASE("a write that fails midway leaves the old file and nothing else", "[fi
     CHECK(failureOf([&] { save_safetensors(safetensors, {{"a", large}}); }, safetensors).message ==
           "cannot write 'FILE': File too large");
     CHECK(failureOf([&] { save_npy(folder / "new.npy", large); }).status == HEDDLE_IO_ERROR);
+    CHECK(failureOf([&] { save_file(npy, std::string(5000, 'x')); }).status == HEDDLE_IO_ERROR);
   }
   CHECK(readFile(npy) == oldNpy);
   CHECK(readFile(safetensors) == oldSafetensors);

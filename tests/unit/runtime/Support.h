@@ -64,4 +64,16 @@ Failed failureOf(Body &&body, const std::string &path = "") {
   return {};
 }
 
+/// What `load` says against a file of these bytes, without "cannot read 'FILE': ". `name` is the file's.
+template <typename Load>
+std::string refusalOf(Load &&load, const std::string &name, const std::string &bytes, heddle_status_t status) {
+  Folder folder;
+  const std::string path = folder / name, prefix = "cannot read 'FILE': ";
+  writeFile(path, bytes);
+  const Failed failed = failureOf([&] { load(path); }, path);
+  if (failed.status != status)
+    return "?? status " + std::to_string(failed.status) + ": " + failed.message;
+  return failed.message.rfind(prefix, 0) == 0 ? failed.message.substr(prefix.size()) : "?? " + failed.message;
+}
+
 } // namespace testing
