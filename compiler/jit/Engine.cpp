@@ -40,9 +40,9 @@ static llvm::Expected<llvm::orc::JITTargetMachineBuilder> machineBuilder(const C
   auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return builder.takeError();
-  if (!target.cpu.empty()) {
-    builder->setCPU(target.cpu);
-    builder->getFeatures() = llvm::SubtargetFeatures(target.features);
+  if (target.level != 0) {
+    builder->setCPU(target.name());
+    builder->getFeatures() = llvm::SubtargetFeatures();
   }
   builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   // Products and sums may be contracted, as every BLAS does; nothing else of IEEE arithmetic is relaxed here.
@@ -118,7 +118,7 @@ struct Executable::Jit {
 Executable::Executable() = default;
 Executable::~Executable() = default;
 
-llvm::Expected<std::unique_ptr<Executable>> Executable::load(NativeModule native, const std::string &entry) {
+llvm::Expected<std::unique_ptr<Executable>> Executable::load(NativeModule native) {
   llvm::orc::JITTargetMachineBuilder builder(native.machine->getTargetTriple());
   builder.setCPU(native.machine->getTargetCPU().str());
   builder.getFeatures() = llvm::SubtargetFeatures(native.machine->getTargetFeatureString());
@@ -134,9 +134,23 @@ llvm::Expected<std::unique_ptr<Executable>> Executable::load(NativeModule native
   llvm::orc::ThreadSafeModule safe(std::move(native.module), std::move(native.context));
   if (llvm::Error error = result->jit->lljit->addIRModule(std::move(safe)))
     return error;
-  auto symbol = result->jit->lljit->lookup("heddle_entry_" + entry);
-  if (!symbol)
-    return symbol.takeError();
-  result->function = symbol->toPtr<int32_t (*)(heddle_call_t *, void **)>();
   return result;
+}
+
+llvm::Expected<std::unique_ptr<Executable>> Executable::load(NativeModule native, const std::string &entry) {
+  auto result = load(std::move(native));
+  if (!result)
+    return result.takeError();
+  auto address = (*result)->symbol("heddle_entry_" + entry);
+  if (!address)
+    return address.takeError();
+  (*result)->function = reinterpret_cast<int32_t (*)(heddle_call_t *, void **)>(*address);
+  return result;
+}
+
+llvm::Expected<void *> Executable::symbol(const std::string &name) const {
+  auto address = jit->lljit->lookup(name);
+  if (!address)
+    return address.takeError();
+  return address->toPtr<void *>();
 }

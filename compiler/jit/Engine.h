@@ -1,6 +1,8 @@
 //===- Engine.h - LLVM dialect to machine code ------------------*- C++ -*-===//
 #pragma once
 
+#include "compiler/jit/Target.h"
+
 #include "llvm/Support/Error.h"
 #include <heddle/runtime.h>
 #include <memory>
@@ -17,12 +19,6 @@ class ModuleOp;
 } // namespace mlir
 
 namespace heddle::jit {
-
-/// The processor that code is generated for.
-struct CpuTarget {
-  std::string cpu;      ///< LLVM's name; empty is the machine that runs this
-  std::string features; ///< LLVM's list, `+avx2,+fma`; used with a cpu only
-};
 
 /// What translation to LLVM IR needs of a context.
 void registerTranslations(mlir::DialectRegistry &registry);
@@ -50,8 +46,13 @@ class Executable {
 public:
   ~Executable();
 
-  /// Links a module with the runtime and finds the entry `heddle_entry_<name>` in it.
+  /// Links a module with this process, which holds the runtime.
+  static llvm::Expected<std::unique_ptr<Executable>> load(NativeModule module);
+  /// The same, and finds the entry `heddle_entry_<name>` for `run`.
   static llvm::Expected<std::unique_ptr<Executable>> load(NativeModule module, const std::string &entry);
+
+  /// The address of an exported function. The first call generates the machine code.
+  llvm::Expected<void *> symbol(const std::string &name) const;
 
   /// Runs the entry: `buffers` are the inputs, the results and the arena. Returns the call's status.
   int32_t run(heddle_call_t *call, void **buffers) const { return function(call, buffers); }

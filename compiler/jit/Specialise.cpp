@@ -11,6 +11,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -47,6 +49,18 @@ LeafType leafType(Type type, Attribute name) {
   auto text = dyn_cast_or_null<StringAttr>(name);
   return {text ? text.str() : "", dtypeOfType(tensor.getElementType()),
           Shape(tensor.getShape().begin(), tensor.getShape().end())};
+}
+
+/// The processor that code for this machine is asked for. Throws Error where this machine cannot run such code.
+CpuTarget runnableTarget(const std::string &name) {
+  auto target = CpuTarget::named(name);
+  if (!target)
+    throw Error(HEDDLE_INVALID_ARGUMENT, "there is no processor '" + name + "'", "known are " + llvm::join(CpuTarget::names(), ", "));
+  std::vector<std::string> missing = target->missingHere();
+  if (!missing.empty())
+    throw Error(HEDDLE_INVALID_ARGUMENT, "this processor cannot run code for " + name + ": it lacks " + llvm::join(missing, ", "),
+                "'native' is what this machine has");
+  return *target;
 }
 
 /// What both backends share: the context and the module, from which the types of the leaves are read.
@@ -142,6 +156,8 @@ public:
       : Base(std::move(context), std::move(owned), entry) {
     pipelines::PipelineOptions passes;
     passes.decompose = options.decompose;
+    CpuTarget target = runnableTarget(options.cpu);
+    passes.cpu.level = target.level;
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     auto lowered = module->lookupSymbol<func::FuncOp>(entry);
     arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
@@ -149,7 +165,7 @@ public:
     cpu::buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))
       throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
-    auto native = NativeModule::create(*module);
+    auto native = NativeModule::create(*module, target);
     if (!native)
       throw Error(HEDDLE_INTERNAL, llvm::toString(native.takeError()));
     auto loaded = Executable::load(std::move(*native), entry);

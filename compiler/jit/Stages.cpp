@@ -75,7 +75,7 @@ std::string emitStage(const frontend::Program &program, const std::string &entry
     owned.module->print(stream);
     return text;
   }
-  NativeModule native = expect(NativeModule::create(*owned.module));
+  NativeModule native = expect(NativeModule::create(*owned.module, {options.cpu.level}));
   return stage == pipelines::Stage::LLVM ? native.llvmIR() : expect(native.object());
 }
 

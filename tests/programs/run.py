@@ -12,7 +12,7 @@ A program says in its comments what to run and what must come out:
 Each `test:` line owns the lines that follow it. Without an `expect:` of a result, `same:` compares it with the
 interpreter in f64.
 
-    run.py --heddle build/release/bin/heddle [--backend cpu] [--filter TEXT] [FILE…]
+    run.py --heddle build/release/bin/heddle [--backend cpu] [--option=--cpu=x86-64-v2] [--filter TEXT] [FILE…]
 """
 
 import argparse
@@ -97,11 +97,11 @@ def compare(out, name, expected, tolerance):
     return difference(name, np.load(file), expected, tolerance)
 
 
-def check(heddle, case, backend):
-    """The failure as text, or None."""
+def check(heddle, case, backend, options):
+    """The failure as text, or None. The options are those of the run under test, not of the reference."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "out"
-        command, result = execute(heddle, case, ["--device", backend], out)
+        command, result = execute(heddle, case, ["--device", backend, *options], out)
         problems = []
         if case.error is not None:
             if result.returncode != 1:
@@ -132,6 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heddle", required=True)
     parser.add_argument("--backend", action="append", help="interp or cpu; default both")
+    parser.add_argument("--option", action="append", default=[], help="one more argument of `heddle run`, such as --option=--cpu=x86-64-v2")
     parser.add_argument("--filter", default="", help="only cases whose name holds this text")
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     options = parser.parse_args()
@@ -139,7 +140,7 @@ def main():
     jobs = [(case, backend) for file in files for case in cases_of(file)
             for backend in options.backend or ["interp", "cpu"] if options.filter in case.name(backend)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        failures = [f for f in pool.map(lambda job: check(options.heddle, *job), jobs) if f]
+        failures = [f for f in pool.map(lambda job: check(options.heddle, *job, options.option), jobs) if f]
     for failure in failures:
         print(failure)
     print(f"{len(jobs) - len(failures)} passed, {len(failures)} failed")

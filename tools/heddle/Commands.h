@@ -17,13 +17,13 @@ struct EntryOptions {
 
 struct RunOptions : EntryOptions {
   std::vector<std::string> values; ///< `NAME=VALUE`
-  std::string out, device = "cpu", precision = "native";
+  std::string out, device = "cpu", precision = "native", cpu = "native";
   int64_t repeat = 1;
   bool decompose = false;
 };
 
 struct CompileOptions : EntryOptions {
-  std::string stage, out;
+  std::string stage, out, cpu = "native";
   bool decompose = false;
 };
 

@@ -96,6 +96,8 @@ int run(const RunOptions &options) {
   if (options.precision == "f64" && options.device != "interp")
     throw UsageError(
         "--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
+  if (options.cpu != "native" && options.device == "interp")
+    throw UsageError("--cpu " + options.cpu + " needs --device cpu\nhint: the interpreter generates no code");
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   std::vector<NamedValue> values;
   for (const std::string &text : options.values)
@@ -109,6 +111,7 @@ int run(const RunOptions &options) {
   specialise.backend = options.device == "interp" ? Backend::Interpreter : Backend::Cpu;
   specialise.doublePrecision = options.precision == "f64";
   specialise.decompose = options.decompose;
+  specialise.cpu = options.cpu;
   std::unique_ptr<jit::Specialisation> function =
       jit::Specialisation::create(entry.program(), options.entry, std::move(types), specialise);
 

@@ -1,6 +1,8 @@
 //===- main.cpp - The heddle command --------------------------------------===//
 
 #include "tools/heddle/Commands.h"
+
+#include "compiler/jit/Target.h"
 #include "tools/heddle/Values.h"
 
 #include <heddle/heddle.hpp>
@@ -18,6 +20,12 @@ static void addEntry(CLI::App &command, EntryOptions &options) {
   command.add_option("--dim", options.dims, "NAME=NUMBER: a dimension that no value binds; may be repeated")
       ->type_name("NAME=NUMBER")
       ->allow_extra_args(false);
+}
+
+static void addCpu(CLI::App &command, std::string &cpu) {
+  command.add_option("--cpu", cpu, "the processor that code is generated for")
+      ->check(CLI::IsMember(heddle::jit::CpuTarget::names()))
+      ->capture_default_str();
 }
 
 /// Parses and runs; throws what the commands throw.
@@ -46,6 +54,7 @@ static int dispatch(int argc, char **argv) {
       ->envname("HEDDLE_DEVICE")
       ->check(CLI::IsMember({"cpu", "interp"}))
       ->capture_default_str();
+  addCpu(*runCommand, runOptions.cpu);
   runCommand
       ->add_option("--precision", runOptions.precision,
                    "f64: the interpreter evaluates every float type in f64")
@@ -68,6 +77,7 @@ static int dispatch(int argc, char **argv) {
   compileCommand->add_option("--target", "what to compile for")
       ->check(CLI::IsMember({"cpu"}))
       ->default_str("cpu");
+  addCpu(*compileCommand, compileOptions.cpu);
   compileCommand->add_flag("--decompose", compileOptions.decompose,
                            "replace fused SPARSEK operations by dense ones");
 

@@ -40,7 +40,7 @@ struct HeddleToCPUPass : PassWrapper<HeddleToCPUPass, OperationPass<ModuleOp>> {
                     llvm::cl::init(0)};
 
   void runOnOperation() final {
-    MatmulTarget target = level ? MatmulTarget::x86Level(level) : MatmulTarget::host();
+    MatmulTarget target = MatmulTarget::of(level);
     SmallVector<func::FuncOp> entries;
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (!function.isExternal() && function.isPublic())
@@ -86,7 +86,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
 
 void heddle::cpu::buildLoweredPipeline(OpPassManager &manager, const CpuOptions &options) {
   manager.addPass(createHeddleToCPUPass(options));
-  MatmulTarget target = options.level ? MatmulTarget::x86Level(options.level) : MatmulTarget::host();
+  MatmulTarget target = MatmulTarget::of(options.level);
   manager.addPass(createExpandMath({.fused = target.fusedMultiplyAdd}));
   manager.addPass(std::make_unique<ExpandBF16Pass>());
   manager.addPass(createCanonicalizerPass());

@@ -19,6 +19,20 @@ std::optional<MatmulElement> matmulElement(Type type) {
   return std::nullopt;
 }
 
+Type matmulElementType(MLIRContext *context, MatmulElement element) {
+  switch (element) {
+  case MatmulElement::F64:
+    return Float64Type::get(context);
+  case MatmulElement::F32:
+    return Float32Type::get(context);
+  case MatmulElement::BF16:
+    return BFloat16Type::get(context);
+  case MatmulElement::F16:
+    return Float16Type::get(context);
+  }
+  return {};
+}
+
 // The plan may have exchanged A and B; callers see their own names.
 static MatmulArgument callersName(const MatmulPlan &plan, MatmulArgument argument) {
   if (!plan.swapped)

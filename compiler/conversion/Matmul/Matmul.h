@@ -17,6 +17,7 @@
 
 namespace mlir {
 class ModuleOp;
+class MLIRContext;
 class OpBuilder;
 class Type;
 } // namespace mlir
@@ -29,6 +30,7 @@ enum class MatmulElement { F64, F32, BF16, F16 };
 
 /// The element for a builtin float type, or nothing if a product has no such element.
 std::optional<MatmulElement> matmulElement(mlir::Type type);
+mlir::Type matmulElementType(mlir::MLIRContext *context, MatmulElement element);
 
 /// Bytes of one element: 8, 4, 2 and 2.
 int64_t matmulElementBytes(MatmulElement element);
@@ -86,6 +88,8 @@ struct MatmulTarget {
   static MatmulTarget x86Level(int level);
   /// The machine that runs this code, with its cache sizes where the system tells them.
   static MatmulTarget host();
+  /// A psABI level, or with 0 the machine that runs this code.
+  static MatmulTarget of(int level) { return level ? x86Level(level) : host(); }
 };
 
 /// The memory that a kernel takes, in the order of its arguments.

@@ -12,19 +12,7 @@ VectorCode::VectorCode(ImplicitLocOpBuilder &builder, const MatmulTarget &target
                        int64_t lanes)
     : b(builder), lanes(lanes), accumulator(accumulator), target(target) {}
 
-Type VectorCode::elementType(MatmulElement element) {
-  switch (element) {
-  case MatmulElement::F64:
-    return b.getF64Type();
-  case MatmulElement::F32:
-    return b.getF32Type();
-  case MatmulElement::BF16:
-    return b.getBF16Type();
-  case MatmulElement::F16:
-    return b.getF16Type();
-  }
-  return {};
-}
+Type VectorCode::elementType(MatmulElement element) { return matmulElementType(b.getContext(), element); }
 
 VectorType VectorCode::vectorType(int64_t size) { return VectorType::get(size, accumulatorType()); }
 

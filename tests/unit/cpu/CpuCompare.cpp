@@ -164,7 +164,7 @@ static bool compareFunction(ModuleOp source, func::FuncOp function) {
   if (!runPasses(*module, [&](OpPassManager &m) { cpu::buildLLVMPipeline(m); }))
     return complain("cannot be lowered to LLVM");
   double passSeconds = seconds();
-  auto native = jit::NativeModule::create(*module);
+  auto native = jit::NativeModule::create(*module, {level});
   if (!native)
     return complain(llvm::toString(native.takeError()));
   if (dump == "llvm")

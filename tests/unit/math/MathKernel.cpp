@@ -73,8 +73,7 @@ MathKernel::MathKernel(const MathKernelSpec &spec) : impl(std::make_unique<Imple
   cpu::buildLLVMPipeline(manager);
   if (failed(manager.run(*module)))
     throw std::runtime_error("cannot lower the kernel of " + spec.op);
-  jit::CpuTarget target{spec.cpu, ""};
-  auto native = expect(jit::NativeModule::create(*module, target));
+  auto native = expect(jit::NativeModule::create(*module, jit::CpuTarget::named(spec.cpu).value()));
   impl->llvmIR = native.llvmIR();
   impl->assembly = expect(native.assembly());
   impl->code = expect(jit::Executable::load(std::move(native), "map"));

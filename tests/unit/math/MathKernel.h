@@ -15,7 +15,7 @@ struct MathKernelSpec {
   int64_t lanes = 0;  ///< 0: scalars in a loop, as the compiler writes kernels; else explicit vectors
   bool expand = true; ///< false: the C library's functions, for comparison
   bool fused = true;  ///< false: without fused multiply-add
-  std::string cpu;    ///< LLVM's name of a processor, which runs here if the kernel is run; empty: this one
+  std::string cpu = "native"; ///< a name of CpuTarget's, which runs here if the kernel is run
 };
 
 class MathKernel {

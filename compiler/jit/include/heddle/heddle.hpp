@@ -55,6 +55,8 @@ struct FunctionOptions {
   bool doublePrecision = false;
   /// Replaces fused SPARSEK operations by dense ones, O(N²) in memory: for comparisons.
   bool decompose = false;
+  /// The processor that native code is generated for: "native", "x86-64-v2", "x86-64-v3" or "x86-64-v4".
+  std::string cpu = "native";
 };
 
 /// What one specialisation of a function to shapes has cost.
