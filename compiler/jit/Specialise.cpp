@@ -51,14 +51,17 @@ LeafType leafType(Type type, Attribute name) {
           Shape(tensor.getShape().begin(), tensor.getShape().end())};
 }
 
-/// The processor that code for this machine is asked for. Throws Error where this machine cannot run such code.
+/// The processor that code for this machine is asked for. Throws Error where this machine cannot run such
+/// code.
 CpuTarget runnableTarget(const std::string &name) {
   auto target = CpuTarget::named(name);
   if (!target)
-    throw Error(HEDDLE_INVALID_ARGUMENT, "there is no processor '" + name + "'", "known are " + llvm::join(CpuTarget::names(), ", "));
+    throw Error(HEDDLE_INVALID_ARGUMENT, "there is no processor '" + name + "'",
+                "known are " + llvm::join(CpuTarget::names(), ", "));
   std::vector<std::string> missing = target->missingHere();
   if (!missing.empty())
-    throw Error(HEDDLE_INVALID_ARGUMENT, "this processor cannot run code for " + name + ": it lacks " + llvm::join(missing, ", "),
+    throw Error(HEDDLE_INVALID_ARGUMENT,
+                "this processor cannot run code for " + name + ": it lacks " + llvm::join(missing, ", "),
                 "'native' is what this machine has");
   return *target;
 }

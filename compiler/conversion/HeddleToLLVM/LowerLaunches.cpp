@@ -195,7 +195,8 @@ void LowerLaunches::runOnOperation() {
   for (auto function : llvm::to_vector(getOperation().getOps<LLVM::LLVMFuncOp>())) {
     if (function.isExternal())
       continue;
-    // Only the wrappers, and the thunks of kernels that a test or benchmark calls, are seen from outside, so that LLVM may inline and drop everything else.
+    // Only the wrappers, and the thunks of kernels that a test or benchmark calls, are seen from outside, so
+    // that LLVM may inline and drop everything else.
     function.setLinkage(LLVM::Linkage::Internal);
     if (function->hasAttr("heddle.entry"))
       wrap(function);

@@ -29,7 +29,8 @@ TEST_CASE("every name is a target and comes back") {
 
 TEST_CASE("what a machine lacks is named") {
   CHECK(CpuTarget{2}.missing(machine(second)).empty());
-  CHECK(CpuTarget{2}.missing(machine({"cx16", "popcnt", "sahf", "sse3", "ssse3"})) == Names{"sse4.1", "sse4.2"});
+  CHECK(CpuTarget{2}.missing(machine({"cx16", "popcnt", "sahf", "sse3", "ssse3"})) ==
+        Names{"sse4.1", "sse4.2"});
   CHECK(CpuTarget{3}.missing(machine(second)) == third);
   Names both = second;
   both.insert(both.end(), third.begin(), third.end());
@@ -37,7 +38,8 @@ TEST_CASE("what a machine lacks is named") {
   llvm::StringMap<bool> withoutFma = machine(both);
   withoutFma["fma"] = false;
   CHECK(CpuTarget{3}.missing(withoutFma) == Names{"fma"});
-  CHECK(CpuTarget{4}.missing(machine(both)) == Names{"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
+  CHECK(CpuTarget{4}.missing(machine(both)) ==
+        Names{"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
 }
 
 TEST_CASE("this machine runs its own code") {

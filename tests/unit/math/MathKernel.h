@@ -12,9 +12,9 @@ namespace heddle::test {
 struct MathKernelSpec {
   std::string op;              ///< of the math dialect, `exp`
   std::string element = "f32"; ///< f32, f64, bf16
-  int64_t lanes = 0;  ///< 0: scalars in a loop, as the compiler writes kernels; else explicit vectors
-  bool expand = true; ///< false: the C library's functions, for comparison
-  bool fused = true;  ///< false: without fused multiply-add
+  int64_t lanes = 0;          ///< 0: scalars in a loop, as the compiler writes kernels; else explicit vectors
+  bool expand = true;         ///< false: the C library's functions, for comparison
+  bool fused = true;          ///< false: without fused multiply-add
   std::string cpu = "native"; ///< a name of CpuTarget's, which runs here if the kernel is run
 };
 
