@@ -34,7 +34,8 @@ std::string entry(const std::string &name, const std::string &dtype, const std::
 
 /// The message for a file of these bytes, without "cannot read 'FILE': ".
 std::string refusal(const std::string &bytes, heddle_status_t status = HEDDLE_BAD_FILE) {
-  return testing::refusalOf([](const std::string &path) { load_safetensors(path); }, "a.safetensors", bytes, status);
+  return testing::refusalOf([](const std::string &path) { load_safetensors(path); }, "a.safetensors", bytes,
+                            status);
 }
 
 std::string headerRefusal(const std::string &header, const std::string &data = "") {

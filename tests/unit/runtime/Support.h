@@ -66,7 +66,8 @@ Failed failureOf(Body &&body, const std::string &path = "") {
 
 /// What `load` says against a file of these bytes, without "cannot read 'FILE': ". `name` is the file's.
 template <typename Load>
-std::string refusalOf(Load &&load, const std::string &name, const std::string &bytes, heddle_status_t status) {
+std::string refusalOf(Load &&load, const std::string &name, const std::string &bytes,
+                      heddle_status_t status) {
   Folder folder;
   const std::string path = folder / name, prefix = "cannot read 'FILE': ";
   writeFile(path, bytes);
