@@ -253,8 +253,7 @@ private:
     MatmulPlan plan = planMatmul(spec, target);
     heddle::bench::CompileOptions compileOptions;
     compileOptions.keepText = !options.dump.empty();
-    if (options.level)
-      compileOptions.cpu = "x86-64-v" + std::to_string(options.level);
+    compileOptions.target.level = options.level;
     CompiledMatmul result(plan, compileOptions);
     auto write = [&](const char *extension, const std::string &text) {
       if (FILE *file = std::fopen((options.dump + extension).c_str(), "w")) {
@@ -372,7 +371,7 @@ private:
 int main(int argc, char **argv) {
   Options options = parse(argc, argv);
   try {
-    MatmulTarget target = options.level ? MatmulTarget::x86Level(options.level) : MatmulTarget::host();
+    MatmulTarget target = MatmulTarget::of(options.level);
     target.tileRows = options.tileRows;
     target.tileVectors = options.tileVectors;
     target.kBlock = options.kBlock;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/conversion/Matmul/Matmul.h"
+#include "compiler/jit/Target.h"
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,7 +11,7 @@ namespace heddle::bench {
 
 /// What to keep of a compilation besides the code.
 struct CompileOptions {
-  std::string cpu;       ///< LLVM's name of the processor; empty: this machine
+  jit::CpuTarget target;
   bool keepText = false; ///< keep the MLIR, the LLVM IR and the assembly
 };
 

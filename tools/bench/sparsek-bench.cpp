@@ -8,6 +8,7 @@
 #include <ctime>
 #include <fstream>
 #include <heddle/cpu_sparsek.h>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <sys/resource.h>
 
@@ -37,7 +38,7 @@ struct Options {
   std::string gate = "both";
   int threads = 0, rounds = 7, level = 0;
   double spread = 1;
-  bool forwardOnly = false;
+  bool forwardOnly = false, json = false;
   std::string assembly;
 };
 
@@ -67,9 +68,7 @@ int run(const Options &options) {
     return 1;
   }
   const int threads = heddle_num_threads();
-  const cpu::MatmulTarget target =
-      options.level ? cpu::MatmulTarget::x86Level(options.level) : cpu::MatmulTarget::host();
-  const std::string processor = options.level ? "x86-64-v" + std::to_string(options.level) : "";
+  const cpu::MatmulTarget target = cpu::MatmulTarget::of(options.level);
 
   const int64_t queries = s.batch * s.queryHeads * s.length, keys = s.rows() * s.length;
   std::mt19937 random(1);
@@ -95,12 +94,12 @@ int run(const Options &options) {
   buffers[A::DV] = dv.data(), buffers[A::DU] = du.data(), buffers[A::DTau] = dtau.data();
 
   bench::AttentionOptions compileOptions;
-  compileOptions.processor = processor;
+  compileOptions.target.level = options.level;
   compileOptions.keepAssembly = !options.assembly.empty();
-  CompiledAttention forward(CompiledAttention::Pass::Forward, s, target, compileOptions);
+  CompiledAttention forward(CompiledAttention::Pass::Forward, s, compileOptions);
   std::optional<CompiledAttention> backward;
   if (!options.forwardOnly)
-    backward.emplace(CompiledAttention::Pass::Backward, s, target, compileOptions);
+    backward.emplace(CompiledAttention::Pass::Backward, s, compileOptions);
   if (!options.assembly.empty())
     std::ofstream(options.assembly) << forward.assembly() << (backward ? backward->assembly() : "");
   auto peak = bench::compilePeak(target, cpu::MatmulElement::F32);
@@ -134,6 +133,31 @@ int run(const Options &options) {
   const double top = median(peaks);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
+  const double compile = forward.compileMilliseconds() + (backward ? backward->compileMilliseconds() : 0);
+  if (options.json) {
+    nlohmann::ordered_json result = {
+        {"batch", s.batch},   {"query_heads", s.queryHeads}, {"heads", s.heads},
+        {"length", s.length}, {"key_width", s.keyWidth},     {"value_width", s.valueWidth},
+        {"topk", s.topk},     {"window", s.window},          {"gate", options.gate},
+        {"threads", threads}, {"peer", "multiply-add peak"}, {"peak_gflops", top * 1e-9}};
+    auto add = [&](const char *name, const std::vector<double> &times, double flops) {
+      const double t = median(times), low = *std::min_element(times.begin(), times.end());
+      result[name] = {{"ms_median", t * 1e3}, {"ms_best", low * 1e3}};
+      if (flops > 0)
+        result[name].update(
+            {{"gflops_best", flops / low * 1e-9},
+             {"share_of_peak_median", flops / t / top},
+             {"share_of_peak_best", flops / low / *std::max_element(peaks.begin(), peaks.end())}});
+    };
+    add("selection", selectTimes, 0);
+    add("forward", forwardTimes, forwardFlops);
+    if (backward)
+      add("backward", backwardTimes, backwardFlops);
+    result["compile_ms"] = compile;
+    result["peak_memory_mb"] = double(usage.ru_maxrss) * 1e-3;
+    std::printf("%s\n", result.dump().c_str());
+    return 0;
+  }
   std::printf(
       "batch %ld, heads %ld/%ld, n %ld, widths %ld/%ld, topk %ld, window %ld, gate %s; %d threads, %ld-bit "
       "vectors, peak %.0f GFLOP/s\n",
@@ -150,8 +174,7 @@ int run(const Options &options) {
   line("forward", forwardTimes, forwardFlops);
   if (backward)
     line("backward", backwardTimes, backwardFlops);
-  std::printf("  compiled in %.0f ms%s, workspaces %.1f and %.1f MB, peak memory %.0f MB\n",
-              forward.compileMilliseconds() + (backward ? backward->compileMilliseconds() : 0),
+  std::printf("  compiled in %.0f ms%s, workspaces %.1f and %.1f MB, peak memory %.0f MB\n", compile,
               backward ? " (both)" : "", double(forward.program().workspaceBytes) * 1e-6,
               backward ? double(backward->program().workspaceBytes) * 1e-6 : 0,
               double(usage.ru_maxrss) * 1e-3);
@@ -184,6 +207,7 @@ int main(int argc, char **argv) {
       ->check(CLI::IsMember({0, 2, 3, 4}));
   app.add_flag("--forward-only", options.forwardOnly);
   app.add_flag("--processor-time", processorTime, "measure processor time; use with one thread");
+  app.add_flag("--json", options.json, "one JSON object");
   app.add_option("--assembly", options.assembly, "write the kernels' assembly to a file");
   CLI11_PARSE(app, argc, argv);
   if (s.queryHeads % s.heads || s.topk + s.window == 0) {

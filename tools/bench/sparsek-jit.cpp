@@ -99,7 +99,7 @@ struct CompiledAttention::Implementation {
 };
 
 CompiledAttention::CompiledAttention(Pass pass, const cpu::AttentionSpec &spec,
-                                     const cpu::MatmulTarget &target, const AttentionOptions &options)
+                                     const AttentionOptions &options)
     : impl(std::make_unique<Implementation>()) {
   const auto start = std::chrono::steady_clock::now();
   DialectRegistry registry;
@@ -111,13 +111,13 @@ CompiledAttention::CompiledAttention(Pass pass, const cpu::AttentionSpec &spec,
   ImplicitLocOpBuilder b(UnknownLoc::get(&context), &context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
   auto emit = pass == Pass::Forward ? cpu::emitAttentionForward : cpu::emitAttentionBackward;
-  impl->program = emit(b, *module, spec, target, "sparsek");
+  impl->program = emit(b, *module, spec, cpu::MatmulTarget::of(options.target.level), "sparsek");
   impl->order = emitEntry(b, *module, spec, impl->program, options.reversed);
   PassManager manager(&context);
   cpu::buildLLVMPipeline(manager);
   if (failed(manager.run(*module)))
     throw std::runtime_error("cannot lower the attention to LLVM");
-  auto native = expect(jit::NativeModule::create(*module, {options.processor, ""}));
+  auto native = expect(jit::NativeModule::create(*module, options.target));
   if (options.keepAssembly)
     impl->assembly = expect(native.assembly());
   impl->code = expect(jit::Executable::load(std::move(native), "attention"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/conversion/SparseKToCPU/Attention.h"
+#include "compiler/jit/Target.h"
 #include <array>
 #include <memory>
 #include <string>
@@ -16,7 +17,7 @@ struct AttentionBuffers {
 };
 
 struct AttentionOptions {
-  std::string processor; ///< LLVM's name; empty: this machine
+  jit::CpuTarget target;
   bool keepAssembly = false;
   /// Tasks run one by one, from the last to the first, to show that their order does not matter.
   bool reversed = false;
@@ -28,8 +29,7 @@ class CompiledAttention {
 public:
   enum class Pass { Forward, Backward };
   /// Throws std::runtime_error when a stage refuses the module.
-  CompiledAttention(Pass pass, const cpu::AttentionSpec &spec, const cpu::MatmulTarget &target,
-                    const AttentionOptions &options = {});
+  CompiledAttention(Pass pass, const cpu::AttentionSpec &spec, const AttentionOptions &options = {});
   ~CompiledAttention();
   CompiledAttention(CompiledAttention &&) noexcept;
 

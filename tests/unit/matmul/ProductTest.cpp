@@ -33,7 +33,7 @@ std::string describe(const MatmulSpec &s) {
 void verify(const MatmulSpec &spec, int level, int64_t workspaceLimit = int64_t(1) << 30) {
   INFO("level " << level << ", " << describe(spec));
   heddle::bench::CompileOptions options;
-  options.cpu = "x86-64-v" + std::to_string(level);
+  options.target.level = level;
   MatmulTarget target = MatmulTarget::x86Level(level);
   target.workspaceLimit = workspaceLimit;
   CompiledMatmul product(spec, target, 0, options);
@@ -177,7 +177,7 @@ TEST_CASE("every f16 widens exactly") {
     MatmulSpec spec = shape(65536, 1, 1, MatmulElement::F16);
     spec.c.element = MatmulElement::F32;
     heddle::bench::CompileOptions options;
-    options.cpu = "x86-64-v" + std::to_string(level);
+    options.target.level = level;
     CompiledMatmul product(spec, MatmulTarget::x86Level(level), 0, options);
     std::vector<uint16_t> a(65536);
     for (size_t i = 0; i < a.size(); ++i)
@@ -212,7 +212,7 @@ TEST_CASE("narrowing rounds to nearest even and keeps NaN") {
       MatmulSpec spec = shape(count, 1, 1);
       spec.c = {element, 0, 1, 1};
       heddle::bench::CompileOptions options;
-      options.cpu = "x86-64-v" + std::to_string(level);
+      options.target.level = level;
       CompiledMatmul product(spec, MatmulTarget::x86Level(level), 0, options);
       std::vector<uint16_t> c(count), want(count);
       product.run(a.data(), &one, c.data());

@@ -67,6 +67,29 @@ inline cpu::AttentionSpec attentionSpec(int64_t batch, int64_t queryHeads, int64
   return s;
 }
 
+/// Sizes that no tile divides: groups of heads, no selection, no window, selections and windows beyond the
+/// length.
+inline std::vector<cpu::AttentionSpec> oddAttentionSpecs() {
+  return {attentionSpec(1, 1, 1, 1, 1, 1, 1, 0),        attentionSpec(1, 2, 1, 67, 5, 3, 9, 4),
+          attentionSpec(2, 6, 2, 131, 20, 7, 12, 16),   attentionSpec(1, 3, 3, 200, 33, 40, 0, 50),
+          attentionSpec(1, 2, 2, 150, 16, 16, 20, 0),   attentionSpec(1, 1, 1, 300, 64, 64, 70, 90),
+          attentionSpec(1, 4, 1, 90, 8, 24, 500, 7),    attentionSpec(1, 2, 1, 100, 12, 12, 5, 1000),
+          attentionSpec(1, 4, 1, 140, 128, 96, 16, 24), attentionSpec(1, 8, 1, 140, 128, 96, 16, 24)};
+}
+
+/// One size with every gate and estimator.
+inline std::vector<cpu::AttentionSpec> gatedAttentionSpecs() {
+  std::vector<cpu::AttentionSpec> specs;
+  for (cpu::AttentionGate gate :
+       {cpu::AttentionGate::Both, cpu::AttentionGate::Value, cpu::AttentionGate::None})
+    for (bool straightThrough : {false, true}) {
+      specs.push_back(attentionSpec(1, 2, 1, 170, 16, 16, 24, 10));
+      specs.back().gate = gate;
+      specs.back().straightThrough = straightThrough;
+    }
+  return specs;
+}
+
 inline std::string describe(const cpu::AttentionSpec &s) {
   return "b " + std::to_string(s.batch) + ", hq " + std::to_string(s.queryHeads) + ", h " +
          std::to_string(s.heads) + ", n " + std::to_string(s.length) + ", e " + std::to_string(s.keyWidth) +

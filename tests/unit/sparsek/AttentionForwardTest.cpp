@@ -12,16 +12,13 @@ using bench::CompiledAttention;
 using cpu::AttentionGate;
 using cpu::AttentionSpec;
 using cpu::MatmulElement;
-using cpu::MatmulTarget;
 
 namespace {
 template <MatmulElement Element>
-void checkForward(AttentionCase<Element> &c, double tolerance, const MatmulTarget &target,
-                  const std::string &processor = "") {
+void checkForward(AttentionCase<Element> &c, double tolerance, int level = 0) {
   INFO(describe(c.reference.spec));
   c.reference.run();
-  CompiledAttention forward(CompiledAttention::Pass::Forward, c.reference.spec, target,
-                            {.processor = processor});
+  CompiledAttention forward(CompiledAttention::Pass::Forward, c.reference.spec, {.target = {level}});
   c.allocate();
   forward.run(c.buffers());
   CHECK(distance(c.exact(c.o), c.reference.o) <= tolerance);
@@ -30,48 +27,38 @@ void checkForward(AttentionCase<Element> &c, double tolerance, const MatmulTarge
 } // namespace
 
 TEST_CASE("the forward pass follows its formula at odd sizes", "[attention]") {
-  const MatmulTarget host = MatmulTarget::host();
-  for (AttentionSpec s :
-       {attentionSpec(1, 1, 1, 1, 1, 1, 1, 0), attentionSpec(1, 2, 1, 67, 5, 3, 9, 4),
-        attentionSpec(2, 6, 2, 131, 20, 7, 12, 16), attentionSpec(1, 3, 3, 200, 33, 40, 0, 50),
-        attentionSpec(1, 2, 2, 150, 16, 16, 20, 0), attentionSpec(1, 1, 1, 300, 64, 64, 70, 90),
-        attentionSpec(1, 4, 1, 90, 8, 24, 500, 7), attentionSpec(1, 2, 1, 100, 12, 12, 5, 1000),
-        attentionSpec(1, 8, 1, 140, 128, 96, 16, 24)}) {
+  for (const AttentionSpec &s : oddAttentionSpecs()) {
     AttentionCase<MatmulElement::F32> c(s);
-    checkForward(c, 1e-6, host);
+    checkForward(c, 1e-6);
   }
 }
 
 TEST_CASE("gates and estimators of the forward pass", "[attention]") {
-  for (AttentionGate gate : {AttentionGate::Both, AttentionGate::Value, AttentionGate::None})
-    for (bool straightThrough : {false, true}) {
-      AttentionSpec s = attentionSpec(1, 2, 1, 170, 16, 16, 24, 10);
-      s.gate = gate;
-      s.straightThrough = straightThrough;
-      AttentionCase<MatmulElement::F32> c(s);
-      checkForward(c, 1e-6, MatmulTarget::host());
-    }
+  for (const AttentionSpec &s : gatedAttentionSpecs()) {
+    AttentionCase<MatmulElement::F32> c(s);
+    checkForward(c, 1e-6);
+  }
 }
 
 TEST_CASE("element types of the forward pass", "[attention]") {
   const AttentionSpec s = attentionSpec(1, 4, 2, 150, 24, 17, 20, 12);
   AttentionCase<MatmulElement::F64> wide(s);
-  checkForward(wide, 1e-14, MatmulTarget::host());
+  checkForward(wide, 1e-14);
   AttentionCase<MatmulElement::BF16> brain(s);
-  checkForward(brain, 3e-3, MatmulTarget::host());
+  checkForward(brain, 3e-3);
   AttentionCase<MatmulElement::F16> half(s);
-  checkForward(half, 4e-4, MatmulTarget::host());
+  checkForward(half, 4e-4);
 }
 
 TEST_CASE("vector widths of the forward pass", "[attention]") {
   const AttentionSpec s = attentionSpec(1, 2, 1, 131, 20, 9, 12, 16);
-  for (auto [level, processor] : {std::pair{2, "x86-64-v2"}, std::pair{3, "x86-64-v3"}}) {
+  for (int level : {2, 3}) {
     AttentionCase<MatmulElement::F32> single(s);
-    checkForward(single, 1e-6, MatmulTarget::x86Level(level), processor);
+    checkForward(single, 1e-6, level);
     AttentionCase<MatmulElement::F16> half(s);
-    checkForward(half, 4e-4, MatmulTarget::x86Level(level), processor);
+    checkForward(half, 4e-4, level);
     AttentionCase<MatmulElement::F64> wide(s);
-    checkForward(wide, 1e-14, MatmulTarget::x86Level(level), processor);
+    checkForward(wide, 1e-14, level);
   }
 }
 
@@ -79,7 +66,7 @@ TEST_CASE("queries without keys give zero and -inf", "[attention]") {
   AttentionSpec s = attentionSpec(1, 1, 1, 70, 4, 4, 1, 0);
   AttentionCase<MatmulElement::F32> c(s);
   std::fill(c.end.begin(), c.end.end(), 0); // no window, and nothing is selected
-  CompiledAttention forward(CompiledAttention::Pass::Forward, s, MatmulTarget::host());
+  CompiledAttention forward(CompiledAttention::Pass::Forward, s);
   c.allocate();
   forward.run(c.buffers());
   CHECK(c.o == std::vector<float>(c.o.size(), 0));
@@ -92,10 +79,10 @@ TEST_CASE("a NaN score makes later queries NaN, infinite scores do not", "[atten
   c.u[10] = INFINITY;
   c.u[11] = -INFINITY;
   c.select();
-  checkForward(c, 1e-6, MatmulTarget::host());
+  checkForward(c, 1e-6);
   c.u[50] = NAN;
   c.select();
-  CompiledAttention forward(CompiledAttention::Pass::Forward, s, MatmulTarget::host());
+  CompiledAttention forward(CompiledAttention::Pass::Forward, s);
   c.allocate();
   forward.run(c.buffers());
   for (int64_t i = 0; i < 80; ++i) {
@@ -107,7 +94,7 @@ TEST_CASE("a NaN score makes later queries NaN, infinite scores do not", "[atten
 TEST_CASE("NaN and infinities in keys and values reach the queries that see them and no others",
           "[attention]") {
   AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 5, 0, 5);
-  CompiledAttention forward(CompiledAttention::Pass::Forward, s, MatmulTarget::host());
+  CompiledAttention forward(CompiledAttention::Pass::Forward, s);
   for (int part = 0; part < 3; ++part) {
     AttentionCase<MatmulElement::F32> c(s);
     if (part == 0)
@@ -136,13 +123,12 @@ TEST_CASE("NaN and infinities in keys and values reach the queries that see them
 TEST_CASE("the forward pass gives equal bits in any order", "[attention]") {
   AttentionSpec s = attentionSpec(1, 2, 2, 333, 16, 16, 24, 20);
   AttentionCase<MatmulElement::F32> c(s);
-  CompiledAttention forward(CompiledAttention::Pass::Forward, s, MatmulTarget::host());
+  CompiledAttention forward(CompiledAttention::Pass::Forward, s);
   c.allocate();
   forward.run(c.buffers());
   auto o = c.o, lse = c.lse;
   c.allocate();
-  CompiledAttention(CompiledAttention::Pass::Forward, s, MatmulTarget::host(), {.reversed = true})
-      .run(c.buffers());
+  CompiledAttention(CompiledAttention::Pass::Forward, s, {.reversed = true}).run(c.buffers());
   CHECK(c.o == o);
   CHECK(c.lse == lse);
 }
