@@ -112,20 +112,23 @@ Value EntryLowering::viewOf(const Place &place, MemRefType type, Location loc) {
     llvm::raw_string_ostream(key) << constant.getValue();
     std::string &symbol = symbols[key];
     auto tensor = cast<RankedTensorType>(constant.getType());
-    auto flat = bufferType(tensor);
+    int64_t count = tensor.getNumElements(), width = std::max(tensor.getElementTypeBitWidth() / 8, 1u);
+    // As bytes, of which a view may start anywhere: loops take slices.
+    auto flat = MemRefType::get({count * width}, builder.getI8Type());
     if (symbol.empty()) {
       symbol = uniqueName("constant");
-      auto dense = cast<DenseElementsAttr>(constant.getValue())
-                       .reshape(RankedTensorType::get({tensor.getNumElements()}, tensor.getElementType()));
-      if (tensor.getElementType().isInteger(1)) {
-        SmallVector<int8_t> values;
+      auto dense = cast<DenseElementsAttr>(constant.getValue());
+      SmallVector<char> bytes;
+      if (tensor.getElementType().isInteger(1))
         for (bool value : dense.getValues<bool>())
-          values.push_back(value);
-        dense = DenseElementsAttr::get(RankedTensorType::get({tensor.getNumElements()}, builder.getI8Type()),
-                                       ArrayRef(values));
-      }
+          bytes.push_back(value);
+      else
+        for (int64_t i = 0; i < (dense.isSplat() ? count : 1); ++i)
+          llvm::append_range(bytes, dense.getRawData());
+      auto type = RankedTensorType::get({count * width}, builder.getI8Type());
       OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
-      memref::GlobalOp::create(top, loc, symbol, top.getStringAttr("private"), flat, dense, /*constant=*/true,
+      memref::GlobalOp::create(top, loc, symbol, top.getStringAttr("private"), flat,
+                               DenseElementsAttr::getFromRawBuffer(type, bytes), /*constant=*/true,
                                top.getI64IntegerAttr(64));
     }
     base = memref::GetGlobalOp::create(builder, loc, flat, symbol);

@@ -76,6 +76,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
   manager.addPass(createCanonicalizerPass());
   manager.addPass(ir::createHeddleHoistInvariants());
   manager.addPass(createCSEPass());
+  manager.addPass(createFoldEmptyPass());
   manager.addPass(createEinsumToMatmulPass());
   manager.addPass(createSplitReductionsPass());
   // No elimination of common subexpressions from here on: fences, which keep recomputed work apart, are gone.
@@ -96,6 +97,7 @@ void heddle::cpu::buildLoweredPipeline(OpPassManager &manager, const CpuOptions 
 void heddle::cpu::registerHeddleToCPUPasses() {
   PassRegistration<HeddleToCPUPass>();
   PassRegistration<ExpandBF16Pass>();
+  registerPass([] { return createFoldEmptyPass(); });
   registerPass([] { return createPreparePass(); });
   registerPass([] { return createEinsumToMatmulPass(); });
   registerPass([] { return createSplitReductionsPass(); });

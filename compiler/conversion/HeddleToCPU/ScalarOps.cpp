@@ -324,7 +324,13 @@ Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
           return selectOp(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, y, zero), zero, rest);
         }
         Value whole = math::FloorOp::create(b, loc, arith::DivFOp::create(b, loc, x, y));
-        return round(arith::SubFOp::create(b, loc, x, arith::MulFOp::create(b, loc, y, whole)));
+        Value rest = arith::SubFOp::create(b, loc, x, arith::MulFOp::create(b, loc, y, whole));
+        // 0 inf would be nan. Where y does not go into x, x is the rest, or y + x where the signs differ.
+        Value zero = floating(whole.getType(), 0);
+        Value none = compareF(arith::CmpFPredicate::OEQ, whole, zero);
+        Value less = compareF(arith::CmpFPredicate::OLT, arith::MulFOp::create(b, loc, x, y), zero);
+        Value small = selectOp(less, arith::AddFOp::create(b, loc, x, y), x);
+        return round(selectOp(none, small, rest));
       })
       .Case<PowOp>([&](auto) { return round(math::PowFOp::create(b, loc, x, y)); })
       .Case<MaxOp>([&](auto) { return combine(ReductionKind::max, x, y); })

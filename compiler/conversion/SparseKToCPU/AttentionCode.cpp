@@ -253,6 +253,8 @@ void AttentionCode::fromPanels(Buffer panels, Value panelsBase, int64_t width, i
 //===--- Products ---===//
 
 llvm::SmallVector<std::pair<int64_t, int64_t>, 2> evenTiles(int64_t total, int64_t most) {
+  if (total == 0)
+    return {};
   const int64_t tiles = (total + most - 1) / most, tall = total % tiles, rows = total / tiles;
   llvm::SmallVector<std::pair<int64_t, int64_t>, 2> result;
   if (tall)
