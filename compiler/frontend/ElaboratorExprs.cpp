@@ -52,6 +52,8 @@ std::vector<std::string> Elaborator::visibleNames(const Scope &scope) const {
       names.push_back(name);
   for (llvm::StringRef name : allBuiltinNames())
     names.push_back(name.str());
+  for (const char *name : {"f64", "f32", "bf16", "f16", "i64", "i32", "i8", "bool"})
+    names.push_back(name);
   return names;
 }
 
@@ -102,7 +104,7 @@ Value Elaborator::lookup(const ast::NameExpr &name, ScopePtr scope) {
                                                                {"randn", "random_normal"},
                                                                {"ones_like", "ones"},
                                                                {"zeros_like", "zeros"},
-                                                               {"len", "the dimension itself"},
+                                                               {"len", "N"},
                                                                {"logsoftmax", "log_softmax"},
                                                                {"layernorm", "layer_norm"},
                                                                {"rmsnorm", "rms_norm"},

@@ -137,7 +137,13 @@ void Parser::expectEndOfStatement(const char *what) {
   if (at(Tok::If))
     fail(here(), "expected the end of the line after " + std::string(what) + ", found 'if'",
          "a condition is written 'if c { a } else { b }'");
-  fail(here(), "expected the end of the line after " + std::string(what) + ", found " + found());
+  // What stands before may be the word with which another language begins a statement.
+  std::string_view word = previous().span.text();
+  std::string hint = word == "while"                                   ? "repeat something with 'for … carry'"
+                     : word == "var" || word == "mut" || word == "val" ? "bind a name with 'let'"
+                     : word == "def" || word == "function"             ? "functions begin with 'fn'"
+                                                                       : "";
+  fail(here(), "expected the end of the line after " + std::string(what) + ", found " + found(), hint);
 }
 
 //===--- Items --------------------------------------------------------------------------------------===//

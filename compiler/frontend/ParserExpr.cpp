@@ -144,7 +144,8 @@ ExprPtr Parser::term() {
 
 ExprPtr Parser::factor() {
   if (at(Tok::Plus))
-    fail(here(), "there is no unary '+'", "leave it out");
+    fail(here(), "there is no unary '+'",
+         "leave it out; to continue the line above, end that one with the '+'");
   if (!at(Tok::Minus))
     return power();
   Nested nested(*this);
@@ -349,6 +350,8 @@ ExprPtr Parser::primary() {
            "values never change, so there is no '" + std::string(previous().span.text()) + "='",
            "bind a new value with 'let', or fold with 'for … carry'");
     break;
+  case Tok::Slash:
+    fail(begin, "expected an expression, found " + found(), "a comment begins with '#'");
   default:
     break;
   }

@@ -49,6 +49,8 @@ private:
   void imports(ModuleInfo &module);
   void declare(ModuleInfo &module);
   void add(ModuleInfo &module, const ast::Name &name, Decl decl);
+  void parametersOnce(const std::vector<ast::TypeParameter> &types,
+                      const std::vector<ast::DimParameter> &dims);
   void attributes(ModuleInfo &module);
 
   Program &program;
@@ -173,6 +175,21 @@ void dimensionNames(const ast::Expr *expr, bool inDims,
   }
 }
 
+/// Reports names that the brackets after a declaration's name hold twice.
+void Loader::parametersOnce(const std::vector<ast::TypeParameter> &types,
+                            const std::vector<ast::DimParameter> &dims) {
+  std::map<std::string, Span> seen;
+  auto once = [&](const char *what, const ast::Name &name) {
+    if (auto [entry, fresh] = seen.emplace(name.text, name.span); !fresh)
+      diagnostics.error(name.span, std::string(what) + " '" + name.text + "' is declared twice")
+          .note(entry->second, "it was declared here");
+  };
+  for (const ast::TypeParameter &type : types)
+    once("the type parameter", type.name);
+  for (const ast::DimParameter &dim : dims)
+    once("the dimension", dim.name);
+}
+
 void Loader::declare(ModuleInfo &module) {
   for (const auto &item : module.tree->consts) {
     module.consts.push_back(std::make_unique<ConstDecl>(ConstDecl{item.get(), &module}));
@@ -181,6 +198,7 @@ void Loader::declare(ModuleInfo &module) {
   for (const auto &item : module.tree->structs) {
     module.structs.push_back(std::make_unique<StructDecl>(StructDecl{item.get(), &module}));
     add(module, item->name, module.structs.back().get());
+    parametersOnce(item->typeParameters, item->dims);
     std::map<std::string, Span> seen;
     for (const ast::FieldDecl &field : item->fields)
       if (auto [entry, fresh] = seen.emplace(field.name.text, field.name.span); !fresh)
@@ -200,8 +218,7 @@ void Loader::declare(ModuleInfo &module) {
     for (const ast::DimParameter &dim : fn->item->dims)
       if (seen.insert(dim.name.text).second)
         fn->dims.push_back(dim.name);
-      else
-        diagnostics.error(dim.name.span, "the dimension '" + dim.name.text + "' is declared twice");
+    parametersOnce(fn->item->typeParameters, fn->item->dims);
     std::map<std::string, Span> parameters;
     for (const ast::Parameter &parameter : fn->item->parameters) {
       if (auto [entry, isNew] = parameters.emplace(parameter.name.text, parameter.name.span);

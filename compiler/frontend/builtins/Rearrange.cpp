@@ -98,7 +98,7 @@ static Value rearrange(Call &call) {
     for (const std::string &name : axis.names) {
       auto place = llvm::find(order, name);
       if (place == order.end()) {
-        call.error(span, "axis '" + name + "' of the result stands not in the operand")
+        call.error(span, "axis '" + name + "' of the result does not stand in the operand")
             .hint("broadcast_to repeats along new axes");
         return Value::error();
       }
