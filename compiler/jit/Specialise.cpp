@@ -5,6 +5,7 @@
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/jit/Engine.h"
+#include "compiler/jit/Excerpts.h"
 #include "compiler/jit/Stages.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -66,11 +67,22 @@ CpuTarget runnableTarget(const std::string &name) {
   return *target;
 }
 
-/// What both backends share: the context and the module, from which the types of the leaves are read.
+/// What both backends share: the context and the module, from which the types of the leaves are read, and the
+/// source lines that messages show.
 class Base : public Specialisation {
+public:
+  std::vector<Tensor> run(const std::vector<Tensor> &arguments) final {
+    try {
+      return evaluate(arguments);
+    } catch (const Error &error) {
+      throw Error(error.status(), excerpts.show(error.what()));
+    }
+  }
+
 protected:
-  Base(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry)
-      : context(std::move(context)), module(std::move(owned)) {
+  Base(const frontend::Program &program, std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned,
+       const std::string &entry)
+      : context(std::move(context)), module(std::move(owned)), excerpts(program) {
     auto function = module->lookupSymbol<func::FuncOp>(entry);
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
       inputs.push_back(leafType(type, function.getArgAttr(i, "heddle.name")));
@@ -78,15 +90,23 @@ protected:
       outputs.push_back(leafType(type, function.getResultAttr(i, "heddle.name")));
   }
 
+  virtual std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) = 0;
+
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
+  Excerpts excerpts;
 };
+
+/// What went wrong while `what` was allocated, in terms of the program.
+Error allocationError(const Error &error, const std::string &what) {
+  return Error(error.status(), what + ": " + error.what());
+}
 
 class Interpreted : public Base {
 public:
-  Interpreted(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry,
-              const FunctionOptions &options)
-      : Base(std::move(context), std::move(owned), entry), entry(entry) {
+  Interpreted(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
+              OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
+      : Base(program, std::move(context), std::move(owned), entry), entry(entry) {
     if (options.doublePrecision) {
       precision = interp::Precision::F64;
       for (LeafType &type : outputs)
@@ -98,7 +118,7 @@ public:
     runPipeline(*module, pipelines::Stage::Grad, passes);
   }
 
-  std::vector<Tensor> run(const std::vector<Tensor> &arguments) override;
+  std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) override;
 
 private:
   std::string entry;
@@ -136,8 +156,12 @@ private:
     auto found = idle.lower_bound(bytes);
     if (found == idle.end() && !idle.empty())
       idle.erase(std::prev(idle.end()));
-    if (found == idle.end())
-      return Tensor::empty({bytes}, DType::i8);
+    try {
+      if (found == idle.end())
+        return Tensor::empty({bytes}, DType::i8);
+    } catch (const Error &error) {
+      throw allocationError(error, "working memory");
+    }
     Tensor memory = std::move(found->second);
     idle.erase(found);
     return memory;
@@ -154,9 +178,9 @@ private:
 
 class Compiled : public Base {
 public:
-  Compiled(std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned, const std::string &entry,
-           const FunctionOptions &options)
-      : Base(std::move(context), std::move(owned), entry) {
+  Compiled(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
+           OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
+      : Base(program, std::move(context), std::move(owned), entry) {
     pipelines::PipelineOptions passes;
     passes.decompose = options.decompose;
     CpuTarget target = runnableTarget(options.cpu);
@@ -180,14 +204,18 @@ public:
     this->context.reset();
   }
 
-  std::vector<Tensor> run(const std::vector<Tensor> &arguments) override {
+  std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) override {
     ArenaPool::Loan arena(*pool, arenaBytes);
     std::vector<Tensor> results;
     std::vector<void *> buffers;
     for (const Tensor &argument : arguments)
       buffers.push_back(argument.raw());
     for (const LeafType &type : outputs) {
-      results.push_back(Tensor::empty(type.shape, type.dtype));
+      try {
+        results.push_back(Tensor::empty(type.shape, type.dtype));
+      } catch (const Error &error) {
+        throw allocationError(error, "result '" + type.name + "', " + type.str());
+      }
       buffers.push_back(results.back().raw());
     }
     buffers.push_back(arena.memory.raw());
@@ -203,7 +231,7 @@ private:
   std::shared_ptr<ArenaPool> pool = ArenaPool::shared();
 };
 
-std::vector<Tensor> Interpreted::run(const std::vector<Tensor> &arguments) {
+std::vector<Tensor> Interpreted::evaluate(const std::vector<Tensor> &arguments) {
   std::vector<interp::Array> values;
   for (const Tensor &argument : arguments)
     values.push_back(interp::Array::fromBuffer(static_cast<interp::Element>(argument.dtype()),
@@ -230,10 +258,14 @@ std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &
   auto start = std::chrono::steady_clock::now();
   auto [context, module] = elaborate(program, entry, arguments);
   std::unique_ptr<Specialisation> result;
-  if (options.backend == Backend::Interpreter)
-    result = std::make_unique<Interpreted>(std::move(context), std::move(module), entry, options);
-  else
-    result = std::make_unique<Compiled>(std::move(context), std::move(module), entry, options);
+  try {
+    if (options.backend == Backend::Interpreter)
+      result = std::make_unique<Interpreted>(program, std::move(context), std::move(module), entry, options);
+    else
+      result = std::make_unique<Compiled>(program, std::move(context), std::move(module), entry, options);
+  } catch (const Error &error) {
+    throw Error(error.status(), Excerpts(program).show(error.what()));
+  }
   result->compileSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -4,6 +4,7 @@
 
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/jit/Engine.h"
+#include "compiler/jit/Excerpts.h"
 
 #include <heddle/error.hpp>
 
@@ -42,6 +43,44 @@ void runPipeline(ModuleOp module, pipelines::Stage last, const pipelines::Pipeli
                 messages.empty() ? "error: compilation failed without a message" : messages);
 }
 
+/// Refuses tensors of more elements than can be computed with; sizes and offsets then do not overflow, also
+/// where a loop keeps such a tensor for each of its steps. Returns the message, or an empty string.
+static std::string checkSizes(ModuleOp module) {
+  constexpr int64_t most = int64_t(1) << 48;
+  std::string message;
+  auto fits = [&](Type type, Location location) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !tensor.hasStaticShape() || llvm::is_contained(tensor.getShape(), 0))
+      return true;
+    int64_t elements = 1;
+    for (int64_t extent : tensor.getShape())
+      if (__builtin_mul_overflow(elements, extent, &elements) || elements > most) {
+        std::string shape;
+        for (int64_t d : tensor.getShape())
+          shape += (shape.empty() ? "" : ", ") + std::to_string(d);
+        if (auto position = interp::filePosition(location))
+          message = position->getFilename().str() + ":" + std::to_string(position->getLine()) + ":" +
+                    std::to_string(position->getColumn()) + ": ";
+        message += "error: a tensor of shape [" + shape + "] has more than " + std::to_string(most) +
+                   " elements, the most that can be computed with";
+        return false;
+      }
+    return true;
+  };
+  module.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      if (!fits(type, op->getLoc()))
+        return WalkResult::interrupt();
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (BlockArgument argument : block.getArguments())
+          if (!fits(argument.getType(), argument.getLoc()))
+            return WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return message;
+}
+
 OwnedModule elaborate(const frontend::Program &program, const std::string &entry,
                       const frontend::EntryArguments &arguments) {
   DialectRegistry registry;
@@ -49,10 +88,14 @@ OwnedModule elaborate(const frontend::Program &program, const std::string &entry
   OwnedModule result;
   result.context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   result.context->loadAllAvailableDialects();
+  // Messages of passes are for people who write programs: the place is enough.
+  result.context->printOpOnDiagnostic(false);
   frontend::Diagnostics diagnostics;
   result.module = frontend::emitEntry(program, entry, arguments, *result.context, diagnostics);
   if (!result.module)
     throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
+  if (std::string message = checkSizes(*result.module); !message.empty())
+    throw Error(HEDDLE_PROGRAM_ERROR, Excerpts(program).show(message));
   return result;
 }
 
@@ -68,7 +111,11 @@ std::string emitStage(const frontend::Program &program, const std::string &entry
                       const frontend::EntryArguments &arguments, pipelines::Stage stage,
                       const pipelines::PipelineOptions &options) {
   OwnedModule owned = elaborate(program, entry, arguments);
-  runPipeline(*owned.module, stage, options);
+  try {
+    runPipeline(*owned.module, stage, options);
+  } catch (const Error &error) {
+    throw Error(error.status(), Excerpts(program).show(error.what()));
+  }
   if (stage < pipelines::Stage::LLVM) {
     std::string text;
     llvm::raw_string_ostream stream(text);
