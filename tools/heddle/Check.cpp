@@ -13,8 +13,7 @@ int check(const std::vector<std::string> &files) {
     try {
       loadChecked(file);
     } catch (const Error &error) {
-      std::fprintf(stderr, "%s%s\n",
-                   error.status() == HEDDLE_PROGRAM_ERROR ? "" : "heddle: error: ", error.what());
+      complain(error.what());
       status = 1;
     }
   }

@@ -32,6 +32,9 @@ int run(const RunOptions &options);
 int compile(const CompileOptions &options);
 int explain(const EntryOptions &options);
 
+/// Prints an error: a program's message begins with its place, any other with the name of the command.
+void complain(std::string message);
+
 /// The numbers of `--dim` options. Throws UsageError.
 std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts);
 

@@ -5,7 +5,9 @@
 
 #include "compiler/frontend/Diagnostics.h"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <unistd.h>
 
 namespace heddle::tool {
@@ -38,7 +40,10 @@ std::map<std::string, int64_t> parseDims(const std::vector<std::string> &texts) 
       bool fine = equals != std::string::npos && equals > 0;
       if (fine) {
         auto [used, error] = std::from_chars(part.data() + equals + 1, stop, value);
-        fine = error == std::errc() && used == stop && value >= 0;
+        if (used == stop && (error == std::errc::result_out_of_range || value < 0))
+          throw UsageError("--dim '" + part + "': a dimension is a number from 0 to " +
+                           std::to_string(std::numeric_limits<int64_t>::max()));
+        fine = error == std::errc() && used == stop;
       }
       if (!fine)
         throw UsageError("--dim '" + part + "' is not of the form NAME=NUMBER\nhint: write --dim K=64");
@@ -56,6 +61,27 @@ Entry::Entry(const std::string &file, const std::string &name) : loaded(loadChec
   if (!found)
     throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
   signature = std::move(*found);
+}
+
+void Entry::requireDims(const std::map<std::string, int64_t> &dims) const {
+  std::vector<std::string> names;
+  std::string list;
+  for (const frontend::SignatureDim &dim : signature.dims) {
+    names.push_back(dim.name);
+    list += (list.empty() ? "" : ", ") + dim.name;
+  }
+  for (const auto &[dim, value] : dims)
+    if (std::find(names.begin(), names.end(), dim) == names.end()) {
+      std::string near = frontend::nearest(dim, names);
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' has no dimension '" + dim + "', which --dim gives",
+                  list.empty()
+                      ? "it has no dimensions"
+                      : (near.empty() ? "" : "did you mean '" + near + "'? ") + "its dimensions are " + list);
+    }
+  for (const frontend::SignatureDim &dim : signature.dims)
+    if (dim.isExplicit && !dim.hasDefault && !dims.count(dim.name))
+      throw Error(HEDDLE_INVALID_ARGUMENT, "dimension " + dim.name + " of '" + name + "' is not known",
+                  "give it with --dim " + dim.name + "=NUMBER");
 }
 
 namespace {
@@ -203,6 +229,7 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values,
                   near.empty() ? "it takes (" + signature.str() + ")" : "did you mean '" + near + "'?");
     }
 
+  requireDims(dims);
   DimBinder binder(dims);
   for (const SignatureParameter &parameter : signature.parameters) {
     auto given = byName.find(parameter.name);
@@ -256,6 +283,7 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values,
 }
 
 frontend::EntryArguments Entry::types(const std::map<std::string, int64_t> &dims) const {
+  requireDims(dims);
   DimBinder binder(dims);
   frontend::EntryArguments arguments;
   for (const SignatureParameter &parameter : signature.parameters) {

@@ -31,6 +31,9 @@ public:
   frontend::EntryArguments types(const std::map<std::string, int64_t> &dims) const;
 
 private:
+  /// Throws Error for a dimension that the function does not have, and for one that only `--dim` can give.
+  void requireDims(const std::map<std::string, int64_t> &dims) const;
+
   std::unique_ptr<frontend::Program> loaded;
   std::string name;
   frontend::EntrySignature signature;

@@ -36,6 +36,8 @@ Summary summarise(const Tensor &tensor) {
 }
 
 std::string number(double value) {
+  if (std::isnan(value))
+    return "nan"; // whatever its sign
   char text[32];
   std::snprintf(text, sizeof text, "%.6g", value);
   return text;

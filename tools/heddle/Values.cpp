@@ -50,7 +50,7 @@ private:
     if (at == text.size())
       fail("the value ends too early");
     if (text[at] != '[') {
-      if (sawNumber && depth != literal.shape.size())
+      if (depth != literal.shape.size())
         fail("numbers stand at different depths");
       sawNumber = true;
       return number();
@@ -94,6 +94,10 @@ private:
       literal.integral = false;
     } else {
       literal.logical = false;
+      // What from_chars takes beyond: nan(…), and a sign after the sign.
+      bool signs = word.size() > 1 && word[0] == '+' && word[1] == '-';
+      if (signs || word.find('(') != std::string::npos)
+        fail("'" + word + "' is not a number");
       const char *begin = word.data() + (word[0] == '+'), *stop = word.data() + word.size();
       auto [used, error] = std::from_chars(begin, stop, value);
       if (error == std::errc::result_out_of_range)
@@ -163,7 +167,10 @@ Tensor fromIntegers(const std::vector<int64_t> &numbers, const Shape &shape, DTy
   return tensor;
 }
 
-Tensor generate(const Generator &generator, DType dtype, const Shape &shape, uint64_t stream) {
+Tensor generate(const Generator &generator, DType dtype, const Shape &shape, uint64_t stream,
+                const std::string &what) {
+  if (generator.kind == Generator::Kind::RandInt && !heddle::isFloat(dtype) && dtype != DType::boolean)
+    fromIntegers({generator.high - 1}, {}, dtype, what);
   if (generator.kind == Generator::Kind::Zeros)
     return Tensor::zeros(shape, dtype);
   if (generator.kind == Generator::Kind::Ones)
@@ -239,7 +246,7 @@ Tensor materialise(const NamedValue &value, const std::string &leaf, DType dtype
                    uint64_t stream) {
   std::string what = "'" + value.name + "=" + value.text + "'";
   if (auto *generator = std::get_if<Generator>(&value.value))
-    return generate(*generator, dtype, shape, stream);
+    return generate(*generator, dtype, shape, stream, what);
   if (std::optional<Shape> own = shapeOf(value, leaf); *own != shape)
     throw Error(HEDDLE_INVALID_ARGUMENT, what + (leaf.empty() ? "" : " leaf '" + leaf + "'") + " has shape " +
                                              shapeText(*own) + ", but the parameter has " + shapeText(shape));

@@ -7,10 +7,18 @@
 
 #include <heddle/heddle.hpp>
 
+#include "compiler/frontend/Diagnostics.h"
+#include "compiler/jit/Excerpts.h"
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <new>
+#include <unistd.h>
 
 using namespace heddle::tool;
 
@@ -22,10 +30,74 @@ static void addEntry(CLI::App &command, EntryOptions &options) {
       ->allow_extra_args(false);
 }
 
+/// Accepts one of the words; the message names them.
+static CLI::Validator oneOf(std::vector<std::string> words) {
+  std::string list;
+  for (const std::string &word : words)
+    list += (list.empty() ? "" : ", ") + word;
+  return CLI::Validator(
+      [=](const std::string &text) -> std::string {
+        if (std::find(words.begin(), words.end(), text) != words.end())
+          return "";
+        std::string near = heddle::frontend::nearest(text, words);
+        return "'" + text + "' is not one of " + list +
+               (near.empty() ? "" : "; did you mean '" + near + "'?");
+      },
+      "{" + list + "}");
+}
+
 static void addCpu(CLI::App &command, std::string &cpu) {
   command.add_option("--cpu", cpu, "the processor that code is generated for")
-      ->check(CLI::IsMember(heddle::jit::CpuTarget::names()))
+      ->check(oneOf(heddle::jit::CpuTarget::names()))
       ->capture_default_str();
+}
+
+static CLI::Validator countingNumber() {
+  return CLI::Validator(
+      [](std::string &text) -> std::string {
+        int64_t value = 0;
+        auto [used, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        bool fine = error == std::errc() && used == text.data() + text.size() && value >= 1;
+        return fine ? "" : "'" + text + "' is not a whole number from 1 to 9223372036854775807";
+      },
+      "");
+}
+
+/// What the parser of the command line found wrong, in the form of the other messages.
+static UsageError usageError(const CLI::App &app, const CLI::ParseError &error) {
+  std::string text = error.what();
+  // "The following arguments were not expected: --x": as the other messages, without a capital.
+  if (text.size() > 1 && std::isupper(static_cast<unsigned char>(text[0])) &&
+      !std::isupper(static_cast<unsigned char>(text[1])))
+    text[0] = char(std::tolower(static_cast<unsigned char>(text[0])));
+  std::string command = "heddle";
+  for (const CLI::App *chosen : app.get_subcommands())
+    command += " " + chosen->get_name();
+  return UsageError(text + "\nhint: see '" + command + " --help'");
+}
+
+/// HEDDLE_DEVICE, or what `--device` is by default.
+static std::string deviceFromEnvironment(const std::vector<std::string> &devices,
+                                         const std::string &otherwise) {
+  const char *text = std::getenv("HEDDLE_DEVICE");
+  if (!text || !*text)
+    return otherwise;
+  if (std::find(devices.begin(), devices.end(), text) == devices.end())
+    throw UsageError("the environment variable HEDDLE_DEVICE: " + oneOf(devices)(std::string(text)));
+  return text;
+}
+
+/// Refuses allocations beyond the memory of the machine or the container: the system would grant them, and
+/// end the process once they are used.
+static void limitMemory() {
+  int64_t limit = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  for (const char *file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    int64_t bytes = 0;
+    if (std::ifstream(file) >> bytes && bytes > 0)
+      limit = std::min(limit, bytes);
+  }
+  if (limit > 0)
+    heddle_memory_set_limit(limit);
 }
 
 /// Parses and runs; throws what the commands throw.
@@ -33,10 +105,10 @@ static int dispatch(int argc, char **argv) {
   CLI::App app("Heddle: a tensor language for attention models\n");
   app.set_version_flag("--version", "heddle " + heddle::version());
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::help);
   app.footer(
       "Exit status: 0 fine; 1 the program, an input or the run is wrong; 2 the command is used wrongly.");
 
+  const std::vector<std::string> devices = {"cpu", "interp"};
   std::vector<std::string> checkFiles;
   CLI::App *checkCommand = app.add_subcommand("check", "parse and check; prints nothing when all is fine");
   checkCommand->add_option("FILE", checkFiles, "programs")->required();
@@ -50,18 +122,18 @@ static int dispatch(int argc, char **argv) {
       "NAME=VALUE: FILE.npy, FILE.safetensors, a literal such as [[1.0, 2.0]], zeros, ones, normal:SEED, "
       "uniform:SEED or randint:SEED:HIGH");
   runCommand->add_option("--out", runOptions.out, "write each result as .npy into this folder");
-  runCommand->add_option("--device", runOptions.device, "what runs it; also read from HEDDLE_DEVICE")
-      ->envname("HEDDLE_DEVICE")
-      ->check(CLI::IsMember({"cpu", "interp"}))
-      ->capture_default_str();
+  CLI::Option *device =
+      runCommand->add_option("--device", runOptions.device, "what runs it; also read from HEDDLE_DEVICE")
+          ->check(oneOf(devices))
+          ->capture_default_str();
   addCpu(*runCommand, runOptions.cpu);
   runCommand
       ->add_option("--precision", runOptions.precision,
                    "f64: the interpreter evaluates every float type in f64")
-      ->check(CLI::IsMember({"native", "f64"}))
+      ->check(oneOf({"native", "f64"}))
       ->capture_default_str();
   runCommand->add_option("--repeat", runOptions.repeat, "run this many times and print the times")
-      ->check(CLI::PositiveNumber)
+      ->check(countingNumber())
       ->capture_default_str();
   runCommand->add_flag("--decompose", runOptions.decompose,
                        "replace fused SPARSEK operations by dense ones, for comparison");
@@ -71,12 +143,9 @@ static int dispatch(int argc, char **argv) {
   addEntry(*compileCommand, compileOptions);
   compileCommand->add_option("--emit", compileOptions.stage, "the stage")
       ->required()
-      ->check(CLI::IsMember({"ast", "heddle", "grad", "fused", "lowered", "llvm", "obj"}));
-  compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")
-      ->capture_default_str();
-  compileCommand->add_option("--target", "what to compile for")
-      ->check(CLI::IsMember({"cpu"}))
-      ->default_str("cpu");
+      ->check(oneOf({"ast", "heddle", "grad", "fused", "lowered", "llvm", "obj"}));
+  compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")->required();
+  compileCommand->add_option("--target", "what to compile for")->check(oneOf({"cpu"}))->default_str("cpu");
   addCpu(*compileCommand, compileOptions.cpu);
   compileCommand->add_flag("--decompose", compileOptions.decompose,
                            "replace fused SPARSEK operations by dense ones");
@@ -85,34 +154,57 @@ static int dispatch(int argc, char **argv) {
   CLI::App *explainCommand = app.add_subcommand("explain", "show where time and memory go");
   addEntry(*explainCommand, explainOptions);
 
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> commands;
+    for (const CLI::App *command : app.get_subcommands({}))
+      commands.push_back(command->get_name());
+    if (std::string wrong = oneOf(commands)(std::string(argv[1])); !wrong.empty())
+      throw UsageError("unknown subcommand: " + wrong);
+  }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success &asked) {
+    return app.exit(asked);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (argc <= 1)
+      std::fprintf(stderr, "%s\n", app.help().c_str());
+    throw usageError(app, error);
   }
+  limitMemory();
   if (*checkCommand)
     return check(checkFiles);
-  if (*runCommand)
+  if (*runCommand) {
+    if (device->count() == 0)
+      runOptions.device = deviceFromEnvironment(devices, runOptions.device);
     return run(runOptions);
+  }
   if (*compileCommand)
     return compile(compileOptions);
   return explain(explainOptions);
 }
 
+void heddle::tool::complain(std::string message) {
+  message.erase(message.find_last_not_of('\n') + 1);
+  bool placeless = message.rfind("error: ", 0) == 0;
+  const char *name = placeless ? "heddle: " : heddle::jit::hasPlace(message) ? "" : "heddle: error: ";
+  std::fprintf(stderr, "%s%s\n", name, message.c_str());
+}
+
 int main(int argc, char **argv) {
   try {
-    return dispatch(argc, argv);
+    int status = dispatch(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      throw heddle::Error(HEDDLE_IO_ERROR, "cannot write to standard output");
+    return status;
   } catch (const UsageError &error) {
-    std::fprintf(stderr, "heddle: error: %s\n", error.what());
+    complain(error.what());
     return 2;
   } catch (const heddle::Error &error) {
-    // A program's diagnostics are complete lines with positions; other messages get the command's name.
-    const char *name = error.status() == HEDDLE_PROGRAM_ERROR ? "" : "heddle: error: ";
-    std::fprintf(stderr, "%s%s\n", name, error.what());
+    complain(error.what());
   } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "heddle: error: out of memory\n");
+    complain("out of memory");
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "heddle: error: %s\n", error.what());
+    complain(error.what());
   }
   return 1;
 }
