@@ -133,7 +133,7 @@ Value Evaluator::load(Value tensor, ArrayRef<Linear> indices) {
   Linear linear = space.linearise(indices, tensorType(tensor).getShape());
   Value position = this->position(linear);
   if (!builder) {
-    loads.push_back({tensor, linear, phase, !branches.empty()});
+    loads.push_back({tensor, linear, phase});
     return {};
   }
   at(space.level(linear));

@@ -94,7 +94,6 @@ public:
     mlir::Value leaf;
     Linear position;
     int phase;
-    bool guarded; ///< under a condition: whoever else needs the element loads it again
   };
   std::vector<Load> loads;
   std::set<int64_t> breakpoints; ///< columns at which the outcome of a static condition changes

@@ -257,14 +257,13 @@ bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
       pass = p;
   if (pass < 0 || (reloads && (pass + 1 < (int)phases.size() || !rowOutputs.empty())))
     return false;
-  const bool alone = phases[pass].outputs.size() == 1;
   for (const Evaluator::Load &load : evaluator->loads) {
     if (load.leaf != leaf)
       continue;
     bool own = false;
     for (const Linear &column : segments)
       own |= load.position == const_cast<GroupKernel *>(this)->element(column);
-    if (!own || load.phase > pass || (load.phase == pass && load.guarded && !alone))
+    if (!own || load.phase > pass)
       return false;
   }
   return true;
