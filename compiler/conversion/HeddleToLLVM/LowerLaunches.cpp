@@ -198,6 +198,9 @@ void LowerLaunches::runOnOperation() {
     // Only the wrappers, and the thunks of kernels that a test or benchmark calls, are seen from outside, so
     // that LLVM may inline and drop everything else.
     function.setLinkage(LLVM::Linkage::Internal);
+    // The translation to LLVM IR would warn of each name and print the whole function with the warning.
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      function.removeArgAttr(i, "heddle.name");
     if (function->hasAttr("heddle.entry"))
       wrap(function);
     if (function->hasAttr("heddle.exported"))

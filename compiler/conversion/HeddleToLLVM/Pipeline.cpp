@@ -28,7 +28,6 @@ void heddle::cpu::buildLLVMPipeline(OpPassManager &manager) {
   manager.addPass(createConvertFuncToLLVMPass(options));
   manager.addPass(createUBToLLVMConversionPass());
   manager.addPass(createLowerLaunches());
+  // LLVM simplifies from here on.
   manager.addPass(createReconcileUnrealizedCastsPass());
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
 }
