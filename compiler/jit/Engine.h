@@ -29,7 +29,7 @@ struct NativeModule {
   NativeModule(NativeModule &&);
   ~NativeModule();
 
-  /// Translates a module of the LLVM dialect and optimises it at O3.
+  /// Translates a module of the LLVM dialect and optimises it.
   static llvm::Expected<NativeModule> create(mlir::ModuleOp module, const CpuTarget &target = {});
 
   std::string llvmIR() const;
@@ -46,6 +46,11 @@ class Executable {
 public:
   ~Executable();
 
+  /// Translates a module of the LLVM dialect, optimises it in parts on several threads, and links it with
+  /// this process.
+  static llvm::Expected<std::unique_ptr<Executable>> compile(mlir::ModuleOp module, const std::string &entry,
+                                                             const CpuTarget &target = {});
+
   /// Links a module with this process, which holds the runtime.
   static llvm::Expected<std::unique_ptr<Executable>> load(NativeModule module);
   /// The same, and finds the entry `heddle_entry_<name>` for `run`.
@@ -59,6 +64,7 @@ public:
 
 private:
   Executable();
+  llvm::Error find(const std::string &entry);
   struct Jit;
   std::unique_ptr<Jit> jit;
   int32_t (*function)(heddle_call_t *, void **) = nullptr;

@@ -192,10 +192,7 @@ public:
     cpu::buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))
       throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
-    auto native = NativeModule::create(*module, target);
-    if (!native)
-      throw Error(HEDDLE_INTERNAL, llvm::toString(native.takeError()));
-    auto loaded = Executable::load(std::move(*native), entry);
+    auto loaded = Executable::compile(*module, entry, target);
     if (!loaded)
       throw Error(HEDDLE_INTERNAL, llvm::toString(loaded.takeError()));
     executable = std::move(*loaded);
