@@ -59,9 +59,8 @@ void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const 
 
 void heddle::pipelines::registerDialects(DialectRegistry &registry) {
   registerHeddleDialects(registry);
-  registry.insert<func::FuncDialect, arith::ArithDialect,
-                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect,
-                  LLVM::LLVMDialect>();
+  registry.insert<func::FuncDialect, arith::ArithDialect, math::MathDialect, memref::MemRefDialect,
+                  scf::SCFDialect, vector::VectorDialect, LLVM::LLVMDialect>();
   func::registerInlinerExtension(registry);
   jit::registerTranslations(registry);
 }
