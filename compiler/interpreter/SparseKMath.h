@@ -18,8 +18,8 @@ struct Threshold {
 /// A score as the operator sees it: infinities act as the largest f32.
 double boundedScore(double score);
 
-/// The positions of the scores from the largest to the smallest; equal scores keep their order. Infinities are bounded,
-/// and NaN ranks as -inf.
+/// The positions of the scores from the largest to the smallest; equal scores keep their order. Infinities
+/// are bounded, and NaN ranks as -inf.
 std::vector<int64_t> descendingOrder(llvm::ArrayRef<double> scores);
 
 /// tau with `sum_j clip(z_j - tau, 0, 1) = k` for bounded scores in descending order and 0 < k < their

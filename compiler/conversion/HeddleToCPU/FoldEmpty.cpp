@@ -34,8 +34,8 @@ TypedAttr identity(Builder &b, ReductionKind kind, Type element) {
   return one ? b.getOneAttr(element) : b.getZeroAttr(element);
 }
 
-/// Operations that make no element that is used, and sums over none, become constants: loops over tasks and columns divide
-/// by extents. Operations at run-time positions stay for their checks.
+/// Operations that make no element that is used, and sums over none, become constants: loops over tasks and
+/// columns divide by extents. Operations at run-time positions stay for their checks.
 struct FoldEmptyPass : PassWrapper<FoldEmptyPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldEmptyPass)
   StringRef getArgument() const final { return "heddle-fold-empty"; }

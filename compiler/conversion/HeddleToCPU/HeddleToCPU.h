@@ -26,7 +26,8 @@ void buildFusedPipeline(mlir::OpPassManager &manager, const CpuOptions &options)
 /// From `fused` to `lowered`: each public function becomes an entry over buffers, with its kernels.
 void buildLoweredPipeline(mlir::OpPassManager &manager, const CpuOptions &options);
 
-/// `heddle-fold-empty`: operations whose results hold no elements, and reductions over none, become constants.
+/// `heddle-fold-empty`: operations whose results hold no elements, and reductions over none, become
+/// constants.
 std::unique_ptr<mlir::Pass> createFoldEmptyPass();
 /// `heddle-prepare`: checks that shapes are static, drops gradient stops and fences, removes moves that do
 /// nothing, and puts `heddle.check_index` before operations that read or write at run-time positions.

@@ -195,7 +195,8 @@ llvm::ArrayRef<Builtin> reductionBuiltins() {
        argReduction<ArgReduceKind::Argmax>},
       {"argmin", "argmin(x, axis = all, keepdims = false)", "The i32 position of the first smallest element.",
        argReduction<ArgReduceKind::Argmin>},
-      {"cumsum", "cumsum(x, axis = -1)", "Running sums along an axis, which must be given unless x is a vector.", cumsum},
+      {"cumsum", "cumsum(x, axis = -1)",
+       "Running sums along an axis, which must be given unless x is a vector.", cumsum},
   };
   return table;
 }

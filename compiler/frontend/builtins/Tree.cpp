@@ -164,7 +164,8 @@ static Value mapLeaves(Call &call) {
         results[place].push_back(part);
         continue;
       }
-      call.errorAt("f", "map_leaves' function turns " + describe(leaf) + (leaf.name.empty() ? " into " : ", into ") + result.getType().str() +
+      call.errorAt("f", "map_leaves' function turns " + describe(leaf) +
+                            (leaf.name.empty() ? " into " : ", into ") + result.getType().str() +
                             "; a leaf's shape must stay");
       return Value::error();
     }
