@@ -21,6 +21,7 @@
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <atomic>
+#include <numeric>
 #include <thread>
 
 using namespace heddle::jit;
