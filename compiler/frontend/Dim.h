@@ -58,6 +58,9 @@ public:
   std::optional<int64_t> constant() const;
   bool isConstant(int64_t expected) const { return isConstant() && value() == expected; }
 
+  /// How many terms the polynomials hold once multiplied out.
+  size_t termCount() const { return numerator.size() + denominator.size(); }
+
   /// -1, 0 or 1 when the order of the two is the same for all non-negative values of the variables (0 only
   /// for equality); empty when it depends on them.
   std::optional<int> compare(const Dim &other) const;

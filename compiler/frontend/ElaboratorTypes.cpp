@@ -351,8 +351,18 @@ std::optional<Dim> Elaborator::resolveDim(const ast::Expr &expr, const Scope &sc
       return *lhs + *rhs;
     if (binary.op == ast::BinaryOp::Sub)
       return *lhs - *rhs;
-    if (binary.op == ast::BinaryOp::Mul)
-      return *lhs * *rhs;
+    if (binary.op == ast::BinaryOp::Mul) {
+      // Products of sums are multiplied out, which takes terms without bound.
+      constexpr size_t most = 1000;
+      if (lhs->termCount() * rhs->termCount() <= most)
+        return *lhs * *rhs;
+      diagnostics
+          .error(binary.opSpan, "this product of " + std::to_string(lhs->termCount()) + " and " +
+                                    std::to_string(rhs->termCount()) + " terms has more than " +
+                                    std::to_string(most))
+          .hint("give a part of the dimension a variable of its own");
+      return std::nullopt;
+    }
     if (rhs->isConstant(0)) {
       diagnostics.error(binary.rhs->span, "division of a dimension by 0");
       return std::nullopt;
