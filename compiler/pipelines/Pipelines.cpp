@@ -22,7 +22,7 @@ using namespace mlir;
 using namespace heddle::pipelines;
 
 static constexpr StageInfo table[] = {
-    {Stage::Ast, "ast", "the source as a tree, in the one formatting"},
+    {Stage::Ast, "ast", "the source as a tree"},
     {Stage::Heddle, "heddle", "tensor operations for concrete dimensions and element types"},
     {Stage::Grad, "grad", "the same with derivatives as ordinary functions, simplified"},
     {Stage::Fused, "fused", "one function of groups that become one kernel each"},

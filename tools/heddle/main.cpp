@@ -9,6 +9,7 @@
 
 #include "compiler/frontend/Diagnostics.h"
 #include "compiler/jit/Excerpts.h"
+#include "compiler/pipelines/Pipelines.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -141,9 +142,13 @@ static int dispatch(int argc, char **argv) {
   CompileOptions compileOptions;
   CLI::App *compileCommand = app.add_subcommand("compile", "write a function at any stage of the pipeline");
   addEntry(*compileCommand, compileOptions);
-  compileCommand->add_option("--emit", compileOptions.stage, "the stage")
-      ->required()
-      ->check(oneOf({"ast", "heddle", "grad", "fused", "lowered", "llvm", "obj"}));
+  std::vector<std::string> stageNames;
+  std::string stageHelp = "the stage";
+  for (const heddle::pipelines::StageInfo &stage : heddle::pipelines::stages()) {
+    stageNames.push_back(stage.name.str());
+    stageHelp += "\n" + stage.name.str() + ": " + stage.description.str();
+  }
+  compileCommand->add_option("--emit", compileOptions.stage, stageHelp)->required()->check(oneOf(stageNames));
   compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")->required();
   compileCommand->add_option("--target", "what to compile for")->check(oneOf({"cpu"}))->default_str("cpu");
   addCpu(*compileCommand, compileOptions.cpu);

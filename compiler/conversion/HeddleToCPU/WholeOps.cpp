@@ -142,9 +142,6 @@ void EntryLowering::lowerIntegerMatmul(MatmulOp op) {
          std::max<int64_t>(1, 16384 / std::max<int64_t>(n * k, 1)), arguments);
 }
 
-/// Sums of bf16 and f16 are taken in f32 memory and rounded at the end.
-static Type sumType(Type element) { return computeType(element); }
-
 void EntryLowering::lower(ScatterAddOp op) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getType());
@@ -183,8 +180,8 @@ void EntryLowering::lower(ScatterAddOp op) {
       code.loop(low, high, [&](Value column) {
         Value at = code.add(to, column);
         Value old = emit.load(result, at, element), x = emit.load(updates, code.add(from, column), element);
-        Value sum = isa<FloatType>(sumType(element)) ? Value(arith::AddFOp::create(b, loc, old, x))
-                                                     : Value(arith::AddIOp::create(b, loc, old, x));
+        Value sum = isa<FloatType>(computeType(element)) ? Value(arith::AddFOp::create(b, loc, old, x))
+                                                         : Value(arith::AddIOp::create(b, loc, old, x));
         emit.store(sum, result, at, element);
       });
     });
@@ -273,7 +270,7 @@ void EntryLowering::lower(CumsumOp op) {
   ScalarEmitter emit(b, loc);
   code.loop(kernel.begin, kernel.end, [&](Value task) {
     Value outer = code.div(task, split.inner), column = code.rem(task, split.inner);
-    Type wide = sumType(element);
+    Type wide = computeType(element);
     Value zero = isa<FloatType>(wide) ? emit.floating(wide, 0) : emit.integer(wide, 0);
     code.loop(code.index(0), code.index(split.extent), zero, [&](Value number, ValueRange carried) {
       if (op.getReverse())
