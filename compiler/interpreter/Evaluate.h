@@ -11,9 +11,16 @@
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/Twine.h"
 
 #include <array>
+#include <optional>
+
+namespace heddle::sparsek {
+class VariantAttentionOp;
+class VariantAttentionBackwardOp;
+} // namespace heddle::sparsek
 
 namespace heddle::interp {
 
@@ -54,6 +61,31 @@ bool evaluateReduction(const Context &context, mlir::Operation *op, Inputs input
 bool evaluateLinear(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
 bool evaluateIndex(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
 bool evaluateSparseK(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
+
+/// What running the block of a variant on one pair gives.
+struct PairEffects {
+  llvm::SmallVector<Array> yielded;
+  /// The first read outside a capture, which counts where the pair turns out visible.
+  std::optional<Failure> failure;
+  /// Additions to elements of captures, which are block arguments.
+  struct Addition {
+    unsigned argument;
+    int64_t offset;
+    double value;
+  };
+  llvm::SmallVector<Addition> additions;
+};
+using RunPair = llvm::function_ref<PairEffects(Inputs arguments)>;
+
+/// Attention with a block for each pair, which `run` runs.
+void evaluateVariant(const Context &context, sparsek::VariantAttentionOp op, Inputs inputs, Results &results,
+                     RunPair run);
+void evaluateVariantBackward(const Context &context, sparsek::VariantAttentionBackwardOp op, Inputs inputs,
+                             Results &results, RunPair run);
+
+/// Evaluates the reads and accumulations in such a block and returns whether `op` is one.
+bool evaluateAccess(const Context &context, mlir::Operation *op, Inputs inputs, Results &results,
+                    PairEffects &effects);
 
 /// The value of an attribute in the interpreter.
 Array constantArray(const Context &context, mlir::Operation *op, mlir::ElementsAttr value);

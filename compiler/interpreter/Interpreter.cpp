@@ -123,6 +123,8 @@ private:
   Arrays runBlock(Block &block, ArrayRef<Array> arguments, Frame &frame);
   void runOperation(Operation *op, Frame &frame);
   Arrays runFor(ir::ForOp op, ArrayRef<Array> inputs, Frame &frame);
+  /// Runs the block of a variant on one pair.
+  PairEffects runPair(Block &block, ArrayRef<Array> arguments, Frame &frame);
   Arrays runCall(Operation *op, StringRef callee, ArrayRef<Array> inputs);
 
   /// For each operation of a block the block's values that nothing reads after it, so that their memory can
@@ -132,6 +134,7 @@ private:
   ModuleOp module;
   Context context;
   int depth = 0;
+  PairEffects *pair = nullptr; // of the pair that is being evaluated
   DenseMap<Block *, std::unique_ptr<DenseMap<Operation *, SmallVector<Value>>>> lastUsesOf;
 };
 
@@ -213,6 +216,14 @@ void Evaluator::runOperation(Operation *op, Frame &frame) {
     results = runBlock(region.front(), {}, frame);
   } else if (auto fusion = dyn_cast<ir::FusionOp>(op)) {
     results = runBlock(fusion.getBody().front(), inputs, frame);
+  } else if (auto variant = dyn_cast<heddle::sparsek::VariantAttentionOp>(op)) {
+    evaluateVariant(context, variant, inputs, results,
+                    [&](Inputs arguments) { return runPair(variant.getBody().front(), arguments, frame); });
+  } else if (auto variant = dyn_cast<heddle::sparsek::VariantAttentionBackwardOp>(op)) {
+    evaluateVariantBackward(context, variant, inputs, results, [&](Inputs arguments) {
+      return runPair(variant.getBody().front(), arguments, frame);
+    });
+  } else if (pair && evaluateAccess(context, op, inputs, results, *pair)) {
   } else if (auto call = dyn_cast<func::CallOp>(op)) {
     results = runCall(op, call.getCallee(), inputs);
   } else if (auto check = dyn_cast<ir::AssertOp>(op)) {
@@ -285,6 +296,14 @@ Arrays Evaluator::runFor(ir::ForOp op, ArrayRef<Array> inputs, Frame &frame) {
   Arrays results = std::move(carries);
   llvm::append_range(results, collected);
   return results;
+}
+
+PairEffects Evaluator::runPair(Block &block, ArrayRef<Array> arguments, Frame &frame) {
+  PairEffects effects;
+  pair = &effects;
+  effects.yielded = runBlock(block, arguments, frame);
+  pair = nullptr;
+  return effects;
 }
 
 Arrays Evaluator::runCall(Operation *op, StringRef callee, ArrayRef<Array> inputs) {

@@ -1,6 +1,7 @@
 //===- SparseKOps.cpp - Shapes and rules of the operations ----------------===//
 
 #include "dialects/sparsek/IR/SparseK.h"
+#include "dialects/sparsek/IR/SparseKShapes.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -10,28 +11,12 @@ using namespace heddle::sparsek;
 #define GET_OP_CLASSES
 #include "dialects/sparsek/IR/SparseKOps.cpp.inc"
 
-static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
-static bool agree(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
-  return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto pair) {
-           auto [x, y] = pair;
-           return x == y || ShapedType::isDynamic(x) || ShapedType::isDynamic(y);
-         });
-}
-
 static LogicalResult checkBudget(std::optional<Location> loc, int64_t topk, int64_t window) {
   if (topk < 0 || window < 0)
     return emitOptionalError(loc, "topk ", topk, " and window ", window, " must not be negative");
   if (topk == 0 && window == 0)
     return emitOptionalError(loc, "topk and window are both 0, so no query attends to anything");
   return success();
-}
-
-static LogicalResult checkShape(std::optional<Location> loc, StringRef name, RankedTensorType type,
-                                ArrayRef<int64_t> shape, Type element) {
-  if (agree(type.getShape(), shape) && type.getElementType() == element)
-    return success();
-  return emitOptionalError(loc, name, " has type ", type, ", not ", RankedTensorType::get(shape, element));
 }
 
 LogicalResult ProjectOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,

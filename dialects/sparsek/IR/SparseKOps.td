@@ -5,6 +5,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/IR/EnumAttr.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -159,5 +160,7 @@ def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward"> {
     `scale` $scale `gate` $gate `estimator` $estimator attr-dict `:` functional-type(operands, results)
   }];
 }
+
+include "dialects/sparsek/IR/SparseKVariantOps.td"
 
 #endif // SPARSEK_OPS

@@ -185,3 +185,22 @@ func.func @too_many_steps() {
   }
   return
 }
+
+func.func @read_of_a_visible_pair() {
+  %q = heddle.constant dense<1.0> : tensor<1x1x2x1xf32>
+  %table = heddle.constant dense<[1, 2]> : tensor<2xi32>
+  %o, %lse = sparsek.variant_attention %q, %q, %q captures(%table) scale 1.0
+      : (tensor<1x1x2x1xf32>, tensor<1x1x2x1xf32>, tensor<1x1x2x1xf32>, tensor<2xi32>)
+      -> (tensor<1x1x2x1xf32>, tensor<1x1x2xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %x: tensor<2xi32>):
+    %d = heddle.sub %i, %j : tensor<i32>
+    // CHECK: errors.mlir:[[#@LINE+1]]:10: error: index -1 is outside a dimension of 2
+    %n = sparsek.read %x[%d] : tensor<2xi32>
+    %c = heddle.compare ge %i, %n : tensor<i32>
+    %all = heddle.or %c, %c : tensor<i1>
+    %no = heddle.not %all : tensor<i1>
+    %true = heddle.or %no, %all : tensor<i1>
+    sparsek.yield %s, %s, %true : tensor<f32>
+  }
+  return
+}
