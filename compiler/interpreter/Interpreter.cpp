@@ -208,6 +208,8 @@ void Evaluator::runOperation(Operation *op, Frame &frame) {
   Arrays inputs, results;
   for (Value operand : op->getOperands())
     inputs.push_back(frame.at(operand));
+  if (context.options.observe)
+    context.options.observe(op, inputs);
 
   if (auto loop = dyn_cast<ir::ForOp>(op)) {
     results = runFor(loop, inputs, frame);

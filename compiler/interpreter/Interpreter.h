@@ -55,6 +55,8 @@ struct Options {
   /// Called for operations without results of other dialects, with their operands; by default they are an
   /// error.
   std::function<llvm::Error(mlir::Operation *, llvm::ArrayRef<Array>)> foreign;
+  /// Called before each operation that is evaluated, with its operands: for tools that look into a run.
+  std::function<void(mlir::Operation *, llvm::ArrayRef<Array>)> observe;
 };
 
 /// Evaluates a function of heddle, sparsek and func operations. `args` are its arguments in order and must

@@ -2,6 +2,7 @@
 //
 // The definitions, row by row, in O(N^2): no tiles, no intervals beyond what the operations are given.
 
+#include "compiler/interpreter/Attended.h"
 #include "compiler/interpreter/Evaluate.h"
 #include "compiler/interpreter/SparseKMath.h"
 
@@ -120,14 +121,6 @@ static Array evaluateThresholdBackward(const Context &context, sk::ThresholdBack
 
 namespace {
 
-/// A key that a query attends to.
-struct Attended {
-  int64_t key;
-  bool selected;             // by its score, not by the window
-  double gate;               // the soft gate; 1 in the window
-  double keyGate, valueGate; // the factors in force
-};
-
 /// The operands and attributes that attention and its backward pass share.
 struct Attention {
   const Array &q, &k, &v, &u, &hi, &lo, &end;
@@ -195,6 +188,12 @@ struct Attention {
 };
 
 } // namespace
+
+SmallVector<Attended> heddle::interp::attendedKeys(sk::AttentionOp op, ArrayRef<Array> operands,
+                                                   int64_t batch, int64_t queryHead, int64_t query) {
+  Attention a(op, operands);
+  return a.attendedBy(a.keyRow(batch, queryHead, 0), query);
+}
 
 static void evaluateAttention(const Context &context, sk::AttentionOp op, Inputs inputs, Results &results) {
   Attention a(op, inputs);

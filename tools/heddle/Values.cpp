@@ -36,7 +36,7 @@ private:
     throw UsageError("'" + whole + "': " + what + " at column " +
                      std::to_string(whole.size() - text.size() + at + 1) +
                      "\nhint: a value is a number, a list such as [[1.0, 2.0], [3.0, 4.0]], FILE.npy, "
-                     "FILE.safetensors, zeros, "
+                     "FILE.safetensors, FILE.safetensors:PREFIX, zeros, "
                      "ones, normal:SEED, uniform:SEED or randint:SEED:HIGH");
   }
 
@@ -206,6 +206,20 @@ Tensor accept(const Tensor &tensor, const std::string &what, DType dtype) {
               std::string("convert the file, or use cast(x, ") + heddle::name(dtype) + ") in the program");
 }
 
+/// The tensors of `FILE.safetensors:PREFIX`: those below the prefix, as a struct of their own.
+std::optional<Struct> loadBelow(const std::string &text) {
+  constexpr std::string_view separator = ".safetensors:";
+  const size_t at = text.rfind(separator);
+  if (at == std::string::npos)
+    return std::nullopt;
+  const size_t colon = at + separator.size() - 1;
+  const std::string file = text.substr(0, colon), prefix = text.substr(colon + 1);
+  Struct found = load_safetensors(file).below(prefix);
+  if (found.empty())
+    throw Error(HEDDLE_NOT_FOUND, "'" + file + "' has no tensors below '" + prefix + "'");
+  return found;
+}
+
 std::string shapeText(const Shape &shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i)
@@ -224,6 +238,8 @@ NamedValue parseNamedValue(const std::string &text) {
     result.value = load_npy(result.text);
   else if (endsWith(result.text, ".safetensors"))
     result.value = load_safetensors(result.text);
+  else if (std::optional<Struct> part = loadBelow(result.text))
+    result.value = std::move(*part);
   else if (std::optional<Generator> generator = parseGenerator(text, result.text))
     result.value = *generator;
   else

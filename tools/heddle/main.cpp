@@ -47,19 +47,27 @@ static CLI::Validator oneOf(std::vector<std::string> words) {
       "{" + list + "}");
 }
 
+static void addValues(CLI::App &command, std::vector<std::string> &values) {
+  command.add_option("VALUE", values,
+                     "NAME=VALUE: FILE.npy, FILE.safetensors or FILE.safetensors:PREFIX, a literal such as "
+                     "[[1.0, 2.0]], zeros, ones, normal:SEED, uniform:SEED or randint:SEED:HIGH");
+}
+
 static void addCpu(CLI::App &command, std::string &cpu) {
   command.add_option("--cpu", cpu, "the processor that code is generated for")
       ->check(oneOf(heddle::jit::CpuTarget::names()))
       ->capture_default_str();
 }
 
-static CLI::Validator countingNumber() {
+static CLI::Validator wholeNumber(int64_t least) {
   return CLI::Validator(
-      [](std::string &text) -> std::string {
+      [least](std::string &text) -> std::string {
         int64_t value = 0;
         auto [used, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        bool fine = error == std::errc() && used == text.data() + text.size() && value >= 1;
-        return fine ? "" : "'" + text + "' is not a whole number from 1 to 9223372036854775807";
+        bool fine = error == std::errc() && used == text.data() + text.size() && value >= least;
+        return fine ? ""
+                    : "'" + text + "' is not a whole number from " + std::to_string(least) +
+                          " to 9223372036854775807";
       },
       "");
 }
@@ -118,10 +126,7 @@ static int dispatch(int argc, char **argv) {
   CLI::App *runCommand =
       app.add_subcommand("run", "compile a function, run it, print a table of its results");
   addEntry(*runCommand, runOptions);
-  runCommand->add_option(
-      "VALUE", runOptions.values,
-      "NAME=VALUE: FILE.npy, FILE.safetensors, a literal such as [[1.0, 2.0]], zeros, ones, normal:SEED, "
-      "uniform:SEED or randint:SEED:HIGH");
+  addValues(*runCommand, runOptions.values);
   runCommand->add_option("--out", runOptions.out, "write each result as .npy into this folder");
   CLI::Option *device =
       runCommand->add_option("--device", runOptions.device, "what runs it; also read from HEDDLE_DEVICE")
@@ -134,7 +139,7 @@ static int dispatch(int argc, char **argv) {
       ->check(oneOf({"native", "f64"}))
       ->capture_default_str();
   runCommand->add_option("--repeat", runOptions.repeat, "run this many times and print the times")
-      ->check(countingNumber())
+      ->check(wholeNumber(1))
       ->capture_default_str();
   runCommand->add_flag("--decompose", runOptions.decompose,
                        "replace fused SPARSEK operations by dense ones, for comparison");
@@ -158,6 +163,23 @@ static int dispatch(int argc, char **argv) {
   EntryOptions explainOptions;
   CLI::App *explainCommand = app.add_subcommand("explain", "show where time and memory go");
   addEntry(*explainCommand, explainOptions);
+
+  MaskOptions maskOptions;
+  CLI::App *maskCommand =
+      app.add_subcommand("mask", "draw which keys each query attends to, and print how selection behaves");
+  addEntry(*maskCommand, maskOptions);
+  addValues(*maskCommand, maskOptions.values);
+  maskCommand->add_option("--layer", maskOptions.layer, "which SPARSEK attention of the run, from 0")
+      ->check(wholeNumber(0))
+      ->capture_default_str();
+  maskCommand->add_option("--batch", maskOptions.batch, "which row of the batch, from 0")
+      ->check(wholeNumber(0))
+      ->capture_default_str();
+  maskCommand->add_option("--head", maskOptions.head, "which key-value head, from 0")
+      ->check(wholeNumber(0))
+      ->capture_default_str();
+  maskCommand->add_option("-o", maskOptions.outs, "the picture, .svg or .png; may be repeated")
+      ->allow_extra_args(false);
 
   if (argc > 1 && argv[1][0] != '-') {
     std::vector<std::string> commands;
@@ -185,6 +207,8 @@ static int dispatch(int argc, char **argv) {
   }
   if (*compileCommand)
     return compile(compileOptions);
+  if (*maskCommand)
+    return mask(maskOptions);
   return explain(explainOptions);
 }
 

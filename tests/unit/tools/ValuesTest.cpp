@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <heddle/io.hpp>
 #include <random>
 
 using namespace heddle;
@@ -39,6 +40,21 @@ TEST_CASE("Random whole numbers must fit the element type") {
   CHECK_THROWS_WITH(materialise(value, "", DType::i8, {3}, 0), "'x=randint:1:1000': 999 does not fit i8");
   CHECK(materialise(value, "", DType::i32, {3}, 0).count() == 3);
   CHECK(materialise(parseNamedValue("x=randint:1:128"), "", DType::i8, {3}, 0).count() == 3);
+}
+
+TEST_CASE("A part of a file of tensors is a struct of its own") {
+  Struct all;
+  all.add("model.w", Tensor::from<float>({1, 2}));
+  all.add("model.deep.b", Tensor::from<float>({3}));
+  all.add("state", Tensor::from<float>({4}));
+  save_safetensors("parts.safetensors", all);
+  NamedValue value = parseNamedValue("p=parts.safetensors:model");
+  CHECK(shapeOf(value, "w") == Shape{2});
+  CHECK(materialise(value, "deep.b", DType::f32, {1}, 0).item<float>() == 3);
+  CHECK(shapeOf(parseNamedValue("p=parts.safetensors:model.deep"), "b") == Shape{1});
+  CHECK_THROWS_WITH(parseNamedValue("p=parts.safetensors:mode"),
+                    "'parts.safetensors' has no tensors below 'mode'");
+  CHECK_THROWS_WITH(parseNamedValue("p=nothing.safetensors:model"), Catch::Contains("nothing.safetensors"));
 }
 
 /// Either message, or a value whose parts agree, as every element type that takes it.
