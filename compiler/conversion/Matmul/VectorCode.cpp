@@ -47,6 +47,10 @@ void VectorCode::loop(Value lower, Value upper, int64_t step, function_ref<void(
 
 Values VectorCode::loopCarrying(Value lower, Value upper, int64_t step, ValueRange init,
                                 function_ref<Values(Value, ValueRange)> body) {
+  if (init.empty()) {
+    this->loop(lower, upper, step, [&](Value i) { body(i, {}); });
+    return {};
+  }
   auto loop = scf::ForOp::create(b, lower, upper, index(step), init);
   {
     OpBuilder::InsertionGuard guard(b);
@@ -76,6 +80,13 @@ Values VectorCode::choose(Value condition, TypeRange types, function_ref<Values(
   b.setInsertionPointToStart(op.elseBlock());
   scf::YieldOp::create(b, otherwise());
   return Values(op.getResults());
+}
+
+Values VectorCode::choose(Value condition, TypeRange types, function_ref<Values(bool)> body) {
+  if (!types.empty())
+    return choose(condition, types, [&] { return body(true); }, [&] { return body(false); });
+  when(condition, [&] { body(true); }, [&] { body(false); });
+  return {};
 }
 
 //===--- Arithmetic ---===//

@@ -59,6 +59,8 @@ public:
   /// condition ? then() : otherwise(), with `types` as results.
   Values choose(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then,
                 llvm::function_ref<Values()> otherwise);
+  /// condition ? body(true) : body(false)
+  Values choose(Value condition, mlir::TypeRange types, llvm::function_ref<Values(bool)> body);
 
   Value zero();       ///< a lane vector of zeros
   Value zeroScalar(); ///< an accumulator element

@@ -27,12 +27,13 @@ public:
     queryGradients = v.scratch(p.headBlock * p.tile * s.keyWidth);
     lse = v.scratch(p.headBlock * p.tile);
     shared = v.scratch(p.headBlock * p.tile);
-    tauGradients = v.scratch(p.tile);
+    gradients.thresholds = v.scratch(p.tile);
     weights = v.scratch(p.keyBlock * p.tile);
     slopes = v.scratch(p.keyBlock * p.tile);
     if (routes())
-      scoreGradients = v.scratch(p.keyBlock * p.lanes);
+      gradients.scores = v.scratch(p.keyBlock * p.lanes);
     blocks.emplace(v, args);
+    blocks->gradients = &gradients;
     v.loop(args.begin, args.end, 1, [&](Value task) {
       row = v.add(args.firstRow, v.div(task, p.chunks()));
       Value chunk = v.rem(task, p.chunks());
@@ -69,12 +70,12 @@ private:
   void emitTile(Value tile) {
     first = v.mul(tile, p.tile);
     count = v.min(v.index(p.tile), v.sub(v.index(p.spec.length), first));
-    blocks->startTile(row, tile, first, count);
-    v.zeroFill(tauGradients, v.index(0), v.index(p.tile));
+    blocks->startTile({row, tile, first, count});
+    v.zeroFill(gradients.thresholds, v.index(0), v.index(p.tile));
     v.loop(v.index(0), v.index(p.spec.group()), p.headBlock, [&](Value head) { emitHeads(head); });
     Value at = v.add(v.mul(row, p.spec.length), first);
     v.loop(v.index(0), count, 1,
-           [&](Value i) { v.storeScalar(v.loadScalar(tauGradients, i), args.dtau, v.add(at, i)); });
+           [&](Value i) { v.storeScalar(v.loadScalar(gradients.thresholds, i), args.dtau, v.add(at, i)); });
   }
 
   void emitHeads(Value firstHead) {
@@ -82,18 +83,18 @@ private:
       v.loop(v.index(0), v.index(p.headBlock), 1, body);
     };
     eachHead([&](Value head) { start(firstHead, head); });
-    blocks->forEachBlock([&](const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf) {
+    blocks->forEachBlock(firstHead, [&](const KeyBlock &block, PanelRangeOf rangeOf) {
       if (routes())
-        v.zeroFill(scoreGradients, v.index(0), v.index(p.keyBlock * p.lanes));
+        v.zeroFill(gradients.scores, v.index(0), v.index(p.keyBlock * p.lanes));
       eachHead([&](Value head) {
         v.loop(v.index(0), v.index(p.tile / p.panel), 1, [&](Value panel) {
           rangeOf(v.mul(panel, p.panel), [&](const PanelRange &range, Value masked) {
-            accumulate(block, kind, head, panel, range, masked);
+            accumulate(block, head, panel, range, masked);
           });
         });
       });
       if (routes())
-        kind.each(v, {}, [&](bool selected) {
+        blocks->kind.each(v, {}, [&](bool selected) {
           if (selected)
             addScoreGradients(block);
           return Values();
@@ -105,7 +106,7 @@ private:
   void addScoreGradients(const KeyBlock &block) {
     v.loop(v.index(0), blocks->blockCount, 1, [&](Value j) {
       Value at = v.add(scoreBase, v.loadIndex(block.slot, j));
-      Value sum = v.sumOfLanes(v.loadVector(scoreGradients, v.mul(j, p.lanes)));
+      Value sum = v.sumOfLanes(v.loadVector(gradients.scores, v.mul(j, p.lanes)));
       v.storeScalar(v.sumOf(v.loadScalar(args.scorePart, at), sum), args.scorePart, at);
     });
   }
@@ -127,12 +128,21 @@ private:
     v.toPanels(outRows, valueBase, valueWidth, p.valuePad, outs, v.mul(head, p.tile * valueWidth));
     v.zeroFill(queryGradients, v.mul(head, p.tile * width), v.index(p.tile * width));
     Value stats = v.mul(head, p.tile);
-    v.zeroFill(lse, stats, v.index(p.tile));
+    // With the largest number as lse, queries that see nothing and those that do not exist weigh nothing.
+    Value lowest = v.lowest(), largest = v.subf(v.zero(), lowest);
+    auto eachVector = [&](llvm::function_ref<void(Value)> body) {
+      v.loop(v.index(0), v.index(p.tile), p.lanes, [&](Value i) { body(v.add(stats, i)); });
+    };
+    eachVector([&](Value i) { v.storeLanes(largest, lse, i); });
     v.zeroFill(shared, stats, v.index(p.tile));
     v.loop(v.index(0), count, 1, [&](Value r) {
       v.storeScalar(v.loadScalar(args.lse, v.add(at, r)), lse, v.add(stats, r));
       v.storeScalar(outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad))), shared,
                     v.add(stats, r));
+    });
+    eachVector([&](Value i) {
+      Value x = v.loadVector(lse, i);
+      v.storeLanes(v.select(v.isGreater(lowest, x), largest, x), lse, i);
     });
   }
 
@@ -152,8 +162,7 @@ private:
     return v.sumOfLanes(sum[0]);
   }
 
-  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel,
-                  const PanelRange &range, Value masked) {
+  void accumulate(const KeyBlock &block, Value head, Value panel, const PanelRange &range, Value masked) {
     const AttentionSpec &s = p.spec;
     // Whole register tiles of keys; the pairs that this adds are masked.
     PanelRange outer = range;
@@ -171,10 +180,9 @@ private:
     Value rounded =
         arith::OrIOp::create(v.b, differs(range.begin, outer.begin), differs(range.end, outer.end));
     Value anyMasked = arith::OrIOp::create(v.b, masked, rounded);
-    kind.each(v, {}, [&](bool selected) {
-      v.when(
-          anyMasked, [&] { slopesOf(block, selected, /*masked=*/true, head, outer); },
-          [&] { slopesOf(block, selected, /*masked=*/false, head, outer); });
+    Value stats = v.add(v.mul(head, p.tile), range.panelStart);
+    blocks->withPairs({}, head, outer, anyMasked, [&](Pairs &pairs) {
+      emitSlopes(v, pairs, outer, weights, slopes, p.tile, lse, shared, stats);
       return Values();
     });
     v.when(
@@ -191,74 +199,6 @@ private:
               p.partWidth(), partBase, block.slot, 0);
     v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, args.part,
               p.partWidth(), partBase, block.slot, p.keyPad);
-  }
-
-  /// From scores and products with the cotangent, in place: the weights of dv and the slopes of dq and dk;
-  /// adds to the gradients of scores and thresholds.
-  void slopesOf(const KeyBlock &block, bool selected, bool masked, Value head, const PanelRange &range) {
-    const bool gateKeys = selected && p.gateKeys(), gateValues = selected && p.gateValues();
-    const bool routesKeys = selected && p.routesKeys(), routesValues = selected && p.routesValues();
-    const bool needsGate = gateKeys || gateValues || routesKeys || routesValues;
-    Value stats = v.add(v.mul(head, p.tile), range.panelStart);
-    Values hi(2), lo(2), logSum(2), d(2), tau;
-    for (int64_t part = 0; part < 2; ++part) {
-      logSum[part] = v.loadVector(lse, v.add(stats, part * p.lanes));
-      d[part] = v.loadVector(shared, v.add(stats, part * p.lanes));
-      tau.push_back(v.loadVector(tauGradients, v.add(range.panelStart, part * p.lanes)));
-      if (needsGate) {
-        hi[part] = v.loadVector(blocks->hi, v.add(range.panelStart, part * p.lanes));
-        lo[part] = v.loadVector(blocks->lo, v.add(range.panelStart, part * p.lanes));
-      }
-    }
-    Value one = v.constant(1);
-    tau = v.loopCarrying(range.begin, range.end, 1, tau, [&](Value j, ValueRange taus) {
-      Values next;
-      Value score;
-      for (int64_t part = 0; part < 2; ++part) {
-        Value at = v.add(v.add(v.mul(j, p.tile), range.panelStart), part * p.lanes);
-        Value product = v.loadVector(weights, at), along = v.loadVector(slopes, at);
-        Value argument, gate;
-        if (needsGate) {
-          argument = v.gateArgument(v.splat(v.loadScalar(block.scores, j)), hi[part], lo[part]);
-          gate = v.larger(argument, v.zero());
-          gate = v.select(v.isGreater(one, gate), gate, one);
-        }
-        Value exponent = gateKeys ? v.mulf(product, gate) : product;
-        Value weight = v.exponential(v.subf(exponent, logSum[part]));
-        Value slope = v.mulf(weight, v.subf(gateValues ? v.mulf(gate, along) : along, d[part]));
-        Value seen;
-        if (masked) {
-          seen = v.sees(block, j, range.panelStart, part);
-          weight = v.select(seen, weight, v.zero());
-          slope = v.select(seen, slope, v.zero());
-        }
-        v.storeLanes(gateValues ? v.mulf(weight, gate) : weight, weights, at);
-        v.storeLanes(gateKeys ? v.mulf(slope, gate) : slope, slopes, at);
-        if (!routesKeys && !routesValues) {
-          next.push_back(taus[part]);
-          continue;
-        }
-        Value gradient = v.mulf(weight, along);
-        if (routesKeys)
-          gradient = v.multiplyAdd(slope, product, gradient);
-        // The same predicate as everywhere: strictly between 0 and 1.
-        Value inside =
-            arith::AndIOp::create(v.b, v.isGreater(argument, v.zero()), v.isGreater(one, argument));
-        if (masked)
-          inside = arith::AndIOp::create(v.b, inside, seen);
-        gradient = v.select(inside, gradient, v.zero());
-        next.push_back(v.subf(taus[part], gradient));
-        score = score ? v.sumOf(score, gradient) : gradient;
-      }
-      if (score) {
-        Value at = v.mul(j, p.lanes);
-        v.storeLanes(v.sumOf(v.loadVector(scoreGradients, at), score), scoreGradients, at);
-      }
-      return next;
-    });
-    if (routesKeys || routesValues)
-      for (int64_t part = 0; part < 2; ++part)
-        v.storeLanes(tau[part], tauGradients, v.add(range.panelStart, part * p.lanes));
   }
 
   void finish(Value firstHead, Value head) {
@@ -280,9 +220,8 @@ private:
   Buffer queryRows, outRows;            ///< [head, tile, pad]: scaled queries, cotangents
   Buffer queries, outs, queryGradients; ///< the same as panels; dq without its scale
   Buffer lse, shared;                   ///< [head, tile]; shared is D
-  Buffer tauGradients;                  ///< [tile]
-  Buffer weights, slopes;               ///< [keyBlock, tile]
-  Buffer scoreGradients;                ///< [keyBlock, lanes]
+  GateGradients gradients;
+  Buffer weights, slopes; ///< [keyBlock, tile]
   Value row, first, count;
   Value partBase, scoreBase; ///< rows of the chunk's partial sums
 };

@@ -76,14 +76,17 @@ Value AttentionCode::bitsOf(Value x) {
 
 Value AttentionCode::floatOf(Value x) { return arith::BitcastOp::create(b, laneVectorType(), x); }
 
+Value AttentionCode::smallestExponent() {
+  return constant(accumulator == MatmulElement::F64 ? -708.39 : -87.33);
+}
+
 Value AttentionCode::exponential(Value x) {
   // x = n ln 2 + r with |r| <= ln 2 / 2. Adding a large constant rounds n to an integer that stands, with the
   // exponent's bias, in the lowest bits of the sum.
   const bool wide = accumulator == MatmulElement::F64;
   const int64_t mantissa = wide ? 52 : 23, bias = wide ? 1023 : 127;
-  const double smallest = wide ? -708.39 : -87.33;
   const double magic = (wide ? 6755399441055744.0 : 12582912.0) + double(bias);
-  x = larger(constant(smallest), x); // keeps NaN
+  x = larger(smallestExponent(), x); // keeps NaN
   Value shifted = multiplyAdd(x, constant(1.4426950408889634), constant(magic));
   Value n = subf(shifted, constant(magic));
   Value power = floatOf(arith::ShLIOp::create(b, bitsOf(shifted), bitsConstant(mantissa)));
@@ -115,6 +118,11 @@ Value AttentionCode::exponential(Value x) {
   return mulf(sum, power);
 }
 
+Value AttentionCode::exponentialOrZero(Value x) {
+  Value below = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, smallestExponent());
+  return select(below, zero(), exponential(x));
+}
+
 Value AttentionCode::logarithm(Value x) {
   // A rough value from exponent and mantissa, then steps of third order with the exponential:
   // y += 2 (x - e^y) / (x + e^y).
@@ -140,10 +148,9 @@ Value AttentionCode::logarithm(Value x) {
 
 Value AttentionCode::gateArgument(Value u, Value hi, Value lo) { return subf(subf(u, hi), lo); }
 
-Value AttentionCode::gate(Value u, Value hi, Value lo) {
-  Value g = larger(gateArgument(u, hi, lo), zero());
-  Value one = constant(1);
-  return select(isGreater(one, g), g, one);
+Value AttentionCode::clipped(Value x) {
+  Value low = larger(x, zero()), one = constant(1);
+  return select(isGreater(one, low), low, one);
 }
 
 Value AttentionCode::sees(const KeyBlock &block, Value j, Value panelStart, int64_t part) {
@@ -396,7 +403,7 @@ void AttentionCode::keySums(Buffer weights, int64_t weightStride, const PanelRan
 
 void AttentionCode::gather(const KeyBlock &block, Buffer k, Buffer v, Value row, Value count,
                            llvm::function_ref<Value(Value)> key) {
-  Value first = mul(row, plan.spec.length);
+  Value first = mul(row, plan.keyLength);
   loop(index(0), count, 1, [&](Value position) {
     Value at = add(first, key(position));
     copyRow(k, mul(at, plan.spec.keyWidth), block.keys, mul(position, plan.keyPad), plan.spec.keyWidth);

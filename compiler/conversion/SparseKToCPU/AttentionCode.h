@@ -60,10 +60,12 @@ public:
   /// exp of a lane vector to about one unit in the last place; arguments below the exponent of the smallest
   /// normal number give that number, NaN stays.
   Value exponential(Value x);
+  /// The same, but zero below that exponent.
+  Value exponentialOrZero(Value x);
   /// log of a lane vector of positive normal numbers.
   Value logarithm(Value x);
-  /// clip((u - hi) - lo, 0, 1); 0 for NaN.
-  Value gate(Value u, Value hi, Value lo);
+  /// clip(x, 0, 1); 0 for NaN.
+  Value clipped(Value x);
   /// (u - hi) - lo
   Value gateArgument(Value u, Value hi, Value lo);
 
@@ -115,6 +117,7 @@ public:
               llvm::function_ref<Value(Value position)> key);
 
 private:
+  Value smallestExponent();
   Value bitsOf(Value x);
   Value floatOf(Value x);
   Value bitsConstant(int64_t value);

@@ -21,24 +21,25 @@ namespace {
 
 class ForwardKernel {
 public:
-  ForwardKernel(AttentionCode &v, const KernelArguments &arguments) : v(v), p(v.plan), args(arguments) {}
+  ForwardKernel(AttentionCode &v, const KernelArguments &arguments, KeyWalk &walk)
+      : v(v), p(v.plan), args(arguments), walk(walk) {}
 
   void emit() {
     const AttentionSpec &s = p.spec;
     rows = v.scratch(p.tile * std::max(p.keyPad, p.valuePad));
     queries = v.scratch(p.headBlock * p.tile * s.keyWidth);
     output = v.scratch(p.headBlock * p.tile * s.valueWidth);
-    largest = v.scratch(p.headBlock * p.tile);
-    total = v.scratch(p.headBlock * p.tile);
+    state = {v.scratch(p.headBlock * p.tile), v.scratch(p.headBlock * p.tile)};
     factor = v.scratch(p.tile);
     weights = v.scratch(p.keyBlock * p.panel);
-    blocks.emplace(v, args);
+    if (walk.hasGates())
+      gates = v.scratch(p.keyBlock * p.panel);
     v.loop(args.begin, args.end, 1, [&](Value task) {
       row = v.div(task, p.tiles());
       tile = v.rem(task, p.tiles());
       first = v.mul(tile, p.tile);
       count = v.min(v.index(p.tile), v.sub(v.index(s.length), first));
-      blocks->startTile(row, tile, first, count);
+      walk.startTile({row, tile, first, count});
       v.loop(v.index(0), v.index(s.group()), p.headBlock, [&](Value head) { emitHeads(head); });
     });
   }
@@ -49,11 +50,11 @@ private:
       v.loop(v.index(0), v.index(p.headBlock), 1, body);
     };
     eachHead([&](Value head) { start(firstHead, head); });
-    blocks->forEachBlock([&](const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf) {
+    walk.forEachBlock(firstHead, [&](const KeyBlock &block, PanelRangeOf rangeOf) {
       eachHead([&](Value head) {
         v.loop(v.index(0), v.index(p.tile / p.panel), 1, [&](Value panel) {
           rangeOf(v.mul(panel, p.panel), [&](const PanelRange &range, Value masked) {
-            accumulate(block, kind, head, panel, range, masked);
+            accumulate(block, firstHead, head, panel, range, masked);
           });
         });
       });
@@ -72,23 +73,21 @@ private:
     v.scaleRows(rows, v.index(0), p.keyPad, p.spec.scale);
     v.toPanels(rows, v.index(0), width, p.keyPad, queries, v.mul(head, p.tile * width));
     v.zeroFill(output, v.mul(head, p.tile * valueWidth), v.index(p.tile * valueWidth));
-    v.zeroFill(total, v.mul(head, p.tile), v.index(p.tile));
+    v.zeroFill(state.total, v.mul(head, p.tile), v.index(p.tile));
     Value lowest = v.lowest();
     v.loop(v.index(0), v.index(p.tile), p.lanes,
-           [&](Value i) { v.storeLanes(lowest, largest, v.add(v.mul(head, p.tile), i)); });
+           [&](Value i) { v.storeLanes(lowest, state.largest, v.add(v.mul(head, p.tile), i)); });
   }
 
-  void accumulate(const KeyBlock &block, const BlockKind &kind, Value head, Value panel,
-                  const PanelRange &range, Value masked) {
+  void accumulate(const KeyBlock &block, Value firstHead, Value head, Value panel, const PanelRange &range,
+                  Value masked) {
     const AttentionSpec &s = p.spec;
     Value queryBase = v.add(v.mul(head, p.tile * s.keyWidth), v.mul(panel, s.keyWidth * p.panel));
     v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, queryBase, range, weights, p.panel, v.index(0));
     Value stats = v.add(v.mul(head, p.tile), range.panelStart);
     const Type types[] = {v.laneVectorType(), v.laneVectorType()};
-    Values rescale = kind.each(v, types, [&](bool selected) {
-      return v.choose(
-          masked, types, [&] { return softmax(block, selected, /*masked=*/true, stats, range); },
-          [&] { return softmax(block, selected, /*masked=*/false, stats, range); });
+    Values rescale = walk.withPairs(types, v.add(firstHead, head), range, masked, [&](Pairs &pairs) {
+      return emitSoftmax(v, pairs, range, weights, gates, state, stats);
     });
     Value outputBase = v.add(v.mul(head, p.tile * s.valueWidth), v.mul(panel, s.valueWidth * p.panel));
     v.when(
@@ -103,74 +102,18 @@ private:
         });
   }
 
-  /// Turns the scores of a panel into weights of the values and updates the running maximum and sum; returns
-  /// by what the output so far is to be multiplied.
-  Values softmax(const KeyBlock &block, bool selected, bool masked, Value stats, const PanelRange &range) {
-    const bool gateKeys = selected && p.gateKeys(), gateValues = selected && p.gateValues();
-    auto at = [&](Value j, int64_t part) { return v.add(v.mul(j, p.panel), part * p.lanes); };
-    Values hi(2), lo(2), before(2);
-    for (int64_t part = 0; part < 2; ++part) {
-      before[part] = v.loadVector(largest, v.add(stats, part * p.lanes));
-      if (gateKeys || gateValues) {
-        hi[part] = v.loadVector(blocks->hi, v.add(range.panelStart, part * p.lanes));
-        lo[part] = v.loadVector(blocks->lo, v.add(range.panelStart, part * p.lanes));
-      }
-    }
-    auto gate = [&](Value j, int64_t part) {
-      return v.gate(v.splat(v.loadScalar(block.scores, j)), hi[part], lo[part]);
-    };
-    Value lowest = v.lowest();
-    Values top = v.loopCarrying(range.begin, range.end, 1, before, [&](Value j, ValueRange tops) {
-      Values next;
-      for (int64_t part = 0; part < 2; ++part) {
-        Value score = v.loadVector(weights, at(j, part));
-        if (gateKeys) {
-          score = v.mulf(score, gate(j, part));
-          v.storeLanes(score, weights, at(j, part));
-        }
-        if (masked) // here for the maximum only; the weight is set to zero below
-          score = v.select(v.sees(block, j, range.panelStart, part), score, lowest);
-        next.push_back(v.larger(score, tops[part]));
-      }
-      return next;
-    });
-    Values rescale, sums;
-    for (int64_t part = 0; part < 2; ++part) {
-      rescale.push_back(v.exponential(v.subf(before[part], top[part])));
-      v.storeLanes(top[part], largest, v.add(stats, part * p.lanes));
-      sums.push_back(v.mulf(v.loadVector(total, v.add(stats, part * p.lanes)), rescale[part]));
-    }
-    sums = v.loopCarrying(range.begin, range.end, 1, sums, [&](Value j, ValueRange sums) {
-      Values next;
-      for (int64_t part = 0; part < 2; ++part) {
-        Value weight = v.exponential(v.subf(v.loadVector(weights, at(j, part)), top[part]));
-        if (masked)
-          weight = v.select(v.sees(block, j, range.panelStart, part), weight, v.zero());
-        next.push_back(v.sumOf(sums[part], weight));
-        if (gateValues)
-          weight = v.mulf(weight, gate(j, part));
-        v.storeLanes(weight, weights, at(j, part));
-      }
-      return next;
-    });
-    for (int64_t part = 0; part < 2; ++part)
-      v.storeLanes(sums[part], total, v.add(stats, part * p.lanes));
-    return rescale;
-  }
-
   void finish(Value firstHead, Value head) {
     const int64_t valueWidth = p.spec.valueWidth;
     const double infinity = std::numeric_limits<double>::infinity();
     v.loop(v.index(0), v.index(p.tile), p.lanes, [&](Value i) {
       Value at = v.add(v.mul(head, p.tile), i);
-      Value sum = v.loadVector(total, at);
+      Value sum = v.loadVector(state.total, at);
       // A query that attends to nothing: zero, and a logarithm of -inf.
       Value empty = arith::CmpFOp::create(v.b, arith::CmpFPredicate::OEQ, sum, v.zero());
       Value inverse = v.select(empty, v.zero(), v.divf(v.constant(1), sum));
-      Value lse = v.sumOf(v.loadVector(largest, at), v.logarithm(sum));
+      Value lse = v.sumOf(v.loadVector(state.largest, at), v.logarithm(sum));
       lse = v.select(empty, v.constant(-infinity), lse);
-      if (p.spec.topk > 0) {
-        Value nan = v.isNan(v.loadVector(blocks->hi, i));
+      if (Value nan = walk.brokenQueries(i)) {
         Value quiet = v.constant(std::numeric_limits<double>::quiet_NaN());
         inverse = v.select(nan, quiet, inverse);
         lse = v.select(nan, quiet, lse);
@@ -178,25 +121,31 @@ private:
       // NaN scores make the sum NaN; the logarithm by steps does not carry that.
       lse = v.select(v.isNan(sum), sum, lse);
       v.storeLanes(inverse, factor, i);
-      v.storeLanes(lse, total, at);
+      v.storeLanes(lse, state.total, at);
     });
     v.fromPanels(output, v.mul(head, p.tile * valueWidth), valueWidth, p.valuePad, factor, v.index(0), rows);
     Value at = queryRow(firstHead, head);
     v.loop(v.index(0), count, 1, [&](Value r) {
       v.copyRow(rows, v.mul(r, p.valuePad), args.o, v.mul(v.add(at, r), valueWidth), valueWidth);
-      v.storeScalar(v.loadScalar(total, v.add(v.mul(head, p.tile), r)), args.lse, v.add(at, r));
+      v.storeScalar(v.loadScalar(state.total, v.add(v.mul(head, p.tile), r)), args.lse, v.add(at, r));
     });
   }
 
   AttentionCode &v;
   const Plan &p;
   const KernelArguments &args;
-  std::optional<KeyBlocks> blocks;
-  Buffer rows, queries, output, largest, total, factor, weights;
+  KeyWalk &walk;
+  Buffer rows, queries, output, factor, weights, gates;
+  SoftmaxState state;
   Value row, tile, first, count;
 };
 
 } // namespace
+
+void emitForwardKernel(AttentionCode &v, const KernelArguments &args, KeyWalk &walk) {
+  ForwardKernel(v, args, walk).emit();
+}
+
 } // namespace attention
 
 static AttentionProgram forwardProgram(const attention::Plan &plan, StringRef namePrefix) {
@@ -237,9 +186,11 @@ AttentionProgram emitAttentionForward(OpBuilder &builder, ModuleOp module, const
   const Plan plan = makePlan(spec, target, /*backward=*/false);
   AttentionProgram program = forwardProgram(plan, namePrefix);
   if (!program.steps.empty())
-    emitKernel(
-        builder, module, plan, program.steps.back(),
-        [&](AttentionCode &v, const KernelArguments &arguments) { ForwardKernel(v, arguments).emit(); });
+    emitKernel(builder, module, plan, program.steps.back(),
+               [&](AttentionCode &v, const KernelArguments &arguments) {
+                 KeyBlocks blocks(v, arguments);
+                 emitForwardKernel(v, arguments, blocks);
+               });
   return program;
 }
 

@@ -83,7 +83,7 @@ int64_t Plan::windowKeys(int64_t queries) const {
 int64_t forwardScratchBytes(const Plan &p) {
   int64_t perHead = p.tile * (p.spec.keyWidth + p.spec.valueWidth + 2);
   int64_t shared =
-      p.keyBlock * (p.keyPad + p.valuePad + p.panel + 4) + p.tile * std::max(p.keyPad, p.valuePad);
+      p.keyBlock * (p.keyPad + p.valuePad + 2 * p.panel + 4) + p.tile * std::max(p.keyPad, p.valuePad);
   return p.computeBytes() * (p.headBlock * perHead + shared);
 }
 
@@ -100,6 +100,7 @@ Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backwa
   p.spec.topk = std::min(spec.topk, spec.length);
   p.spec.window = std::min(spec.window, spec.length);
   p.target = target;
+  p.keyLength = spec.length;
   p.compute = spec.element == MatmulElement::F64 ? MatmulElement::F64 : MatmulElement::F32;
   p.lanes = target.vectorBits / 8 / p.computeBytes();
   p.panel = 2 * p.lanes;

@@ -10,6 +10,7 @@ namespace heddle::cpu::attention {
 struct Plan {
   AttentionSpec spec; ///< topk and window cut to the length
   MatmulTarget target;
+  int64_t keyLength = 0; ///< keys of a row
 
   MatmulElement compute = MatmulElement::F32;
   int64_t lanes = 0;     ///< of a vector

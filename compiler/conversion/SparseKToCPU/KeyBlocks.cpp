@@ -27,11 +27,11 @@ KeyBlocks::KeyBlocks(AttentionCode &v, const KernelArguments &arguments) : v(v),
     block.slot = v.intScratch(p.keyBlock);
 }
 
-void KeyBlocks::startTile(Value newRow, Value newTile, Value newFirst, Value newCount) {
-  row = newRow;
-  tile = newTile;
-  first = newFirst;
-  count = newCount;
+void KeyBlocks::startTile(const QueryTile &queries) {
+  row = queries.row;
+  tile = queries.tile;
+  first = queries.first;
+  count = queries.count;
   if (p.spec.topk == 0)
     return;
   Value at = v.add(v.mul(row, p.spec.length), first);
@@ -48,16 +48,23 @@ void KeyBlocks::startTile(Value newRow, Value newTile, Value newFirst, Value new
 Values BlockKind::each(AttentionCode &v, TypeRange types, llvm::function_ref<Values(bool)> body) const {
   if (!maySelect || !mayWindow)
     return body(maySelect);
-  if (types.empty()) {
-    v.when(selected, [&] { body(true); }, [&] { body(false); });
-    return {};
-  }
-  return v.choose(selected, types, [&] { return body(true); }, [&] { return body(false); });
+  return v.choose(selected, types, body);
 }
 
-void KeyBlocks::forEachBlock(
-    llvm::function_ref<void(const KeyBlock &, const BlockKind &, PanelRangeOf)> body) {
-  BlockKind kind{p.spec.topk > 0, p.spec.window > 0, {}};
+Values KeyBlocks::withPairs(TypeRange types, Value head, const PanelRange &range, Value masked,
+                            PairsUse body) {
+  return kind.each(v, types, [&](bool selected) {
+    return v.choose(masked, types, [&](bool isMasked) {
+      GatePairs pairs(v, block, range, {hi, lo}, selected, isMasked, gradients);
+      return body(pairs);
+    });
+  });
+}
+
+Value KeyBlocks::brokenQueries(Value at) { return p.spec.topk > 0 ? v.isNan(v.loadVector(hi, at)) : Value(); }
+
+void KeyBlocks::forEachBlock(Value firstHead, BlockUse body) {
+  kind = {p.spec.topk > 0, p.spec.window > 0, {}};
   auto blocksOf = [&](Value keys) { return v.div(v.add(keys, p.keyBlock - 1), p.keyBlock); };
   Value selectedBlocks = v.index(0), blocks = v.index(0);
   if (kind.maySelect) {
@@ -94,7 +101,7 @@ void KeyBlocks::forEachBlock(
       block.oddKeys = v.hasNonFinite(block.keys, p.keyPad, blockCount);
     else
       block.oddValues = v.hasNonFinite(block.values, p.valuePad, blockCount);
-    body(block, kind, [&](Value panelStart, PanelUse use) {
+    body(block, [&](Value panelStart, PanelUse use) {
       Values part = kind.each(v, {index, index, flag}, [&](bool selected) {
         if (selected)
           return Values{v.index(0), blockCount, v.less(whole, v.add(start, blockCount))};

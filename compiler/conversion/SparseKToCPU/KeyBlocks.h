@@ -1,7 +1,7 @@
 // The walk over the keys of a tile, block by block, and the frame of a kernel. Internal to this folder.
 #pragma once
 
-#include "compiler/conversion/SparseKToCPU/AttentionCode.h"
+#include "compiler/conversion/SparseKToCPU/GatePairs.h"
 
 namespace mlir {
 class ModuleOp;
@@ -35,22 +35,48 @@ struct BlockKind {
 /// part.
 using PanelUse = llvm::function_ref<void(const PanelRange &range, Value masked)>;
 using PanelRangeOf = llvm::function_ref<void(Value panelStart, PanelUse use)>;
+using BlockUse = llvm::function_ref<void(const KeyBlock &block, PanelRangeOf rangeOf)>;
+using PairsUse = llvm::function_ref<Values(Pairs &pairs)>;
 
-class KeyBlocks {
+/// A tile of the queries of a key-value head: tile number `tile` of `row`, `count` queries from `first` on.
+struct QueryTile {
+  Value row, tile, first, count;
+};
+
+/// Which keys the queries of a tile see, block by block, and what their pairs are.
+class KeyWalk {
+public:
+  virtual ~KeyWalk() = default;
+
+  virtual void startTile(const QueryTile &tile) = 0;
+  /// Loops over the blocks of the query heads of the group from `firstHead` on.
+  virtual void forEachBlock(Value firstHead, BlockUse body) = 0;
+  /// Emits `body` for each kind of pairs that a panel's part of the current block may hold, under a condition
+  /// where there are several; it returns values of these types. `head` is the query head within the group.
+  virtual Values withPairs(mlir::TypeRange types, Value head, const PanelRange &range, Value masked,
+                           PairsUse body) = 0;
+  virtual bool hasGates() const = 0;
+  /// Which of the lanes of queries from `at` on must become NaN, if any may have to.
+  virtual Value brokenQueries(Value at) { return {}; }
+};
+
+/// The walk of SPARSEK: the selected keys, where the plan has any, and then the window's. One loop for both,
+/// so that the products are emitted once.
+class KeyBlocks : public KeyWalk {
 public:
   /// Allocates the block's buffers: at the top of a kernel.
   KeyBlocks(AttentionCode &v, const KernelArguments &arguments);
 
-  /// Once per tile: row, its tile, the tile's first query and how many queries it has.
-  void startTile(Value row, Value tile, Value first, Value count);
+  void startTile(const QueryTile &tile) override;
+  void forEachBlock(Value firstHead, BlockUse body) override;
+  Values withPairs(mlir::TypeRange types, Value head, const PanelRange &range, Value masked,
+                   PairsUse body) override;
+  bool hasGates() const override { return p.gateValues(); }
+  Value brokenQueries(Value at) override;
 
-  /// Loops over the blocks: the selected keys, where the plan has any, and then the window's. One loop for
-  /// both, so that the products are emitted once.
-  void forEachBlock(
-      llvm::function_ref<void(const KeyBlock &block, const BlockKind &kind, PanelRangeOf rangeOf)> body);
-
-  Buffer hi, lo;    ///< thresholds of the tile [tile]; zero beyond its queries
-  Value blockCount; ///< keys of the current block
+  BlockKind kind;                     ///< of the current block
+  Value blockCount;                   ///< its keys
+  GateGradients *gradients = nullptr; ///< of the backward pass
 
 private:
   void gatherSelected(Value start);
@@ -62,10 +88,14 @@ private:
   const Plan &p;
   const KernelArguments &args;
   KeyBlock block;
+  Buffer hi, lo; ///< thresholds of the tile [tile]; zero beyond its queries
   Value row, tile, first, count;
   Value list, whole, selectedKeys; ///< the tile's list: its number, whole-tile keys, all keys
   Value windowBegin, windowEnd;    ///< the keys of the tile's windows
 };
+
+/// The body of the forward kernel; a task is a tile.
+void emitForwardKernel(AttentionCode &v, const KernelArguments &args, KeyWalk &walk);
 
 /// Reserves the lists of selected keys and describes the runtime call that fills them; returns the operands
 /// lists, full, total.
