@@ -60,8 +60,55 @@ static Array evaluateProject(const Context &context, sk::ProjectOp op, const Arr
   return result;
 }
 
-static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const Array &u, Results &results) {
+static Array evaluateSegments(const Context &context, sk::SegmentsOp op, const Array &offsets) {
+  int64_t n = op.getLength(), last = offsets.count() - 1;
+  auto wrong = [&](int64_t s, const Twine &rest) {
+    fail(op, "segments[" + Twine(s) + "] is " + Twine(offsets.integer(s)) + rest);
+  };
+  if (offsets.integer(0) != 0)
+    wrong(0, ", not 0");
+  for (int64_t s = 1; s <= last; ++s)
+    if (offsets.integer(s) < offsets.integer(s - 1))
+      wrong(s, ", below segments[" + Twine(s - 1) + "], which is " + Twine(offsets.integer(s - 1)));
+  if (offsets.integer(last) != n)
+    wrong(last, ", not " + Twine(n) + ", the number of positions");
+  Array result = context.make(op, {2, n});
+  auto bounds = result.edit();
+  for (int64_t s = 0; s < last; ++s)
+    for (int64_t i = offsets.integer(s); i < offsets.integer(s + 1); ++i) {
+      bounds[i].integer = offsets.integer(s);
+      bounds[n + i].integer = offsets.integer(s + 1);
+    }
+  return result;
+}
+
+namespace {
+
+/// The sequence of a position. Bounds are the last operand where there are any; without, there is one
+/// sequence.
+struct Sequences {
+  const Array *bounds;
+  int64_t length;
+
+  template <typename Op>
+  Sequences(Op op, Inputs inputs, int64_t length)
+      : bounds(op.getBounds() ? &inputs.back() : nullptr), length(length) {
+    if (bounds && bounds->shape() != ArrayRef<int64_t>{2, length})
+      fail(op, "bounds are " + bounds->typeString() + " for " + Twine(length) + " positions");
+    for (int64_t i = 0; bounds && i < length; ++i)
+      if (start(i) < 0 || start(i) > i || stop(i) <= i || stop(i) > length)
+        fail(op, "bounds of position " + Twine(i) + " are " + Twine(start(i)) + " and " + Twine(stop(i)));
+  }
+  int64_t start(int64_t i) const { return bounds ? bounds->integer(i) : 0; }
+  int64_t stop(int64_t i) const { return bounds ? bounds->integer(length + i) : length; }
+};
+
+} // namespace
+
+static void evaluateThreshold(const Context &context, sk::ThresholdOp op, Inputs inputs, Results &results) {
+  const Array &u = inputs[0];
   int64_t n = u.extent(2), topk = op.getTopk(), window = op.getWindow();
+  Sequences sequences(op, inputs, n);
   for (unsigned i = 0; i < 4; ++i)
     results.push_back(context.make(op, u.shape(), i));
   auto hi = results[0].edit(), lo = results[1].edit(), count = results[2].edit(), end = results[3].edit();
@@ -73,14 +120,15 @@ static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const 
   for (int64_t row = 0; n > 0 && row < u.count() / n; ++row) {
     int64_t base = row * n;
     for (int64_t j = 0; j < n; ++j)
-      end[base + j].integer = window < n - j ? j + window : n;
+      end[base + j].integer = window < sequences.stop(j) - j ? j + window : sequences.stop(j);
     for (int64_t i = 0; i < n; ++i) {
       hi[base + i].real = -infinity;
-      int64_t candidates = topk > 0 ? std::max<int64_t>(i - window + 1, 0) : 0;
-      ArrayRef<double> seen = ArrayRef(scores).slice(base, candidates);
+      int64_t start = sequences.start(i);
+      int64_t candidates = topk > 0 ? std::max<int64_t>(i - window + 1 - start, 0) : 0;
+      ArrayRef<double> seen = ArrayRef(scores).slice(base + start, candidates);
       std::vector<int64_t> order = descendingOrder(seen);
       for (int64_t j : ArrayRef(order).take_front(topk))
-        end[base + j].integer = i + 1; // the attending queries are one run
+        end[base + start + j].integer = i + 1; // the attending queries are one run
       if (llvm::any_of(seen, [](double score) { return std::isnan(score); })) {
         hi[base + i].real = notANumber;
       } else if (candidates > topk) {
@@ -101,13 +149,15 @@ static void evaluateThreshold(const Context &context, sk::ThresholdOp op, const 
 static Array evaluateThresholdBackward(const Context &context, sk::ThresholdBackwardOp op, Inputs inputs) {
   const Array &u = inputs[0], &hi = inputs[1], &lo = inputs[2], &count = inputs[3], &dtau = inputs[4];
   int64_t n = u.extent(2);
+  Sequences sequences(op, inputs, n);
   Array result = context.make(op, u.shape());
   std::vector<double> du(u.count(), 0);
   for (int64_t row = 0; n > 0 && row < u.count() / n; ++row)
     for (int64_t i = 0, query = row * n; i < n; ++i, ++query) {
       if (count.integer(query) <= 0)
         continue;
-      for (int64_t j = 0, key = row * n; j <= i - static_cast<int64_t>(op.getWindow()); ++j, ++key)
+      for (int64_t j = sequences.start(i), key = row * n + j; j <= i - static_cast<int64_t>(op.getWindow());
+           ++j, ++key)
         if (insideSupport(gate(u.element(), u.real(key), {hi.real(query), lo.real(query)})))
           du[key] += dtau.real(query) / static_cast<double>(count.integer(query));
     }
@@ -129,6 +179,7 @@ struct Attention {
   sk::Gate gateMode;
   bool straightThrough;
   int64_t batches, queryHeads, heads, length, width, valueWidth;
+  Sequences sequences;
 
   template <typename Op>
   Attention(Op op, Inputs in)
@@ -136,7 +187,7 @@ struct Attention {
         window(op.getWindow()), scale(op.getScale().convertToDouble()), gateMode(op.getGate()),
         straightThrough(op.getEstimator() == sk::Estimator::straight_through), batches(q.extent(0)),
         queryHeads(q.extent(1)), heads(k.extent(1)), length(q.extent(2)), width(q.extent(3)),
-        valueWidth(v.extent(3)) {
+        valueWidth(v.extent(3)), sequences(op, in, length) {
     int64_t b = batches, h = heads, n = length;
     if (h == 0 || queryHeads % h)
       fail(op, Twine(queryHeads) + " query heads are not a multiple of " + Twine(h) + " key-value heads");
@@ -165,7 +216,7 @@ struct Attention {
   /// What query `i` of the head attends to; `first` is the head's keyRow of 0.
   SmallVector<Attended> attendedBy(int64_t first, int64_t i) const {
     SmallVector<Attended> keys;
-    for (int64_t j = 0; j <= i; ++j) {
+    for (int64_t j = sequences.start(i); j <= i; ++j) {
       if (j > i - window) {
         keys.push_back({j, false, 1, 1, 1});
       } else if (topk > 0 && i < end.integer(first + j)) {
@@ -275,7 +326,9 @@ bool heddle::interp::evaluateSparseK(const Context &context, Operation *op, Inpu
       .Case([&](sk::ProjectOp o) {
         return results.push_back(evaluateProject(context, o, inputs[0], inputs[1].real(0))), true;
       })
-      .Case([&](sk::ThresholdOp o) { return evaluateThreshold(context, o, inputs[0], results), true; })
+      .Case(
+          [&](sk::SegmentsOp o) { return results.push_back(evaluateSegments(context, o, inputs[0])), true; })
+      .Case([&](sk::ThresholdOp o) { return evaluateThreshold(context, o, inputs, results), true; })
       .Case([&](sk::ThresholdBackwardOp o) {
         return results.push_back(evaluateThresholdBackward(context, o, inputs)), true;
       })

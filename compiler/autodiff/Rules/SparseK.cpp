@@ -88,8 +88,9 @@ struct ThresholdRule : DifferentiableOpInterface::ExternalModel<ThresholdRule, T
   LogicalResult emitAdjoint(Operation *operation, OpBuilder &builder, CotangentScope &scope) const {
     auto op = cast<ThresholdOp>(operation);
     if (Value c = scope.cotangent(op.getHi()))
-      scope.accumulate(op.getU(), ThresholdBackwardOp::create(builder, op.getLoc(), op.getU(), op.getHi(),
-                                                              op.getLo(), op.getCount(), c, op.getWindow()));
+      scope.accumulate(op.getU(),
+                       ThresholdBackwardOp::create(builder, op.getLoc(), op.getU(), op.getHi(), op.getLo(),
+                                                   op.getCount(), c, op.getBounds(), op.getWindow()));
     return success();
   }
   LogicalResult emitTangent(Operation *op, OpBuilder &, TangentScope &) const {
@@ -104,8 +105,8 @@ struct AttentionRule : DifferentiableOpInterface::ExternalModel<AttentionRule, A
       return op.emitOpError("has no adjoint for lse: it must be decomposed first");
     auto back = AttentionBackwardOp::create(builder, op.getLoc(), op.getQ(), op.getK(), op.getV(), op.getU(),
                                             op.getHi(), op.getLo(), op.getEnd(), op.getO(), op.getLse(),
-                                            scope.cotangent(op.getO()), op.getTopk(), op.getWindow(),
-                                            op.getScale(), op.getGate(), op.getEstimator());
+                                            scope.cotangent(op.getO()), op.getBounds(), op.getTopk(),
+                                            op.getWindow(), op.getScale(), op.getGate(), op.getEstimator());
     scope.accumulate(op.getQ(), back.getDq());
     scope.accumulate(op.getK(), back.getDk());
     scope.accumulate(op.getV(), back.getDv());

@@ -125,6 +125,32 @@ static std::optional<Value> scores(Call &call, const AttentionArguments &args) {
   return u;
 }
 
+/// Sets the bounds i32[2, N] of packed sequences, where any are given; false where they are given wrongly.
+static bool boundsArgument(Call &call, const Dim &positions, std::optional<Value> &bounds) {
+  if (!call.has("segments"))
+    return true;
+  std::optional<Value> offsets = call.tensor("segments");
+  if (!offsets)
+    return false;
+  const Type &given = offsets->getType();
+  if (given.element() != ElementType::I32 || given.rank() != 1 || given.dims()[0] == Dim(0)) {
+    Diagnostic &error = call.errorAt(
+        "segments", call.name().str() +
+                        " needs 'segments' of type i32[S + 1], the offsets of S sequences, but it is " +
+                        given.str());
+    if (given.element() == ElementType::I64)
+      error.hint("cast(x, i32) converts them");
+    return false;
+  }
+  Type type = Type::tensor(ElementType::I32, {Dim(2), positions});
+  bounds = call.emit.make(type, call.spanOf("segments"),
+                          [&](mlir::OpBuilder &builder, mlir::Location location) -> mlir::Value {
+                            return sparsek::SegmentsOp::create(builder, location, call.emit.mlirType(type),
+                                                               call.emit.leaf(*offsets), positions.value());
+                          });
+  return true;
+}
+
 //===----------------------------------------------------------------------===//
 // Operations
 //===----------------------------------------------------------------------===//
@@ -135,7 +161,13 @@ struct Thresholds {
 };
 } // namespace
 
-static Thresholds threshold(Call &call, const Value &u, const Dim &topk, const Dim &window) {
+/// The operand of an operation for bounds that may not be there. In emit mode only.
+static mlir::Value boundsOperand(Call &call, const std::optional<Value> &bounds) {
+  return bounds ? call.emit.leaf(*bounds) : mlir::Value();
+}
+
+static Thresholds threshold(Call &call, const Value &u, const std::optional<Value> &bounds, const Dim &topk,
+                            const Dim &window) {
   OpEmitter &emit = call.emit;
   Type counts = u.getType().withElement(ElementType::I32);
   const Type types[] = {u.getType(), u.getType(), counts, counts};
@@ -146,7 +178,7 @@ static Thresholds threshold(Call &call, const Value &u, const Dim &topk, const D
     for (const Type &type : types)
       mlirTypes.push_back(emit.mlirType(type));
     op = sparsek::ThresholdOp::create(emit.getBuilder(), emit.location(call.span()), mlirTypes, emit.leaf(u),
-                                      topk.value(), window.value());
+                                      boundsOperand(call, bounds), topk.value(), window.value());
   }
   for (size_t i = 0; i < 4; ++i)
     results[i] = emit.make(types[i], call.span(), [&](mlir::OpBuilder &, mlir::Location) -> mlir::Value {
@@ -156,7 +188,8 @@ static Thresholds threshold(Call &call, const Value &u, const Dim &topk, const D
 }
 
 static Value attend(Call &call, const AttentionArguments &args, const Value &u, const Thresholds &thresholds,
-                    const Dim &topk, const Dim &window, double scale, int gate, int estimator) {
+                    const std::optional<Value> &bounds, const Dim &topk, const Dim &window, double scale,
+                    int gate, int estimator) {
   OpEmitter &emit = call.emit;
   llvm::SmallVector<Dim> dims(args.q.getType().dims());
   dims.back() = args.v.getType().dims().back();
@@ -164,11 +197,11 @@ static Value attend(Call &call, const AttentionArguments &args, const Value &u, 
   Type lse = Type::tensor(scoreElement(args.q), llvm::ArrayRef<Dim>(dims).drop_back());
   return emit.make(type, call.span(), [&](mlir::OpBuilder &builder, mlir::Location location) -> mlir::Value {
     mlir::Type types[] = {emit.mlirType(type), emit.mlirType(lse)};
-    return sparsek::AttentionOp::create(builder, location, types, emit.leaf(args.q), emit.leaf(args.k),
-                                        emit.leaf(args.v), emit.leaf(u), emit.leaf(thresholds.hi),
-                                        emit.leaf(thresholds.lo), emit.leaf(thresholds.end), topk.value(),
-                                        window.value(), llvm::APFloat(scale), sparsek::Gate(gate),
-                                        sparsek::Estimator(estimator))
+    return sparsek::AttentionOp::create(
+               builder, location, types, emit.leaf(args.q), emit.leaf(args.k), emit.leaf(args.v),
+               emit.leaf(u), emit.leaf(thresholds.hi), emit.leaf(thresholds.lo), emit.leaf(thresholds.end),
+               boundsOperand(call, bounds), topk.value(), window.value(), llvm::APFloat(scale),
+               sparsek::Gate(gate), sparsek::Estimator(estimator))
         .getO();
   });
 }
@@ -231,7 +264,10 @@ static Value sparsekThreshold(Call &call) {
     call.errorAt("topk", "sparsek_threshold needs topk above 0");
     return Value::error();
   }
-  Thresholds found = threshold(call, *u, *topk, *window);
+  std::optional<Value> bounds;
+  if (!boundsArgument(call, u->getType().dims()[2], bounds))
+    return Value::error();
+  Thresholds found = threshold(call, *u, bounds, *topk, *window);
   return Value::tuple({Math(call).add(found.hi, found.lo), found.count, found.end}, call.span());
 }
 
@@ -246,17 +282,33 @@ static Value sparsekAttention(Call &call) {
   if (!topk || !window || !gate || !estimator || !requireSome(call, *topk, *window))
     return Value::error();
   std::optional<double> scale = scaleArgument(call, *args);
-  if (!scale)
+  std::optional<Value> bounds;
+  if (!scale || !boundsArgument(call, args->positions, bounds))
     return Value::error();
   int gateNumber = *gate == "both" ? 0 : *gate == "value" ? 1 : 2;
   Thresholds thresholds =
-      *topk == Dim(0) ? noSelection(call, *args).second : threshold(call, *u, *topk, *window);
-  return attend(call, *args, *u, thresholds, *topk, *window, *scale, gateNumber,
+      *topk == Dim(0) ? noSelection(call, *args).second : threshold(call, *u, bounds, *topk, *window);
+  return attend(call, *args, *u, thresholds, bounds, *topk, *window, *scale, gateNumber,
                 *estimator == "soft" ? 0 : 1);
 }
 
-/// softmax(scale q k') v over all keys, each key-value head shared by its group of query heads.
-static Value fullAttention(Call &call, const AttentionArguments &args, double scale) {
+/// Whether query i and key j are of one sequence: bool[N, N].
+static Value together(Call &call, const Value &bounds, const Dim &positions) {
+  OpEmitter &emit = call.emit;
+  Math math(call);
+  auto bound = [&](int64_t row) {
+    return emit.reshape(emit.sliceAxis(bounds, 0, Dim(row), Dim(1), call.span()), {positions, Dim(1)},
+                        call.span());
+  };
+  Value key = emit.iota(Type::tensor(ElementType::I32, {positions, positions}), 1, call.span());
+  return math.binary(BinaryKind::And, math.compare(CompareKind::Ge, key, bound(0)),
+                     math.compare(CompareKind::Lt, key, bound(1)));
+}
+
+/// softmax(scale q k') v over all keys of the query's sequence, each key-value head shared by its group of
+/// query heads.
+static Value fullAttention(Call &call, const AttentionArguments &args, const std::optional<Value> &bounds,
+                           double scale) {
   OpEmitter &emit = call.emit;
   Math math(call);
   ElementType element = args.q.getType().element();
@@ -265,6 +317,10 @@ static Value fullAttention(Call &call, const AttentionArguments &args, double sc
   Value logits = emit.cast(emit.einsum("bhgne,bhme->bhgnm", q, args.k, call.span()), accumulatorOf(element),
                            call.span());
   logits = math.mul(logits, scale);
+  if (bounds)
+    logits = emit.select(
+        emit.broadcastTo(together(call, *bounds, args.positions), logits.getType().dims(), call.span()),
+        logits, math.number(logits, -INFINITY), call.span());
   Value largest = math.stopGradient(math.reduceKeeping(ReduceKind::Max, logits, 4));
   Value exponentials = math.exp(math.sub(logits, largest));
   Value weights = math.div(exponentials, math.reduceKeeping(ReduceKind::Sum, exponentials, 4));
@@ -277,7 +333,8 @@ static Value attention(Call &call) {
   std::optional<bool> causal = call.flag("causal", false);
   if (!causal)
     return Value::error();
-  std::optional<AttentionArguments> args = attentionArguments(call, *causal);
+  // Packed sequences are those of queries and keys alike.
+  std::optional<AttentionArguments> args = attentionArguments(call, *causal || call.has("segments"));
   std::optional<Dim> window = count(call, "window");
   if (!args || !window)
     return Value::error();
@@ -288,13 +345,14 @@ static Value attention(Call &call) {
     return Value::error();
   }
   std::optional<double> scale = scaleArgument(call, *args);
-  if (!scale)
+  std::optional<Value> bounds;
+  if (!scale || !boundsArgument(call, args->positions, bounds))
     return Value::error();
   if (!*causal)
-    return fullAttention(call, *args, *scale);
+    return fullAttention(call, *args, bounds, *scale);
   auto [u, thresholds] = noSelection(call, *args);
   Dim reach = call.has("window") ? *window : args->positions;
-  return attend(call, *args, u, thresholds, 0, reach, *scale, 2, 0);
+  return attend(call, *args, u, thresholds, bounds, 0, reach, *scale, 2, 0);
 }
 
 llvm::ArrayRef<Builtin> attentionBuiltins() {
@@ -303,13 +361,13 @@ llvm::ArrayRef<Builtin> attentionBuiltins() {
        sparsekProject},
       {"sparsek_attention",
        "sparsek_attention(q, k, v, u, topk, window = 0, scale = 1/sqrt(E), gate = \"both\", estimator = "
-       "\"soft\")",
+       "\"soft\", segments?)",
        "Causal attention over the topk keys of largest score and a window of recent ones.", sparsekAttention},
-      {"sparsek_threshold", "sparsek_threshold(u, topk, window = 0)",
+      {"sparsek_threshold", "sparsek_threshold(u, topk, window = 0, segments?)",
        "(tau, count, end): thresholds, support sizes and the ends of the intervals in which keys are "
        "attended.",
        sparsekThreshold},
-      {"attention", "attention(q, k, v, causal = false, window = all, scale = 1/sqrt(E))",
+      {"attention", "attention(q, k, v, causal = false, window = all, scale = 1/sqrt(E), segments?)",
        "Dense softmax attention.", attention},
   };
   return table;

@@ -19,6 +19,13 @@ static LogicalResult checkBudget(std::optional<Location> loc, int64_t topk, int6
   return success();
 }
 
+/// Checks the bounds of packed sequences, where there are any, over `n` positions.
+static LogicalResult checkBounds(std::optional<Location> loc, Value bounds, int64_t n) {
+  if (!bounds)
+    return success();
+  return checkShape(loc, "bounds", typeOf(bounds), {2, n}, IntegerType::get(bounds.getContext(), 32));
+}
+
 LogicalResult ProjectOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                           SmallVectorImpl<Type> &results) {
   if (typeOf(adaptor.getZ()).getRank() == 0)
@@ -27,12 +34,25 @@ LogicalResult ProjectOp::inferReturnTypes(MLIRContext *, std::optional<Location>
   return success();
 }
 
+LogicalResult SegmentsOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                           SmallVectorImpl<Type> &results) {
+  auto offsets = typeOf(adaptor.getOffsets());
+  if (offsets.getRank() != 1 || offsets.getDimSize(0) == 0)
+    return emitOptionalError(loc, "offsets have type ", offsets, ", not rank 1 with one or more of them");
+  int64_t length = adaptor.getLength();
+  if (length < 0)
+    return emitOptionalError(loc, "length ", length, " must not be negative");
+  results.push_back(RankedTensorType::get({2, length}, offsets.getElementType()));
+  return success();
+}
+
 LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
                                             Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto u = typeOf(adaptor.getU());
   if (u.getRank() != 3)
     return emitOptionalError(loc, "scores have type ", u, ", not rank 3: batch, head, position");
-  if (failed(checkBudget(loc, adaptor.getTopk(), adaptor.getWindow())))
+  if (failed(checkBudget(loc, adaptor.getTopk(), adaptor.getWindow())) ||
+      failed(checkBounds(loc, adaptor.getBounds(), u.getDimSize(2))))
     return failure();
   auto counts = RankedTensorType::get(u.getShape(), IntegerType::get(context, 32));
   results.append({u, u, counts, counts});
@@ -47,8 +67,9 @@ LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::o
   if (failed(checkShape(loc, "hi", typeOf(adaptor.getHi()), u.getShape(), u.getElementType())) ||
       failed(checkShape(loc, "lo", typeOf(adaptor.getLo()), u.getShape(), u.getElementType())) ||
       failed(checkShape(loc, "dtau", typeOf(adaptor.getDtau()), u.getShape(), u.getElementType())) ||
-      failed(
-          checkShape(loc, "count", typeOf(adaptor.getCount()), u.getShape(), IntegerType::get(context, 32))))
+      failed(checkShape(loc, "count", typeOf(adaptor.getCount()), u.getShape(),
+                        IntegerType::get(context, 32))) ||
+      failed(checkBounds(loc, adaptor.getBounds(), u.getDimSize(2))))
     return failure();
   results.push_back(u);
   return success();
@@ -76,7 +97,8 @@ static LogicalResult checkAttention(MLIRContext *context, std::optional<Location
       failed(checkShape(loc, "u", u, {b, h, n}, score)) ||
       failed(checkShape(loc, "hi", typeOf(adaptor.getHi()), {b, h, n}, score)) ||
       failed(checkShape(loc, "lo", typeOf(adaptor.getLo()), {b, h, n}, score)) ||
-      failed(checkShape(loc, "end", typeOf(adaptor.getEnd()), {b, h, n}, IntegerType::get(context, 32))))
+      failed(checkShape(loc, "end", typeOf(adaptor.getEnd()), {b, h, n}, IntegerType::get(context, 32))) ||
+      failed(checkBounds(loc, adaptor.getBounds(), n)))
     return failure();
   o = RankedTensorType::get({b, hq, n, v.getDimSize(3)}, element);
   lse = RankedTensorType::get({b, hq, n}, score);

@@ -18,7 +18,8 @@ def SparseK_Dialect : Dialect {
     sequence, and attention over the selected keys and a window. Shapes: B batches, Hq query heads, H key-value heads
     with H dividing Hq (query head h reads key-value head h / (Hq / H)), N positions, E the width of q and k, V that of v.
     A threshold is a pair, tau = hi + lo, since one f32 does not separate scores of large magnitude; its derivative is
-    carried by `hi` alone.
+    carried by `hi` alone. Packed batches hold several sequences along the positions: `sparsek.segments` gives the bounds
+    of every position's sequence, and operations that take `bounds` act on each sequence by itself.
   }];
   let useDefaultAttributePrinterParser = 1;
 }
@@ -58,6 +59,23 @@ def SparseK_ProjectOp : SparseK_Op<"project"> {
   let assemblyFormat = "$z `,` $k attr-dict `:` type($z) `,` type($k) `->` type($p)";
 }
 
+def SparseK_SegmentsOp : SparseK_Op<"segments"> {
+  let summary = "Bounds of the packed sequence of every position";
+  let description = [{
+    Sequence s of a packed batch holds the positions `offsets_s <= i < offsets_(s+1)`; the offsets ascend (equal neighbours are
+    an empty sequence) from 0 to `length`, which is an error at run time otherwise. For i in sequence s
+
+        bounds[0, i] = offsets_s,  bounds[1, i] = offsets_(s+1)
+
+    ```mlir
+    %bounds = sparsek.segments %offsets length 96 : tensor<4xi32> -> tensor<2x96xi32>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[I32]>:$offsets, I64Attr:$length);
+  let results = (outs SparseK_CountTensor:$bounds);
+  let assemblyFormat = "$offsets `length` $length attr-dict `:` type($offsets) `->` type($bounds)";
+}
+
 def SparseK_ThresholdOp : SparseK_Op<"threshold"> {
   let summary = "Thresholds, support sizes and selection intervals of causal SPARSEK";
   let description = [{
@@ -66,18 +84,22 @@ def SparseK_ThresholdOp : SparseK_Op<"threshold"> {
     `S_i = {j : 0 < u_j - tau_i < 1}` over all candidates (0 where tau is -inf). Key j is attended by the queries
     `j <= i < end_j`: `end_j` is the first query at or after j + window (j itself for window 0, N at most) whose topk
     largest candidates no longer hold j; equal scores keep the earlier key. tau never decreases with i.
-    `dtau_i / du_j = 1 / |S_i|` for j in S_i.
+    `dtau_i / du_j = 1 / |S_i|` for j in S_i. With `bounds` the candidates are `bounds[0, i] <= j <= i - window`, and end_j is
+    at most `bounds[1, j]`, in place of N.
 
     ```mlir
     %hi, %lo, %count, %end = sparsek.threshold %u topk 32 window 16
         : tensor<1x2x96xf32> -> tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96xi32>
+    %hp, %lp, %countp, %endp = sparsek.threshold %u, bounds %bounds topk 32 window 16 : tensor<1x2x96xf32>, tensor<2x96xi32>
+        -> tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96xi32>
     ```
   }];
-  let arguments = (ins SparseK_ScoreTensor:$u, I64Attr:$topk, I64Attr:$window);
+  let arguments = (ins SparseK_ScoreTensor:$u, Optional<SparseK_CountTensor>:$bounds, I64Attr:$topk, I64Attr:$window);
   let results = (outs SparseK_ScoreTensor:$hi, SparseK_ScoreTensor:$lo, SparseK_CountTensor:$count,
                       SparseK_CountTensor:$end);
   let assemblyFormat = [{
-    $u `topk` $topk `window` $window attr-dict `:` type($u) `->` type($hi) `,` type($lo) `,` type($count) `,` type($end)
+    $u (`,` `bounds` $bounds^)? `topk` $topk `window` $window attr-dict `:` type($u) (`,` type($bounds)^)? `->` type($hi) `,`
+    type($lo) `,` type($count) `,` type($end)
   }];
 }
 
@@ -85,7 +107,8 @@ def SparseK_ThresholdBackwardOp : SparseK_Op<"threshold_backward"> {
   let summary = "Cotangent of the scores from that of the thresholds";
   let description = [{
     `ubar_j = sum over the queries i >= j + window with j in S_i of taubar_i / |S_i|`: those queries are one run, found by binary
-    search on tau, so the sum is a difference of prefix sums (in double, in order, per row).
+    search on tau, so the sum is a difference of prefix sums (in double, in order, per row). With `bounds`, as given to the
+    threshold, the queries and the prefix sums are those of j's sequence.
 
     ```mlir
     %du = sparsek.threshold_backward %u, %hi, %lo, %count, %dtau window 16
@@ -94,11 +117,12 @@ def SparseK_ThresholdBackwardOp : SparseK_Op<"threshold_backward"> {
     ```
   }];
   let arguments = (ins SparseK_ScoreTensor:$u, SparseK_ScoreTensor:$hi, SparseK_ScoreTensor:$lo,
-                       SparseK_CountTensor:$count, SparseK_ScoreTensor:$dtau, I64Attr:$window);
+                       SparseK_CountTensor:$count, SparseK_ScoreTensor:$dtau, Optional<SparseK_CountTensor>:$bounds,
+                       I64Attr:$window);
   let results = (outs SparseK_ScoreTensor:$du);
   let assemblyFormat = [{
-    $u `,` $hi `,` $lo `,` $count `,` $dtau `window` $window attr-dict `:` type($u) `,` type($hi) `,` type($lo) `,`
-    type($count) `,` type($dtau) `->` type($du)
+    $u `,` $hi `,` $lo `,` $count `,` $dtau (`,` `bounds` $bounds^)? `window` $window attr-dict `:` type($u) `,` type($hi) `,`
+    type($lo) `,` type($count) `,` type($dtau) (`,` type($bounds)^)? `->` type($du)
   }];
 }
 
@@ -112,21 +136,27 @@ def SparseK_AttentionOp : SparseK_Op<"attention"> {
 
     `gate` both: gk = gv = g; value: gk = 1; none: both 1. `straight_through`: both 1 in the forward pass, and the soft
     gate only routes the derivative. A query that attends to nothing gives o = 0 and lse = -inf. Accumulated in f32 at
-    least. With `topk = 0` the scores and thresholds are not read. The window of N or more is plain causal attention.
+    least. With `topk = 0` the scores and thresholds are not read. The window of N or more is plain causal attention. With
+    `bounds` only keys `j >= bounds[0, i]` take part; `end` is that of the threshold with the same bounds.
 
     ```mlir
     %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end topk 32 window 16 scale 0.25 gate both estimator soft
         : (tensor<1x4x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
            tensor<1x2x96xf32>, tensor<1x2x96xi32>) -> (tensor<1x4x96x16xf32>, tensor<1x4x96xf32>)
+    %op, %lsep = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end, bounds %bounds
+        topk 32 window 16 scale 0.25 gate both estimator soft
+        : (tensor<1x4x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
+           tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<2x96xi32>) -> (tensor<1x4x96x16xf32>, tensor<1x4x96xf32>)
     ```
   }];
   let arguments = (ins SparseK_FloatTensor:$q, SparseK_FloatTensor:$k, SparseK_FloatTensor:$v, SparseK_ScoreTensor:$u,
-                       SparseK_ScoreTensor:$hi, SparseK_ScoreTensor:$lo, SparseK_CountTensor:$end, I64Attr:$topk,
-                       I64Attr:$window, F64Attr:$scale, SparseK_GateAttr:$gate, SparseK_EstimatorAttr:$estimator);
+                       SparseK_ScoreTensor:$hi, SparseK_ScoreTensor:$lo, SparseK_CountTensor:$end,
+                       Optional<SparseK_CountTensor>:$bounds, I64Attr:$topk, I64Attr:$window, F64Attr:$scale,
+                       SparseK_GateAttr:$gate, SparseK_EstimatorAttr:$estimator);
   let results = (outs SparseK_FloatTensor:$o, SparseK_ScoreTensor:$lse);
   let assemblyFormat = [{
-    $q `,` $k `,` $v `,` $u `,` $hi `,` $lo `,` $end `topk` $topk `window` $window `scale` $scale `gate` $gate
-    `estimator` $estimator attr-dict `:` functional-type(operands, results)
+    $q `,` $k `,` $v `,` $u `,` $hi `,` $lo `,` $end (`,` `bounds` $bounds^)? `topk` $topk `window` $window
+    `scale` $scale `gate` $gate `estimator` $estimator attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -151,13 +181,13 @@ def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward"> {
   }];
   let arguments = (ins SparseK_FloatTensor:$q, SparseK_FloatTensor:$k, SparseK_FloatTensor:$v, SparseK_ScoreTensor:$u,
                        SparseK_ScoreTensor:$hi, SparseK_ScoreTensor:$lo, SparseK_CountTensor:$end, SparseK_FloatTensor:$o,
-                       SparseK_ScoreTensor:$lse, SparseK_FloatTensor:$dout, I64Attr:$topk, I64Attr:$window, F64Attr:$scale,
-                       SparseK_GateAttr:$gate, SparseK_EstimatorAttr:$estimator);
+                       SparseK_ScoreTensor:$lse, SparseK_FloatTensor:$dout, Optional<SparseK_CountTensor>:$bounds,
+                       I64Attr:$topk, I64Attr:$window, F64Attr:$scale, SparseK_GateAttr:$gate, SparseK_EstimatorAttr:$estimator);
   let results = (outs SparseK_FloatTensor:$dq, SparseK_FloatTensor:$dk, SparseK_FloatTensor:$dv, SparseK_ScoreTensor:$du,
                       SparseK_ScoreTensor:$dtau);
   let assemblyFormat = [{
-    $q `,` $k `,` $v `,` $u `,` $hi `,` $lo `,` $end `,` $o `,` $lse `,` $dout `topk` $topk `window` $window
-    `scale` $scale `gate` $gate `estimator` $estimator attr-dict `:` functional-type(operands, results)
+    $q `,` $k `,` $v `,` $u `,` $hi `,` $lo `,` $end `,` $o `,` $lse `,` $dout (`,` `bounds` $bounds^)?
+    `topk` $topk `window` $window `scale` $scale `gate` $gate `estimator` $estimator attr-dict `:` functional-type(operands, results)
   }];
 }
 

@@ -86,7 +86,8 @@ protected:
 /// Which pairs are what, and the soft gate of each, from scores and thresholds.
 class Pairs : public Builder {
 public:
-  Pairs(Operation *op, Value scores, int64_t window) : Builder(op), window(window) {
+  /// `bounds` of packed sequences, or null.
+  Pairs(Operation *op, Value scores, int64_t window, Value bounds) : Builder(op), window(window) {
     auto type = scores.getType();
     u = ir::MaxOp::create(b, ir::MinOp::create(b, scores, constant(type, largestScore)),
                           constant(type, -largestScore));
@@ -99,13 +100,21 @@ public:
     // The first key of the window.
     int64_t clipped = std::min<int64_t>(window, pairShape.back());
     first = sub(query, constant(index, clipped - 1));
+    if (!bounds)
+      return;
+    int64_t n = pairShape.back();
+    Value starts =
+        ir::SliceOp::create(b, RankedTensorType::get({1, n}, b.getI32Type()), bounds, ArrayRef<int64_t>{0, 0},
+                            ArrayRef<int64_t>{1, n}, ArrayRef<int64_t>{1, 1});
+    together = compare(ComparePredicate::ge, key, broadcast(reshape(starts, {n}), pairShape, {2}));
   }
 
   Value perQuery(Value x) { return broadcast(x, pairShape, {0, 1, 2}); }
   Value perKey(Value x) { return broadcast(x, pairShape, {0, 1, 3}); }
-  Value candidates() { return compare(ComparePredicate::lt, key, first); }
+  Value candidates() { return ofSequence(compare(ComparePredicate::lt, key, first)); }
   Value inWindow() {
-    return both(compare(ComparePredicate::le, key, query), compare(ComparePredicate::ge, key, first));
+    return ofSequence(
+        both(compare(ComparePredicate::le, key, query), compare(ComparePredicate::ge, key, first)));
   }
   Value selected(Value end) { return both(candidates(), compare(ComparePredicate::lt, query, perKey(end))); }
 
@@ -118,17 +127,20 @@ public:
   Value support(Value hi, Value lo) { return both(candidates(), strictlyInside(distance(hi, lo))); }
 
 protected:
+  Value ofSequence(Value pairs) { return together ? both(pairs, together) : pairs; }
+
   Value u;
   int64_t window;
   SmallVector<int64_t> pairShape;
   Value query, key, first;
+  Value together; ///< keys at or after the start of the query's sequence; null where there is one sequence
 };
 
 /// What attention and its backward pass share.
 template <typename Op>
 class Attention : public Pairs {
 public:
-  explicit Attention(Op op) : Pairs(op, op.getU(), op.getWindow()), op(op) {
+  explicit Attention(Op op) : Pairs(op, op.getU(), op.getWindow(), op.getBounds()), op(op) {
     auto q = typeOf(op.getQ()), k = typeOf(op.getK()), v = typeOf(op.getV());
     batches = q.getDimSize(0), heads = k.getDimSize(1), group = heads ? q.getDimSize(1) / heads : 1;
     length = q.getDimSize(2), width = q.getDimSize(3), valueWidth = v.getDimSize(3);
@@ -263,10 +275,10 @@ public:
 /// Thresholds that keep their bits and get the derivative 1 / |S| for the scores in S.
 class DenseThreshold : public Pairs {
 public:
-  explicit DenseThreshold(ThresholdOp op) : Pairs(op, op.getU(), op.getWindow()), op(op) {}
+  explicit DenseThreshold(ThresholdOp op) : Pairs(op, op.getU(), op.getWindow(), op.getBounds()), op(op) {}
 
   void replace() {
-    auto made = ThresholdOp::create(b, stop(op.getU()), op.getTopk(), op.getWindow());
+    auto made = ThresholdOp::create(b, stop(op.getU()), op.getBounds(), op.getTopk(), op.getWindow());
     Value change = sub(u, stop(u));
     Value moved = sum(select(support(made.getHi(), made.getLo()), perKey(change), 0), {3});
     auto type = typeOf(moved);
@@ -285,7 +297,8 @@ private:
 
 class DenseThresholdBackward : public Pairs {
 public:
-  explicit DenseThresholdBackward(ThresholdBackwardOp op) : Pairs(op, op.getU(), op.getWindow()), op(op) {}
+  explicit DenseThresholdBackward(ThresholdBackwardOp op)
+      : Pairs(op, op.getU(), op.getWindow(), op.getBounds()), op(op) {}
 
   void replace() {
     auto type = typeOf(op.getDtau());

@@ -162,6 +162,36 @@ func.func @budget_of_nan() {
   return
 }
 
+func.func @offsets_from_elsewhere() {
+  %offsets = heddle.constant dense<[1, 4]> : tensor<2xi32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:13: error: segments[0] is 1, not 0
+  %bounds = sparsek.segments %offsets length 4 : tensor<2xi32> -> tensor<2x4xi32>
+  return
+}
+
+func.func @offsets_that_fall() {
+  %offsets = heddle.constant dense<[0, 3, 2, 4]> : tensor<4xi32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:13: error: segments[2] is 2, below segments[1], which is 3
+  %bounds = sparsek.segments %offsets length 4 : tensor<4xi32> -> tensor<2x4xi32>
+  return
+}
+
+func.func @offsets_beyond() {
+  %offsets = heddle.constant dense<[0, 5]> : tensor<2xi32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:13: error: segments[1] is 5, not 4, the number of positions
+  %bounds = sparsek.segments %offsets length 4 : tensor<2xi32> -> tensor<2x4xi32>
+  return
+}
+
+func.func @bounds_of_nothing() {
+  %u = heddle.constant dense<1.0> : tensor<1x1x2xf32>
+  %bounds = heddle.constant dense<[[0, 1], [2, 1]]> : tensor<2x2xi32>
+  // CHECK: errors.mlir:[[#@LINE+1]]:28: error: bounds of position 1 are 1 and 1
+  %hi, %lo, %count, %end = sparsek.threshold %u, bounds %bounds topk 1 window 1 : tensor<1x1x2xf32>, tensor<2x2xi32>
+      -> tensor<1x1x2xf32>, tensor<1x1x2xf32>, tensor<1x1x2xi32>, tensor<1x1x2xi32>
+  return
+}
+
 func.func @check_index() {
   %ids = heddle.constant dense<[0, 255, 256]> : tensor<3xi32>
   heddle.check_index %ids below 257, "never seen" : tensor<3xi32>

@@ -289,4 +289,17 @@ TEST_CASE("attention with operands that do not fit") {
   CHECK(errorOf("attention", {pos(k), pos(k), pos(k), named("window", integer(4))}) ==
         "attention with a window must be causal | add causal = true");
   CHECK(errorOf("sparsek", {pos(u), pos(integer(0))}) == "sparsek needs k above 0, not 0");
+  CHECK(errorOf("attention", {pos(k), pos(k), pos(k), named("segments", tensor(f32, {N}))}) ==
+        "attention needs 'segments' of type i32[S + 1], the offsets of S sequences, but it is f32[N]");
+  CHECK(
+      errorOf("sparsek_threshold",
+              {pos(u), named("topk", integer(2)), named("segments", tensor(ElementType::I64, {N}))}) ==
+      "sparsek_threshold needs 'segments' of type i32[S + 1], the offsets of S sequences, but it is i64[N] | "
+      "cast(x, i32) converts them");
+  CHECK(errorOf("sparsek_attention", {pos(k), pos(k), pos(k), pos(u), named("topk", integer(2)),
+                                      named("segments", tensor(i32, {}))}) ==
+        "sparsek_attention needs 'segments' of type i32[S + 1], the offsets of S sequences, but it is i32");
+  CHECK(errorOf("attention", {pos(k), pos(tensor(f32, {B, 3, M, D})), pos(tensor(f32, {B, 3, M, D})),
+                              named("segments", tensor(i32, {N}))}) ==
+        "attention needs axis 2 of 'k' to be N as in 'q', but it is M");
 }

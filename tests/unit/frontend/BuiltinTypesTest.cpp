@@ -308,4 +308,15 @@ TEST_CASE("attention") {
          "(f32[2, 2, 6], i32[2, 2, 6], i32[2, 2, 6])", [](Args &a, const Dims &d) {
            a.tensor(f32, {d.B, d.H, d.N}).number(2, "topk").number(1, "window");
          });
+  expect("sparsek_threshold", "(f32[B, H, N], i32[B, H, N], i32[B, H, N])",
+         "(f32[2, 2, 6], i32[2, 2, 6], i32[2, 2, 6])", [](Args &a, const Dims &d) {
+           a.tensor(f32, {d.B, d.H, d.N}).number(2, "topk").tensor(i32, {d.E}, "segments");
+         });
+  expect("sparsek_attention", "f32[B, 3 * H, N, D]", "f32[2, 6, 6, 8]", [&](Args &a, const Dims &d) {
+    operands(a, d, f32).tensor(f32, {d.B, d.H, d.N}).number(2, "topk").tensor(i32, {d.E}, "segments");
+  });
+  for (bool causal : {false, true})
+    expect("attention", "bf16[B, 3 * H, N, D]", "bf16[2, 6, 6, 8]", [&](Args &a, const Dims &d) {
+      operands(a, d, bf16).flag(causal, "causal").tensor(i32, {d.E}, "segments");
+    });
 }

@@ -42,3 +42,14 @@ func.func @stopped(%u: !u) -> !u {
   %hi, %lo, %count, %end = sparsek.threshold %s topk 3 window 2 : !u -> !u, !u, !i, !i
   return %hi : !u
 }
+
+// Packed sequences: pairs of one sequence only.
+// CHECK-LABEL: func.func @packed(
+// CHECK: %[[STARTS:.*]] = heddle.slice %arg5 starts [0, 0] sizes [1, 9] strides [1, 1] : tensor<2x9xi32> -> tensor<1x9xi32>
+// CHECK: heddle.compare ge
+// CHECK-NOT: sparsek.
+// CHECK: return
+func.func @packed(%u: !u, %hi: !u, %lo: !u, %count: !i, %dtau: !u, %bounds: tensor<2x9xi32>) -> !u {
+  %du = sparsek.threshold_backward %u, %hi, %lo, %count, %dtau, bounds %bounds window 2 : !u, !u, !u, !i, !u, tensor<2x9xi32> -> !u
+  return %du : !u
+}

@@ -69,3 +69,62 @@ func.func @precision(%q: tensor<1x2x96x16xf64>, %u: tensor<1x2x96xf32>, %e: tens
          tensor<1x2x96xf32>, tensor<1x2x96xi32>) -> (tensor<1x2x96x16xf64>, tensor<1x2x96xf32>)
   return
 }
+
+// -----
+
+func.func @offsets_rank(%offsets: tensor<2x2xi32>) {
+  // expected-error @below {{offsets have type 'tensor<2x2xi32>', not rank 1 with one or more of them}}
+  // expected-error @below {{'sparsek.segments' op failed to infer returned types}}
+  %bounds = sparsek.segments %offsets length 9 : tensor<2x2xi32> -> tensor<2x9xi32>
+  return
+}
+
+// -----
+
+func.func @no_offsets(%offsets: tensor<0xi32>) {
+  // expected-error @below {{offsets have type 'tensor<0xi32>', not rank 1 with one or more of them}}
+  // expected-error @below {{'sparsek.segments' op failed to infer returned types}}
+  %bounds = sparsek.segments %offsets length 0 : tensor<0xi32> -> tensor<2x0xi32>
+  return
+}
+
+// -----
+
+func.func @negative_length(%offsets: tensor<2xi32>) {
+  // expected-error @below {{length -1 must not be negative}}
+  // expected-error @below {{'sparsek.segments' op failed to infer returned types}}
+  %bounds = sparsek.segments %offsets length -1 : tensor<2xi32> -> tensor<2x1xi32>
+  return
+}
+
+// -----
+
+func.func @threshold_bounds(%u: tensor<1x2x96xf32>, %bounds: tensor<2x95xi32>) {
+  // expected-error @below {{bounds has type 'tensor<2x95xi32>', not 'tensor<2x96xi32>'}}
+  // expected-error @below {{'sparsek.threshold' op failed to infer returned types}}
+  %hi, %lo, %count, %end = sparsek.threshold %u, bounds %bounds topk 32 window 16 : tensor<1x2x96xf32>, tensor<2x95xi32>
+      -> tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96xi32>
+  return
+}
+
+// -----
+
+func.func @backward_bounds(%u: tensor<1x2x96xf32>, %count: tensor<1x2x96xi32>, %bounds: tensor<96xi32>) {
+  // expected-error @below {{bounds has type 'tensor<96xi32>', not 'tensor<2x96xi32>'}}
+  // expected-error @below {{'sparsek.threshold_backward' op failed to infer returned types}}
+  %du = sparsek.threshold_backward %u, %u, %u, %count, %u, bounds %bounds window 16
+      : tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96xf32>, tensor<96xi32>
+      -> tensor<1x2x96xf32>
+  return
+}
+
+// -----
+
+func.func @attention_bounds(%q: tensor<1x2x9x3xf32>, %u: tensor<1x2x9xf32>, %end: tensor<1x2x9xi32>, %bounds: tensor<1x9xi32>) {
+  // expected-error @below {{bounds has type 'tensor<1x9xi32>', not 'tensor<2x9xi32>'}}
+  // expected-error @below {{'sparsek.attention' op failed to infer returned types}}
+  %o, %lse = sparsek.attention %q, %q, %q, %u, %u, %u, %end, bounds %bounds topk 3 window 2 scale 0.5 gate both estimator soft
+      : (tensor<1x2x9x3xf32>, tensor<1x2x9x3xf32>, tensor<1x2x9x3xf32>, tensor<1x2x9xf32>, tensor<1x2x9xf32>,
+         tensor<1x2x9xf32>, tensor<1x2x9xi32>, tensor<1x9xi32>) -> (tensor<1x2x9x3xf32>, tensor<1x2x9xf32>)
+  return
+}

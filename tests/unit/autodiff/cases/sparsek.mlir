@@ -149,3 +149,41 @@ func.func @straight_through_value.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x
   %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
   return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
 }
+// Packed sequences of 4, 0 and 5 positions; second derivatives go through the dense form of them.
+func.func @packed_threshold(%u: tensor<2x2x9xf64> {test.range = [-0.45, 0.45]}) -> tensor<2x2x9xf64> {
+  %offsets = heddle.constant dense<[0, 4, 4, 9]> : tensor<4xi32>
+  %bounds = sparsek.segments %offsets length 9 : tensor<4xi32> -> tensor<2x9xi32>
+  %hi, %lo, %count, %end = sparsek.threshold %u, bounds %bounds topk 2 window 1 : tensor<2x2x9xf64>, tensor<2x9xi32> -> tensor<2x2x9xf64>, tensor<2x2x9xf64>, tensor<2x2x9xi32>, tensor<2x2x9xi32>
+  %tau = heddle.add %hi, %lo : tensor<2x2x9xf64>
+  %low = heddle.constant dense<-9.0> : tensor<2x2x9xf64>
+  %t = heddle.max %tau, %low : tensor<2x2x9xf64>
+  %y = heddle.exp %t : tensor<2x2x9xf64>
+  return %y : tensor<2x2x9xf64>
+}
+func.func @packed_threshold.kinks(%u: tensor<2x2x9xf64>) -> (tensor<2x2x9xi32>, tensor<2x2x9xi32>) {
+  %offsets = heddle.constant dense<[0, 4, 4, 9]> : tensor<4xi32>
+  %bounds = sparsek.segments %offsets length 9 : tensor<4xi32> -> tensor<2x9xi32>
+  %hi, %lo, %count, %end = sparsek.threshold %u, bounds %bounds topk 2 window 1 : tensor<2x2x9xf64>, tensor<2x9xi32> -> tensor<2x2x9xf64>, tensor<2x2x9xf64>, tensor<2x2x9xi32>, tensor<2x2x9xi32>
+  return %count, %end : tensor<2x2x9xi32>, tensor<2x2x9xi32>
+}
+func.func @packed(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64> {test.range = [-1.0, 1.0]}) -> tensor<1x4x9x2xf64> {
+  %offsets = heddle.constant dense<[0, 4, 4, 9]> : tensor<4xi32>
+  %bounds = sparsek.segments %offsets length 9 : tensor<4xi32> -> tensor<2x9xi32>
+  %hi, %lo, %count, %end = sparsek.threshold %u, bounds %bounds topk 2 window 1 : tensor<1x2x9xf64>, tensor<2x9xi32> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end, bounds %bounds topk 2 window 1 scale 0.6 gate both estimator soft
+      : (tensor<1x4x9x3xf64>, tensor<1x2x9x3xf64>, tensor<1x2x9x2xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<2x9xi32>) -> (tensor<1x4x9x2xf64>, tensor<1x4x9xf64>)
+  return %o : tensor<1x4x9x2xf64>
+}
+func.func @packed.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64>) -> (tensor<1x2x9xi32>, tensor<1x2x9xi32>) {
+  %offsets = heddle.constant dense<[0, 4, 4, 9]> : tensor<4xi32>
+  %bounds = sparsek.segments %offsets length 9 : tensor<4xi32> -> tensor<2x9xi32>
+  %hi, %lo, %count, %end = sparsek.threshold %u, bounds %bounds topk 2 window 1 : tensor<1x2x9xf64>, tensor<2x9xi32> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
+}
+func.func @packed_window(%q: tensor<1x2x9x3xf64>, %k: tensor<1x1x9x3xf64>, %v: tensor<1x1x9x2xf64>, %u: tensor<1x1x9xf64> {test.constant}, %end: tensor<1x1x9xi32> {test.range = [0.0, 1.0]}) -> tensor<1x2x9x2xf64> {
+  %offsets = heddle.constant dense<[0, 4, 4, 9]> : tensor<4xi32>
+  %bounds = sparsek.segments %offsets length 9 : tensor<4xi32> -> tensor<2x9xi32>
+  %o, %lse = sparsek.attention %q, %k, %v, %u, %u, %u, %end, bounds %bounds topk 0 window 3 scale 0.6 gate none estimator soft
+      : (tensor<1x2x9x3xf64>, tensor<1x1x9x3xf64>, tensor<1x1x9x2xf64>, tensor<1x1x9xf64>, tensor<1x1x9xf64>, tensor<1x1x9xf64>, tensor<1x1x9xi32>, tensor<2x9xi32>) -> (tensor<1x2x9x2xf64>, tensor<1x2x9xf64>)
+  return %o : tensor<1x2x9x2xf64>
+}
