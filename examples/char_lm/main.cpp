@@ -61,11 +61,15 @@ float learningRate(const Options &options, int64_t step) {
 }
 
 void saveCheckpoint(const std::string &path, const Struct &model, const Struct &state,
-                    const std::vector<float> &losses) {
+                    const std::vector<float> &losses, const char_lm::SelectionLog &selections) {
   Struct all;
   all.add("model", model);
   all.add("state", state);
   all.add("losses", Tensor::from(losses));
+  std::vector<float> rows;
+  for (const auto &[step, look] : selections)
+    rows.insert(rows.end(), {static_cast<float>(step), look.gate, look.dead, look.turnover});
+  all.add("selections", Tensor::from(rows));
   heddle::save_safetensors(path, all, {{"program", "char_lm"}});
 }
 
@@ -87,10 +91,12 @@ int run(const Options &options) {
   heddle::Function init = program.function("init", sizes), initState = program.function("init_state", sizes),
                    step = program.function("train_step", attention),
                    loss = program.function("loss", attention),
+                   selectionLog = program.function("selection_log", attention),
                    nextLogits = program.function("next_logits", attention);
 
   Struct model, state;
   std::vector<float> losses;
+  char_lm::SelectionLog selections;
   if (options.resume.empty()) {
     model = init({static_cast<int64_t>(options.seed)})[0];
     state = initState({})[0];
@@ -100,6 +106,9 @@ int run(const Options &options) {
     state = all.below("state");
     auto values = all["losses"].values<float>();
     losses.assign(values.begin(), values.end());
+    auto rows = all["selections"].values<float>();
+    for (size_t i = 0; i + 3 < rows.size(); i += 4)
+      selections[static_cast<int64_t>(rows[i])] = {rows[i + 1], rows[i + 2], rows[i + 3]};
     std::printf("resumed after step %zu from %s\n", losses.size(), options.resume.c_str());
   }
 
@@ -117,10 +126,16 @@ int run(const Options &options) {
     model = results[2];
     state = results[3];
     progress.update(i + 1, losses.back());
+    if (options.logEvery > 0 && options.topk > 0 && ((i + 1) % options.logEvery == 0 || i + 1 == last)) {
+      const Struct look = selectionLog({model, batch})[0];
+      selections[i + 1] = {look["gate"].item<float>(), look["dead"].item<float>(),
+                           look["turnover"].item<float>()};
+      progress.note(i + 1, selections[i + 1]);
+    }
   }
   progress.finish();
-  saveCheckpoint(checkpoint, model, state, losses);
-  char_lm::writeCsv(options.out + "/loss.csv", losses);
+  saveCheckpoint(checkpoint, model, state, losses, selections);
+  char_lm::writeCsv(options.out + "/loss.csv", losses, selections);
   char_lm::writeSvg(options.out + "/loss.svg", losses, bigram);
   if (interrupted) {
     std::printf("interrupted after step %zu; continue with --resume %s\n", losses.size(), checkpoint.c_str());
@@ -132,7 +147,8 @@ int run(const Options &options) {
               after, bigram, after / bigram);
   std::printf("compile time: %.1f s (%.1f s of it the training step); peak memory: %.0f MiB\n",
               init.stats().compileSeconds + initState.stats().compileSeconds + step.stats().compileSeconds +
-                  loss.stats().compileSeconds + nextLogits.stats().compileSeconds,
+                  loss.stats().compileSeconds + selectionLog.stats().compileSeconds +
+                  nextLogits.stats().compileSeconds,
               step.stats().compileSeconds, char_lm::peakMemoryMiB());
   if (options.sample > 0)
     std::printf("sample:\n%s\n",

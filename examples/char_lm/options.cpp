@@ -26,6 +26,10 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_option("--window", options.window, "recent keys of each query")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  app.add_option("--log-every", options.logEvery,
+                 "steps between two looks at the selection; 0: never, as with --topk 0")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--layers", options.layers, "transformer blocks")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -12,7 +12,7 @@ struct Options {
   std::string text, out = "out/char_lm", program = CHAR_LM_PROGRAM, resume;
   int64_t steps = 600, stop = 0, context = 256, tokensPerBatch = 4096, topk = 32, window = 32, layers = 4,
           width = 128;
-  int64_t sample = 400;
+  int64_t sample = 400, logEvery = 50;
   uint64_t seed = 1;
   double rate = 3e-3, temperature = 0.8;
   bool decompose = false;

@@ -35,17 +35,31 @@ void Progress::update(int64_t step, double loss) {
   std::fflush(stdout);
 }
 
+void Progress::note(int64_t step, const Selection &selection) {
+  std::printf(
+      "%sstep %lld/%lld  selection: mean gate %.3f, dead scores %.1f %%, turnover %.3f keys a query\n",
+      terminal ? "\r\033[K" : "", static_cast<long long>(step), static_cast<long long>(steps), selection.gate,
+      100 * selection.dead, selection.turnover);
+  std::fflush(stdout);
+}
+
 void Progress::finish() {
   if (terminal)
     std::printf("\n");
 }
 
-void writeCsv(const std::string &path, const std::vector<float> &losses) {
+void writeCsv(const std::string &path, const std::vector<float> &losses, const SelectionLog &selections) {
   std::ostringstream out;
   out.precision(9);
-  out << "step,loss,bits_per_byte\n";
-  for (size_t i = 0; i < losses.size(); ++i)
-    out << i + 1 << ',' << losses[i] << ',' << losses[i] * bitsPerNat << '\n';
+  out << "step,loss,bits_per_byte,mean_gate,dead_scores,turnover\n";
+  for (size_t i = 0; i < losses.size(); ++i) {
+    out << i + 1 << ',' << losses[i] << ',' << losses[i] * bitsPerNat;
+    auto found = selections.find(static_cast<int64_t>(i + 1));
+    if (found == selections.end())
+      out << ",,,\n";
+    else
+      out << ',' << found->second.gate << ',' << found->second.dead << ',' << found->second.turnover << '\n';
+  }
   heddle::save_file(path, out.str());
 }
 

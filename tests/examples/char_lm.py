@@ -41,6 +41,31 @@ def losses(out):
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
+def selections(out):
+    """(mean gate, dead scores, turnover) by step, where the step has them."""
+    with (out / "loss.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = ("mean_gate", "dead_scores", "turnover")
+    for row in rows:
+        assert len({row[name] == "" for name in names}) == 1, row
+    return {int(row["step"]): tuple(float(row[name]) for name in names) for row in rows if row["mean_gate"]}
+
+
+def logs_selection(folder):
+    out, result = train(folder, "log", "--steps", "25", "--log-every", "10")
+    seen = selections(out)
+    assert sorted(seen) == [10, 20, 25], seen
+    for step, (gate, dead, turnover) in seen.items():
+        assert 0 < gate <= 1 and 0 <= dead < 1 and 0 <= turnover <= 1, seen
+        assert f"step {step}/25  selection: mean gate {gate:.3f}, dead scores {100 * dead:.1f} %, turnover {turnover:.3f}" in result.stdout, result.stdout
+    # A budget of the whole context: nothing competes.
+    out, _ = train(folder, "all", "--steps", "2", "--topk", "64", "--log-every", "1")
+    assert selections(out) == {1: (1, 0, 0), 2: (1, 0, 0)}, selections(out)
+    for options in (["--log-every", "0"], ["--topk", "0"]):
+        out, result = train(folder, "never", "--steps", "2", *options)
+        assert selections(out) == {} and "selection" not in result.stdout, result.stdout
+
+
 def learns(folder):
     out, result = train(folder, "learn", "--steps", "200", "--sample", "80")
     curve = losses(out)
@@ -66,9 +91,10 @@ def resumes(folder):
     done = len(losses(out))
     assert done >= 1 and (out / "checkpoint.safetensors").exists() and f"interrupted after step {done}" in rest
     # Resumed from a checkpoint, the losses are those of a run that was not interrupted, to the bit.
-    train(folder, "first", "--steps", "12", "--stop", "5")
+    train(folder, "first", "--steps", "12", "--stop", "5", "--log-every", "5")
     resumed, _ = train(folder, "second", "--steps", "12", "--resume", str(folder / "first" / "checkpoint.safetensors"))
     assert losses(resumed) == losses(whole), (losses(resumed), losses(whole))
+    assert sorted(selections(resumed)) == [5, 12] and selections(resumed)[12] == selections(whole)[12], "the log goes on"
 
 
 def agrees_with_dense(folder):
@@ -88,7 +114,7 @@ def refuses(folder):
     assert result.returncode == 1 and "cannot read the text" in result.stderr, result.stderr
 
 
-CHECKS = {check.__name__: check for check in (learns, resumes, agrees_with_dense, refuses)}
+CHECKS = {check.__name__: check for check in (learns, logs_selection, resumes, agrees_with_dense, refuses)}
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
