@@ -118,11 +118,12 @@ struct Argument {
   ExprPtr value;
   Span span;
 };
-/// `callee(arguments)`.
+/// `callee(arguments)`, or `callee(arguments) with (names) { … }`.
 struct CallExpr : ExprOf<ExprKind::Call> {
   using ExprOf::ExprOf;
   ExprPtr callee;
   std::vector<Argument> arguments;
+  ExprPtr with; // a LambdaExpr, or null
 };
 
 /// One entry between `[ ]`: `i`, `a:b:c`, `...`, or `K = 32` in an instantiation.

@@ -221,6 +221,13 @@ void Printer::inner(const Expr &e) {
   } else if (auto *x = e.as<CallExpr>()) {
     expr(*x->callee, postfix);
     arguments(x->arguments);
+    if (x->with) {
+      auto &with = static_cast<const LambdaExpr &>(*x->with);
+      out += " with ";
+      parameters(with.parameters);
+      out += " ";
+      block(*with.body);
+    }
   } else if (auto *x = e.as<IndexExpr>()) {
     expr(*x->base, postfix);
     items(x->items);
@@ -430,6 +437,7 @@ private:
       line(label + "call " + print(*x->callee), e.span);
       for (const Argument &a : x->arguments)
         child(a.name.empty() ? "argument" : a.name.text + " =", a.value.get());
+      child("with", x->with.get());
     } else if (auto *x = e.as<BinaryExpr>()) {
       line(label + "binary " + spelling(x->op), e.span);
       child("left", x->lhs.get());

@@ -159,6 +159,7 @@ public:
   bool addDefaultDims(const FnDecl &fn, Frame &frame, std::vector<std::string> &added);
   Value declaredResult(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callFunction(const FnDecl &fn, const BoundCall &bound, Span span);
+  Value inlineFunction(const FnDecl &fn, const BoundCall &bound, Span span);
   Value callLambda(const LambdaCallable &lambda, llvm::ArrayRef<Argument> args, Span span);
 
   //===--- Evaluator (Outline.cpp) ---===//
@@ -176,6 +177,8 @@ public:
 
   /// Reports calls that are nested too deeply for the stack; true if so.
   bool tooDeep(Span span);
+  /// Reports a function that is called while its body is being evaluated; true if so.
+  bool callsItself(const FnDecl &fn, Span use);
   std::string describeFrame(const Frame &frame) const;
   ScopePtr child(std::shared_ptr<const Scope> parent) const;
   ScopePtr root(std::shared_ptr<const Frame> frame) const;

@@ -74,6 +74,15 @@ Value Elaborator::call(const ast::CallExpr &call, ScopePtr scope) {
   if (auto *builtin = dynamic_cast<const BuiltinCallable *>(callee.callable()))
     name = builtin->builtin.name.str();
   CallContext context(name, call.callee->span, call.span, std::move(args), diagnostics, emit, *this);
+  if (call.with) {
+    auto *builtin = dynamic_cast<const BuiltinCallable *>(callee.callable());
+    if (!builtin || !builtin->builtin.takesBlock) {
+      diagnostics.error(call.with->span, "'" + name + "' takes no block after its arguments")
+          .hint("'with (s, b, h, i, j) { … }' belongs to attention");
+      return Value::error();
+    }
+    context.with = expr(*call.with, scope);
+  }
   return callee.sharedCallable()->call(context);
 }
 
@@ -383,6 +392,8 @@ Value Elaborator::declaredResult(const FnDecl &fn, const BoundCall &bound, Span 
 Value Elaborator::callFunction(const FnDecl &fn, const BoundCall &bound, Span span) {
   if (!active.empty())
     calls[active.back().first].emplace(&fn, span);
+  if (pairs)
+    return inlineFunction(fn, bound, span);
   // Where all dimensions are known, what depends on their values is checked as well.
   bool known = llvm::all_of(bound.frame->dims, [](const auto &dim) { return dim.second.isConstant(); });
   if (!isEmitting() && !fn.isGeneric() && known && !fn.dims.empty()) {
@@ -427,6 +438,33 @@ Value Elaborator::callFunction(const FnDecl &fn, const BoundCall &bound, Span sp
     types.push_back(emit.mlirType(leaf.type));
   auto call = mlir::func::CallOp::create(*builder, location(span), made->symbol, types, operands);
   return Value::ofLeaves(made->result, llvm::SmallVector<mlir::Value>(call.getResults()), span);
+}
+
+/// In the block of a variant a function is evaluated where it is called: what it reads of a tensor depends on
+/// the pair.
+Value Elaborator::inlineFunction(const FnDecl &fn, const BoundCall &bound, Span span) {
+  if (tooDeep(span) || callsItself(fn, span))
+    return Value::error();
+  if (fn.rule) {
+    diagnostics
+        .error(span,
+               "'" + fn.name() + "' has a derivative of its own, so the block of attention cannot call it")
+        .note(fn.rule->item->name.span, "the rule is here");
+    return Value::error();
+  }
+  if (!fn.item->body)
+    return Value::error();
+  instantiated.insert(&fn);
+  diagnostics.pushContext(span, "in this call of '" + fn.name() + "'");
+  active.push_back({&fn, span});
+  ScopePtr scope = root(bound.frame);
+  for (auto [parameter, value] : llvm::zip(fn.item->parameters, bound.values))
+    if (parameter.name.text != "_")
+      scope->values[parameter.name.text] = value;
+  Value result = body(fn, scope);
+  active.pop_back();
+  diagnostics.popContext();
+  return result.withSpan(span);
 }
 
 Value Elaborator::callLambda(const LambdaCallable &callable, llvm::ArrayRef<Argument> args, Span span) {

@@ -64,6 +64,11 @@ void Elaborator::assertion(const ast::Stmt &statement, ScopePtr scope) {
     diagnostics.error(statement.value->span, statement.message ? "assertion failed: " + message : message);
     return;
   }
+  if (pairs) {
+    diagnostics.error(statement.value->span, "the block of attention asserts only what the compiler knows")
+        .hint("assert on values before the attention");
+    return;
+  }
   if (isEmitting())
     heddle::ir::AssertOp::create(*builder, location(statement.span), emit.leaf(condition), message);
 }
@@ -131,6 +136,13 @@ Value Elaborator::ifExpr(const ast::IfExpr &e, ScopePtr scope) {
   // A condition on dimensions chooses what is compiled; the other arm need not even fit these dimensions.
   if (const bool *known = condition.boolean())
     return *known ? block(*e.then, scope) : expr(*e.otherwise, scope);
+  if (pairs && usable) {
+    diagnostics
+        .error(e.condition->span, "the block of attention computes the same for every pair, so 'if' "
+                                  "cannot depend on a value in it")
+        .hint("choose between two values with 'where(" + ast::print(*e.condition) + ", a, b)'");
+    return Value::error();
+  }
 
   std::unique_ptr<mlir::Region> regions[2];
   Value values[2];
@@ -218,6 +230,11 @@ static Value stepValue(const Value &iterable, mlir::Value number, llvm::ArrayRef
 }
 
 Value Elaborator::forExpr(const ast::ForExpr &e, ScopePtr scope) {
+  if (pairs) {
+    diagnostics.error(e.span, "the block of attention has no loops")
+        .hint("compute a table before, and read it in the block");
+    return Value::error();
+  }
   Value iterable = expr(*e.iterable, scope);
   Value init;
   if (e.hasCarry) {

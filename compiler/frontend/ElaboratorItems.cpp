@@ -59,6 +59,13 @@ Value Elaborator::constant(const ConstDecl &decl, Span use) {
   auto frame = std::make_shared<Frame>();
   frame->module = decl.module;
   ScopePtr scope = root(frame);
+  // A constant used in the block of a variant is computed outside.
+  const PairBlock *block = std::exchange(pairs, nullptr);
+  std::optional<mlir::OpBuilder::InsertionGuard> guard;
+  if (block && isEmitting()) {
+    guard.emplace(*builder);
+    builder->restoreInsertionPoint(block->outside);
+  }
   Value value = expr(*decl.item->value, scope);
   if (decl.item->annotation && !value.isError()) {
     Type type = resolveType(*decl.item->annotation, *scope);
@@ -74,6 +81,7 @@ Value Elaborator::constant(const ConstDecl &decl, Span use) {
       value = fitted.value_or(Value::error());
     }
   }
+  pairs = block;
   activeConsts.erase(&decl);
   return value;
 }
@@ -326,22 +334,27 @@ void Elaborator::checkRule(const FnDecl &fn) {
     ruleFits(fn, value.getType(), expected);
 }
 
+bool Elaborator::callsItself(const FnDecl &fn, Span use) {
+  auto again = llvm::find_if(active, [&](const auto &step) { return step.first == &fn; });
+  if (again == active.end())
+    return false;
+  if (failed.insert(&fn).second) {
+    Diagnostic &error = diagnostics.error(use, "'" + fn.name() + "' calls itself");
+    for (auto step = again + 1; step < active.end(); ++step)
+      error.note(step->second, "through '" + step->first->name() + "'");
+    error.hint("use 'for … carry' to repeat something");
+  }
+  return true;
+}
+
 const Instance *Elaborator::instance(const FnDecl &fn, std::shared_ptr<const Frame> frame, Span use) {
   if (tooDeep(use))
     return nullptr;
   std::string key = instanceKey(fn, *frame);
   if (auto known = instances.find(key); known != instances.end() && known->second->done)
     return known->second->result.isError() ? nullptr : known->second.get();
-  auto again = llvm::find_if(active, [&](const auto &step) { return step.first == &fn; });
-  if (again != active.end()) {
-    if (failed.insert(&fn).second) {
-      Diagnostic &error = diagnostics.error(use, "'" + fn.name() + "' calls itself");
-      for (auto step = again + 1; step < active.end(); ++step)
-        error.note(step->second, "through '" + step->first->name() + "'");
-      error.hint("use 'for … carry' to repeat something");
-    }
+  if (callsItself(fn, use))
     return nullptr;
-  }
   if (!fn.item->body || hasError(*fn.item->body))
     return nullptr;
   auto &made = instances[key];

@@ -77,6 +77,7 @@ void NameCheck::visit(const ast::Expr &e) {
     for (const ast::Argument &argument : x->arguments)
       if (argument.name.text != "wrt")
         visit(argument.value);
+    visit(x->with);
   } else if (auto *x = e.as<ast::IndexExpr>()) {
     visit(x->base);
     for (const ast::IndexItem &item : x->items) {

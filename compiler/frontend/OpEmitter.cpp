@@ -1,6 +1,7 @@
 //===- OpEmitter.cpp - Creates ops for values -------------------------------===//
 #include "compiler/frontend/OpEmitter.h"
 #include "dialects/heddle/IR/Heddle.h"
+#include "dialects/sparsek/IR/SparseK.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include <limits>
@@ -392,6 +393,28 @@ Value OpEmitter::argsort(const Value &x, int64_t axis, bool descending, Span spa
   return make(type, span, [&](mlir::OpBuilder &b, mlir::Location loc) -> mlir::Value {
     return ir::ArgsortOp::create(b, loc, mlirType(type), leaf(x), b.getI64IntegerAttr(axis),
                                  descending ? b.getUnitAttr() : mlir::UnitAttr());
+  });
+}
+
+Value OpEmitter::read(const Value &x, llvm::ArrayRef<Value> indices, Span span) {
+  llvm::SmallVector<Value> narrow;
+  for (const Value &index : indices) {
+    if (index.getType().element() == ElementType::I32) {
+      narrow.push_back(index);
+      continue;
+    }
+    // What i32 cannot hold stays outside every axis.
+    Value lowest = constant(index.getType(), Dim(-1), span);
+    Value highest = constant(index.getType(), Dim(std::numeric_limits<int32_t>::max()), span);
+    Value clipped = binary(BinaryKind::Min, binary(BinaryKind::Max, index, lowest, span), highest, span);
+    narrow.push_back(cast(clipped, ElementType::I32, span));
+  }
+  Type type = Type::tensor(x.getType().element());
+  return make(type, span, [&](mlir::OpBuilder &b, mlir::Location loc) -> mlir::Value {
+    llvm::SmallVector<mlir::Value> operands;
+    for (const Value &index : narrow)
+      operands.push_back(leaf(index));
+    return sparsek::ReadOp::create(b, loc, leaf(x), operands);
   });
 }
 

@@ -110,6 +110,9 @@ public:
   Value takeAlong(const Value &x, const Value &ids, int64_t axis, Span span);
   Value argsort(const Value &x, int64_t axis, bool descending, Span span);
 
+  /// One element of a tensor in the block of an attention variant. Indices are i32 or i64 scalars.
+  Value read(const Value &x, llvm::ArrayRef<Value> indices, Span span);
+
   //===--- Derivatives of a function given by its symbol
   //-------------------------------------------------===//
 

@@ -87,6 +87,11 @@ static llvm::SmallVector<mlir::OpOperand *> outsideUses(mlir::func::FuncOp funct
 std::optional<Outlined> Elaborator::outline(const Value &callee, llvm::ArrayRef<Value> given, Span span) {
   if (callee.isError() || tooDeep(span))
     return std::nullopt;
+  if (pairs) {
+    diagnostics.error(span, "the block of attention cannot take a derivative")
+        .hint("its own derivative is taken with that of the attention");
+    return std::nullopt;
+  }
   std::vector<Value> args;
   for (const Value &value : given) {
     args.push_back(withDefaultType(emit, value));

@@ -200,6 +200,11 @@ ExprPtr Parser::postfix(ExprPtr base, bool isType) {
       node->span = since(begin);
       for (const Argument &argument : node->arguments)
         height = std::max(height, heightOf(argument.value));
+      if (atName("with")) {
+        node->with = withBlock();
+        node->span = since(begin);
+        height = std::max(height, heightOf(node->with));
+      }
       base = finish(std::move(node), height);
     } else if (at(Tok::Dot)) {
       auto node = std::make_unique<FieldExpr>(begin);
@@ -421,6 +426,31 @@ ExprPtr Parser::lambda() {
     node->parameters = parameters(/*typesRequired=*/false);
     node->body = block("the body of the lambda");
   }
+  node->span = since(begin);
+  unsigned height = node->body->height;
+  return finish(std::move(node), height);
+}
+
+/// `with (s, b, h, i, j) { … }` after the arguments of a call. `with` is an ordinary name elsewhere.
+ExprPtr Parser::withBlock() {
+  Nested nested(*this);
+  Saved saved(header, false);
+  Span begin = advance().span;
+  auto node = std::make_unique<LambdaExpr>(begin);
+  expect(Tok::LParen, "after 'with'");
+  while (!at(Tok::RParen)) {
+    Parameter parameter;
+    parameter.name = lowerName("a name");
+    parameter.span = parameter.name.span;
+    if (at(Tok::Colon) || at(Tok::Equal))
+      fail(here(), "expected ',' or ')' after the name, found " + found(),
+           "the names after 'with' have no types and no defaults: 'with (s, b, h, i, j) { … }'");
+    node->parameters.push_back(std::move(parameter));
+    if (!accept(Tok::Comma))
+      break;
+  }
+  expect(Tok::RParen, "after the names");
+  node->body = block("the block after 'with'");
   node->span = since(begin);
   unsigned height = node->body->height;
   return finish(std::move(node), height);

@@ -79,6 +79,7 @@ private:
   ast::ExprPtr parenthesised();
   ast::ExprPtr bracketed();
   ast::ExprPtr lambda();
+  ast::ExprPtr withBlock();
   ast::ExprPtr ifExpression();
   void refuseBareStruct(const char *what);
   ast::ExprPtr forExpression();

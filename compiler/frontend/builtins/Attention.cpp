@@ -1,5 +1,6 @@
 //===- Attention.cpp - SPARSEK and attention --------------------------------===//
 #include "compiler/frontend/builtins/Math.h"
+#include "compiler/frontend/builtins/Variant.h"
 #include "dialects/sparsek/IR/SparseK.h"
 #include <cmath>
 
@@ -348,6 +349,9 @@ static Value attention(Call &call) {
   std::optional<Value> bounds;
   if (!scale || !boundsArgument(call, args->positions, bounds))
     return Value::error();
+  if (call.context.with)
+    return variantAttention(call, args->q, args->k, args->v, *causal,
+                            call.has("window") ? std::optional(*window) : std::nullopt, bounds, *scale);
   if (!*causal)
     return fullAttention(call, *args, bounds, *scale);
   auto [u, thresholds] = noSelection(call, *args);
@@ -368,7 +372,9 @@ llvm::ArrayRef<Builtin> attentionBuiltins() {
        "attended.",
        sparsekThreshold},
       {"attention", "attention(q, k, v, causal = false, window = all, scale = 1/sqrt(E), segments?)",
-       "Dense softmax attention.", attention},
+       "Dense softmax attention. 'with (s, b, h, i, j) { (score, gate, visible) }' after it writes what each "
+       "pair gets.",
+       attention, true},
   };
   return table;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/frontend/Value.h"
+#include "mlir/IR/Builders.h"
 #include <functional>
 
 namespace heddle::frontend {
@@ -31,10 +32,19 @@ struct ParameterInfo {
   bool hasDefault = false;
 };
 
+/// The block of an attention variant, `with (s, b, h, i, j) { … }`: it is evaluated for one pair of a query
+/// and a key, so everything in it is a scalar, and tensors from around it are read one element at a time.
+struct PairBlock {
+  mlir::OpBuilder::InsertPoint outside; // when emitting
+};
+
 /// What builtins need from the elaborator.
 class Evaluator {
 public:
   virtual ~Evaluator() = default;
+
+  /// The block that is being evaluated, or null.
+  const PairBlock *pairs = nullptr;
 
   /// Calls a function value.
   virtual Value apply(const Value &callee, llvm::ArrayRef<Argument> args, Span span) = 0;
@@ -68,6 +78,7 @@ public:
   Span callee;                ///< of the name, or of the operator
   Span span;                  ///< of the whole call
   std::vector<Argument> args; ///< in source order
+  std::optional<Value> with;  ///< the function of the block after the call
   Diagnostics &diagnostics;
   OpEmitter &emit;
   Evaluator &evaluator;
@@ -86,6 +97,8 @@ struct Builtin {
   /// One sentence.
   llvm::StringRef summary;
   Value (*implementation)(Call &call);
+  /// Whether a call may be followed by `with (…) { … }`.
+  bool takesBlock = false;
 
   /// Binds the arguments and evaluates; reports errors and returns a poisoned value.
   Value evaluate(CallContext &context) const;

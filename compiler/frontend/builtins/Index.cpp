@@ -31,6 +31,7 @@ private:
   std::optional<AxisStep> at(const IndexItem &item, const Dim &extent, size_t axis);
   std::optional<AxisStep> slice(const IndexItem &item, const Dim &extent, size_t axis);
   Value apply(const Value &tensor, llvm::ArrayRef<AxisStep> steps);
+  Value read(llvm::ArrayRef<AxisStep> steps);
 
   CallContext &context;
   const Value &base;
@@ -171,6 +172,21 @@ Value Indexer::apply(const Value &tensor, llvm::ArrayRef<AxisStep> steps) {
   return emit.reshape(result, kept, context.span);
 }
 
+/// In the block of an attention variant: one element.
+Value Indexer::read(llvm::ArrayRef<AxisStep> steps) {
+  const Type &type = base.getType();
+  if (steps.size() < type.rank() || !llvm::all_of(steps, [](const AxisStep &step) { return step.drop; })) {
+    error(context.span, "the block of attention reads one element of " + type.str() + " at a time")
+        .note(base.span(), "this is " + type.str())
+        .hint("give an index for each of its " + std::to_string(type.rank()) + " axes");
+    return Value::error();
+  }
+  llvm::SmallVector<Value> indices;
+  for (const AxisStep &step : steps)
+    indices.push_back(step.runtime ? *step.runtime : Value::dimension(step.start, context.span));
+  return context.emit.read(base, indices, context.span);
+}
+
 Value Indexer::tupleElement(llvm::ArrayRef<IndexItem> items) {
   const Dim *position =
       items.size() == 1 && items[0].kind == IndexItem::Kind::At ? items[0].at.dim() : nullptr;
@@ -209,6 +225,12 @@ Value Indexer::evaluate(llvm::ArrayRef<IndexItem> items) {
   const Type &type = base.getType();
   if (type.isError() || type.kind() == Type::Kind::Variable)
     return Value::error();
+  if (context.evaluator.pairs && type.isStack()) {
+    error(context.span, "the block of attention cannot index a stack")
+        .note(base.span(), "this is " + type.str())
+        .hint("index it before, and use the element in the block");
+    return Value::error();
+  }
   for (const IndexItem &item : items)
     for (const Value *part : {&item.at, item.start ? &*item.start : nullptr,
                               item.stop ? &*item.stop : nullptr, item.step ? &*item.step : nullptr})
@@ -258,7 +280,7 @@ Value Indexer::evaluate(llvm::ArrayRef<IndexItem> items) {
       return Value::error();
     steps.push_back(*next);
   }
-  return apply(base, steps).withSpan(context.span);
+  return (context.evaluator.pairs ? read(steps) : apply(base, steps)).withSpan(context.span);
 }
 
 Value evaluateIndex(CallContext &context, const Value &base, llvm::ArrayRef<IndexItem> items) {

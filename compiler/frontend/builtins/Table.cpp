@@ -1,13 +1,19 @@
 //===- Table.cpp - The table of builtins ------------------------------------===//
 #include "compiler/frontend/builtins/Call.h"
+#include "compiler/frontend/builtins/Variant.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace heddle::frontend {
 
 Value Builtin::evaluate(CallContext &context) const {
+  if (context.evaluator.pairs && !allowedInPairBlock(context))
+    return Value::error();
   std::optional<Call> call = Call::bind(context, signature);
-  return call ? implementation(*call).withSpan(context.span) : Value::error();
+  if (!call)
+    return Value::error();
+  Value result = implementation(*call).withSpan(context.span);
+  return context.evaluator.pairs && !allowedInPairBlock(context, result) ? Value::error() : result;
 }
 
 namespace {

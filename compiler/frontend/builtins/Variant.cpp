@@ -1,0 +1,265 @@
+//===- Variant.cpp - Attention with a block for each pair -------------------===//
+#include "compiler/frontend/builtins/Variant.h"
+#include "compiler/frontend/builtins/Math.h"
+#include "dialects/sparsek/IR/SparseK.h"
+
+namespace heddle::frontend {
+
+//===----------------------------------------------------------------------===//
+// What may stand in the block
+//===----------------------------------------------------------------------===//
+
+/// A leaf that is no scalar, or empty.
+static std::optional<Type> wideLeaf(const Type &type) {
+  for (const Type::Leaf &leaf : type.leaves())
+    if (leaf.type.isTensor() && leaf.type.rank() > 0)
+      return leaf.type;
+  return std::nullopt;
+}
+
+bool allowedInPairBlock(CallContext &context) {
+  llvm::StringRef name = context.name;
+  for (llvm::StringRef random : {"random_normal", "random_uniform", "fold_in", "dropout"})
+    if (name == random) {
+      context.diagnostics.error(context.callee, name.str() + " cannot stand in the block of attention")
+          .hint("draw random numbers before, and read them in the block");
+      return false;
+    }
+  if (name == "einsum") {
+    context.diagnostics.error(context.callee, "einsum cannot stand in the block of attention")
+        .hint("scalars are multiplied with '*'");
+    return false;
+  }
+  for (const Argument &argument : context.args) {
+    std::optional<Type> wide = wideLeaf(argument.value.getType());
+    if (!wide)
+      continue;
+    size_t rank = wide->rank();
+    context.diagnostics
+        .error(argument.span, "the block of attention works on scalars, but '" + name.str() + "' takes " +
+                                  wide->str() + " here")
+        .note(argument.value.span(), "this is " + argument.value.getType().str())
+        .hint(rank == 1 ? "read one element of it, with an index in brackets"
+                        : "read one element of it, with an index for each of its " + std::to_string(rank) +
+                              " axes");
+    return false;
+  }
+  return true;
+}
+
+bool allowedInPairBlock(CallContext &context, const Value &result) {
+  std::optional<Type> wide = wideLeaf(result.getType());
+  if (wide)
+    context.diagnostics
+        .error(context.span, "the block of attention works on scalars, but '" + context.name + "' gives " +
+                                 wide->str() + " here")
+        .hint("compute it before, and read one element of it in the block");
+  return !wide;
+}
+
+//===----------------------------------------------------------------------===//
+// The block
+//===----------------------------------------------------------------------===//
+
+/// The values of a block, in the types that attention takes.
+namespace {
+struct PairResult {
+  Value score, gate, visible;
+};
+
+class PairEvaluation {
+public:
+  PairEvaluation(Call &call, ElementType element)
+      : call(call), emit(call.emit), scoreType(Type::tensor(element)) {}
+
+  /// Evaluates the block, with further conditions on what is visible. Empty after an error.
+  std::optional<PairResult> evaluate(bool causal, const std::optional<Dim> &window,
+                                     const std::optional<Value> &bounds);
+
+  /// What the block reads from around it, as operands, once it is closed.
+  llvm::SmallVector<mlir::Value> captures;
+  std::unique_ptr<mlir::Region> region;
+
+  void close(const PairResult &result);
+
+private:
+  std::optional<PairResult> check(const Value &value);
+  std::optional<Value> number(const Value &value, const char *what);
+
+  Call &call;
+  OpEmitter &emit;
+  Type scoreType;
+};
+} // namespace
+
+std::optional<Value> PairEvaluation::number(const Value &value, const char *what) {
+  if (std::optional<Value> fitted = coerce(emit, value, scoreType))
+    return fitted;
+  const Type &type = value.getType();
+  Diagnostic &error =
+      call.error(value.span(), std::string("the ") + what + " of a pair is " + scoreType.str() +
+                                   ", but the block of attention gives " + type.str());
+  if (type.isScalar() && type.element() != ElementType::Bool)
+    error.hint("cast(…, " + scoreType.str() + ") converts it");
+  else if (type.isTensor() && type.rank() > 0)
+    error.hint("read one element of it, with an index for each of its axes");
+  return std::nullopt;
+}
+
+std::optional<PairResult> PairEvaluation::check(const Value &value) {
+  if (value.isError())
+    return std::nullopt;
+  if (!value.getType().isTuple() || value.elements().size() != 3) {
+    call.error(value.span(),
+               "the block of attention gives (score, gate, visible), not " + value.getType().str())
+        .hint("'(s, 1.0, true)' is plain attention");
+    return std::nullopt;
+  }
+  std::optional<Value> score = number(value.elements()[0], "score"),
+                       gate = number(value.elements()[1], "gate");
+  Value visible = value.elements()[2];
+  if (!visible.getType().isScalar(ElementType::Bool)) {
+    Diagnostic &error = call.error(visible.span(), "whether a pair is visible is a bool, but the block of "
+                                                   "attention gives " +
+                                                       visible.getType().str());
+    if (visible.getType().isScalar() || visible.getType().isLiteral())
+      error.hint("compare it, as in '… != 0'");
+    return std::nullopt;
+  }
+  if (!score || !gate)
+    return std::nullopt;
+  return PairResult{*score, *gate, visible};
+}
+
+std::optional<PairResult> PairEvaluation::evaluate(bool causal, const std::optional<Dim> &window,
+                                                   const std::optional<Value> &bounds) {
+  PairBlock pairs;
+  std::optional<mlir::OpBuilder::InsertionGuard> guard;
+  llvm::SmallVector<mlir::Value> arguments(5);
+  Type position = Type::tensor(ElementType::I32);
+  if (emit.isEmitting()) {
+    mlir::OpBuilder &builder = emit.getBuilder();
+    guard.emplace(builder);
+    pairs.outside = builder.saveInsertionPoint();
+    region = std::make_unique<mlir::Region>();
+    mlir::Block &block = region->emplaceBlock();
+    for (auto [i, argument] : llvm::enumerate(arguments))
+      argument = block.addArgument(emit.mlirType(i == 0 ? scoreType : position), emit.location(call.span()));
+    builder.setInsertionPointToStart(&block);
+  }
+  auto argument = [&](size_t i) {
+    return Value::ofLeaves(i == 0 ? scoreType : position,
+                           emit.isEmitting() ? llvm::ArrayRef(arguments[i]) : llvm::ArrayRef<mlir::Value>(),
+                           call.context.with->span());
+  };
+  std::vector<Argument> args;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    args.push_back({"", argument(i), call.context.with->span(), {}});
+  Evaluator &evaluator = call.context.evaluator;
+  const PairBlock *outer = std::exchange(evaluator.pairs, &pairs);
+  Value value = evaluator.apply(*call.context.with, args, call.context.with->span());
+  evaluator.pairs = outer;
+  std::optional<PairResult> result = check(value);
+  if (!result)
+    return std::nullopt;
+  // Bounds come first: a target that reads the conditions in order skips most pairs by them.
+  Value i = argument(3), j = argument(4);
+  Span span = call.span();
+  std::optional<Value> sees;
+  auto require = [&](CompareKind kind, const Value &a, const Value &b) {
+    Value condition = emit.compare(kind, a, b, span);
+    sees = sees ? emit.binary(BinaryKind::And, *sees, condition, span) : condition;
+  };
+  if (causal)
+    require(CompareKind::Le, j, i);
+  if (window)
+    require(CompareKind::Lt, emit.binary(BinaryKind::Sub, i, j, span), emit.constant(position, *window, span));
+  if (bounds) {
+    auto bound = [&](int64_t row) { return emit.read(*bounds, {Value::dimension(Dim(row), span), i}, span); };
+    require(CompareKind::Ge, j, bound(0));
+    if (!causal)
+      require(CompareKind::Lt, j, bound(1));
+  }
+  const bool *known = result->visible.boolean();
+  if (sees)
+    result->visible = known && *known ? *sees : emit.binary(BinaryKind::And, *sees, result->visible, span);
+  return result;
+}
+
+/// Ends the block and makes arguments of what it uses from around it.
+void PairEvaluation::close(const PairResult &result) {
+  mlir::OpBuilder &builder = emit.getBuilder();
+  mlir::OpBuilder::InsertionGuard guard(builder);
+  mlir::Block &block = region->front();
+  builder.setInsertionPointToEnd(&block);
+  mlir::Value score = emit.leaf(result.score), gate = emit.leaf(result.gate),
+              visible = emit.leaf(result.visible);
+  sparsek::YieldOp::create(builder, emit.location(call.span()), score, gate, visible);
+
+  llvm::DenseMap<mlir::Value, mlir::Value> arguments, scalars;
+  auto argumentFor = [&](mlir::Value value) {
+    mlir::Value &argument = arguments[value];
+    if (!argument) {
+      captures.push_back(value);
+      argument = block.addArgument(value.getType(), value.getLoc());
+    }
+    return argument;
+  };
+  llvm::SmallVector<mlir::OpOperand *> uses;
+  for (mlir::Operation &op : block)
+    for (mlir::OpOperand &operand : op.getOpOperands())
+      if (operand.get().getParentRegion() != region.get())
+        uses.push_back(&operand);
+  for (mlir::OpOperand *use : uses) {
+    mlir::Value value = use->get();
+    if (auto read = llvm::dyn_cast<sparsek::ReadOp>(use->getOwner()); read && use->getOperandNumber() == 0) {
+      use->set(argumentFor(value));
+      continue;
+    }
+    mlir::Value &scalar = scalars[value];
+    if (!scalar) {
+      builder.setInsertionPointToStart(&block);
+      mlir::Operation *definition = value.getDefiningOp();
+      if (definition && definition->hasTrait<mlir::OpTrait::ConstantLike>())
+        scalar = builder.clone(*definition)->getResult(0);
+      else
+        scalar = sparsek::ReadOp::create(builder, use->getOwner()->getLoc(), argumentFor(value),
+                                         mlir::ValueRange());
+    }
+    use->set(scalar);
+  }
+}
+
+Value variantAttention(Call &call, const Value &q, const Value &k, const Value &v, bool causal,
+                       const std::optional<Dim> &window, const std::optional<Value> &bounds, double scale) {
+  OpEmitter &emit = call.emit;
+  auto *callable = call.context.with->callable();
+  std::vector<ParameterInfo> names = call.context.evaluator.parameters(*call.context.with);
+  if (!callable)
+    return Value::error();
+  if (names.size() != 5) {
+    call.error(call.context.with->span(),
+               "the block of attention takes 5 names, not " + std::to_string(names.size()))
+        .hint("'with (s, b, h, i, j) { … }': scaled product, batch, query head, query and key position");
+    return Value::error();
+  }
+  ElementType element = q.getType().element() == ElementType::F64 ? ElementType::F64 : ElementType::F32;
+  PairEvaluation block(call, element);
+  std::optional<PairResult> result = block.evaluate(causal, window, bounds);
+  if (!result)
+    return Value::error();
+  if (emit.isEmitting())
+    block.close(*result);
+  llvm::SmallVector<Dim> dims(q.getType().dims());
+  dims.back() = v.getType().dims().back();
+  return emit.make(q.getType().withDims(dims), call.span(),
+                   [&](mlir::OpBuilder &builder, mlir::Location location) -> mlir::Value {
+                     auto op = sparsek::VariantAttentionOp::create(builder, location, emit.leaf(q),
+                                                                   emit.leaf(k), emit.leaf(v), block.captures,
+                                                                   llvm::APFloat(scale));
+                     op.getBody().takeBody(*block.region);
+                     return op.getO();
+                   });
+}
+
+} // namespace heddle::frontend
