@@ -14,6 +14,8 @@ void heddle::autodiff::registerModels(DialectRegistry &registry) {
     attachProductRules(context);
     attachIndexRules(context);
   });
-  registry.addExtension(
-      +[](MLIRContext *context, sparsek::SparseKDialect *) { attachSparseKRules(context); });
+  registry.addExtension(+[](MLIRContext *context, sparsek::SparseKDialect *) {
+    attachSparseKRules(context);
+    attachVariantRules(context);
+  });
 }

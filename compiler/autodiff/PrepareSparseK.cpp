@@ -27,7 +27,8 @@ bool decomposeForDerivative(func::FuncOp function, const Activity &activity, boo
   function.walk([&](Operation *op) {
     if (!isActive(op))
       return;
-    bool dense = isa<AttentionBackwardOp, ThresholdBackwardOp>(op) ||
+    bool dense = isa<AttentionBackwardOp, ThresholdBackwardOp, VariantAttentionBackwardOp>(op) ||
+                 (isa<VariantAttentionOp>(op) && forward) ||
                  (isa<AttentionOp>(op) && (forward || again || lseIsRead(cast<AttentionOp>(op)))) ||
                  (isa<ThresholdOp>(op) && forward);
     if (dense)

@@ -31,6 +31,7 @@ void attachReductionRules(mlir::MLIRContext *context);
 void attachProductRules(mlir::MLIRContext *context);
 void attachIndexRules(mlir::MLIRContext *context);
 void attachSparseKRules(mlir::MLIRContext *context);
+void attachVariantRules(mlir::MLIRContext *context);
 
 } // namespace heddle::autodiff
 

@@ -173,7 +173,8 @@ std::optional<PairResult> PairEvaluation::evaluate(bool causal, const std::optio
   if (causal)
     require(CompareKind::Le, j, i);
   if (window)
-    require(CompareKind::Lt, emit.binary(BinaryKind::Sub, i, j, span), emit.constant(position, *window, span));
+    require(CompareKind::Lt, emit.binary(BinaryKind::Sub, i, j, span),
+            emit.constant(position, *window, span));
   if (bounds) {
     auto bound = [&](int64_t row) { return emit.read(*bounds, {Value::dimension(Dim(row), span), i}, span); };
     require(CompareKind::Ge, j, bound(0));

@@ -6,10 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/sparsek/Transforms/Decompose.h"
-#include "dialects/heddle/IR/Heddle.h"
+#include "dialects/sparsek/Transforms/DenseBuilder.h"
 #include "dialects/sparsek/Transforms/Passes.h"
 
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <limits>
@@ -25,69 +24,16 @@ namespace heddle::sparsek {
 #include "dialects/sparsek/Transforms/Passes.h.inc"
 } // namespace heddle::sparsek
 
-static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
 /// What infinite scores act as.
 constexpr double largestScore = std::numeric_limits<float>::max();
 
-/// Short names for building heddle operations.
-class Builder {
-public:
-  explicit Builder(Operation *op) : b(op->getLoc(), op) {}
-
-  Value constant(Type type, double number) {
-    auto tensor = llvm::cast<RankedTensorType>(type);
-    Attribute value = isa<FloatType>(tensor.getElementType())
-                          ? Attribute(b.getFloatAttr(tensor.getElementType(), number))
-                          : Attribute(b.getIntegerAttr(tensor.getElementType(), (int64_t)number));
-    return ir::ConstantOp::create(b, tensor, DenseElementsAttr::get(tensor, value));
-  }
-  Value add(Value x, Value y) { return ir::AddOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return ir::SubOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return ir::MulOp::create(b, x, y); }
-  Value mul(Value x, double y) { return mul(x, constant(x.getType(), y)); }
-  Value div(Value x, Value y) { return ir::DivOp::create(b, x, y); }
-  Value neg(Value x) { return ir::NegOp::create(b, x); }
-  Value exp(Value x) { return ir::ExpOp::create(b, x); }
-  Value both(Value x, Value y) { return ir::AndOp::create(b, x, y); }
-  Value either(Value x, Value y) { return ir::OrOp::create(b, x, y); }
-  Value stop(Value x) { return ir::StopGradientOp::create(b, x); }
-  Value compare(ComparePredicate p, Value x, Value y) { return ir::CompareOp::create(b, p, x, y); }
-  Value compare(ComparePredicate p, Value x, double y) { return compare(p, x, constant(x.getType(), y)); }
-  Value select(Value c, Value x, Value y) { return ir::SelectOp::create(b, c, x, y); }
-  Value select(Value c, Value x, double y) { return select(c, x, constant(x.getType(), y)); }
-  Value select(Value c, double x, Value y) { return select(c, constant(y.getType(), x), y); }
-  Value reduce(ReductionKind kind, Value x, ArrayRef<int64_t> axes) {
-    return ir::ReduceOp::create(b, kind, x, axes);
-  }
-  Value sum(Value x, ArrayRef<int64_t> axes) { return reduce(ReductionKind::sum, x, axes); }
-  Value einsum(StringRef equation, Value x, Value y) { return ir::EinsumOp::create(b, equation, x, y); }
-  Value broadcast(Value x, ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
-    return ir::BroadcastOp::create(b, RankedTensorType::get(shape, typeOf(x).getElementType()), x, axes);
-  }
-  Value reshape(Value x, ArrayRef<int64_t> shape) {
-    if (typeOf(x).getShape() == shape)
-      return x;
-    return ir::ReshapeOp::create(b, RankedTensorType::get(shape, typeOf(x).getElementType()), x);
-  }
-  Value cast(Value x, Type element) {
-    if (typeOf(x).getElementType() == element)
-      return x;
-    return ir::CastOp::create(b, RankedTensorType::get(typeOf(x).getShape(), element), x);
-  }
-
-protected:
-  ImplicitLocOpBuilder b;
-};
-
 /// Which pairs are what, and the soft gate of each, from scores and thresholds.
-class Pairs : public Builder {
+class Pairs : public DenseBuilder {
 public:
   /// `bounds` of packed sequences, or null.
-  Pairs(Operation *op, Value scores, int64_t window, Value bounds) : Builder(op), window(window) {
+  Pairs(Operation *op, Value scores, int64_t window, Value bounds) : DenseBuilder(op), window(window) {
     auto type = scores.getType();
     u = ir::MaxOp::create(b, ir::MinOp::create(b, scores, constant(type, largestScore)),
                           constant(type, -largestScore));
@@ -318,6 +264,8 @@ private:
 bool heddle::sparsek::decompose(Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case([](AttentionOp op) { return DenseAttention(op).replace(), true; })
+      .Case([](VariantAttentionOp op) { return decomposeVariant(op), true; })
+      .Case([](VariantAttentionBackwardOp op) { return decomposeVariant(op), true; })
       .Case([](AttentionBackwardOp op) { return DenseBackward(op).replace(), true; })
       .Case([](ThresholdBackwardOp op) { return DenseThresholdBackward(op).replace(), true; })
       .Case([](ThresholdOp op) {

@@ -12,7 +12,8 @@ def SparseKDecompose : Pass<"sparsek-decompose"> {
     become sums over all pairs. For comparison at small sizes, and as the base of derivatives that have no fused form:
     every heddle operation has a derivative. `sparsek.threshold` itself stays, under heddle.stop_gradient, to say which
     keys are selected; its thresholds are given a derivative by `tau = stop(tau) + (sum over S of u - stop(u)) / |S|`, which
-    changes no bit of them. `sparsek.project` stays.
+    changes no bit of them. `sparsek.project` stays. The block of a variant becomes the same
+    operations on all pairs, and its reads gathers.
 
     ```mlir
     %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end topk 4 window 2 scale 0.25 gate both estimator soft : ...

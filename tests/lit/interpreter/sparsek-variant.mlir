@@ -1,5 +1,10 @@
 // RUN: heddle-interp %s
 // RUN: heddle-interp --precision f64 %s
+// The dense form computes the same.
+// RUN: heddle-opt --sparsek-decompose %s | FileCheck %s --check-prefix=DENSE
+// RUN: heddle-opt --sparsek-decompose %s | heddle-interp -
+
+// DENSE-NOT: sparsek.
 
 // Two query heads on one key-value head, three queries, two keys. Pair (i, j) is visible where table[i] >= j, so query 2
 // sees nothing. The score is s + bias[h, |i - j|] and the gate 1 / (1 + j).
