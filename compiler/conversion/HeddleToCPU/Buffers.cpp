@@ -59,7 +59,7 @@ BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)
 void BufferPlan::number(Block &block) {
   for (Operation &op : block) {
     int start = nextPoint++;
-    if (!isa<FusionOp>(op))
+    if (isa<ForOp, IfOp>(op))
       for (Region &region : op.getRegions())
         for (Block &inner : region)
           number(inner);

@@ -17,9 +17,6 @@ using namespace mlir;
 using namespace heddle::cpu;
 using namespace heddle::ir;
 
-/// heddle_status_t.
-static constexpr int32_t outOfRange = 7, assertionFailed = 8;
-
 EntryLowering::EntryLowering(func::FuncOp source, const MatmulTarget &target)
     : module(source->getParentOfType<ModuleOp>()), source(source), target(target),
       plan(source, [this](Operation *op) { return workspaceBytes(op); }), builder(source) {}
@@ -27,6 +24,8 @@ EntryLowering::EntryLowering(func::FuncOp source, const MatmulTarget &target)
 int64_t EntryLowering::workspaceBytes(Operation *op) {
   if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp>(op))
     return attentionProgram(op).workspaceBytes;
+  if (isa<sparsek::VariantAttentionOp>(op))
+    return variantProgram(op).workspaceBytes;
   auto product = dyn_cast<MatmulOp>(op);
   auto plan = product ? matmulPlan(product, target) : std::nullopt;
   return plan ? plan->workspaceBytes : 0;
@@ -285,6 +284,10 @@ LogicalResult EntryLowering::lower(Operation *op) {
         lowerAttention(attention);
         return success();
       })
+      .Case<sparsek::VariantAttentionOp>([&](Operation *variant) {
+        lowerVariant(variant);
+        return success();
+      })
       .Default([](Operation *other) { return other->emitOpError("cannot be compiled for the CPU"); });
 }
 
@@ -392,7 +395,7 @@ void EntryLowering::lower(AssertOp op) {
   auto choice = scf::IfOp::create(builder, loc, wrong, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(choice.thenBlock());
-  Value code = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), assertionFailed);
+  Value code = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), assertionFailedStatus);
   RuntimeCallOp::create(builder, loc, "heddle_fail",
                         ValueRange{call, code, message(builder, op, op.getMessage())});
 }
@@ -413,7 +416,7 @@ void EntryLowering::lower(CheckIndexOp op) {
   Value outside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, id, limit);
   auto choice = scf::IfOp::create(b, loc, outside, /*withElseRegion=*/false);
   b.setInsertionPointToStart(choice.thenBlock());
-  Value code = emit.integer(b.getI32Type(), outOfRange);
+  Value code = emit.integer(b.getI32Type(), outOfRangeStatus);
   RuntimeCallOp::create(b, loc, "heddle_fail_values",
                         ValueRange{k.arguments[1], code, message(b, op, op.getMessage()), id, limit});
   int64_t count = tensorType(op.getIds()).getNumElements();

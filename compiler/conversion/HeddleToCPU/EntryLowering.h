@@ -6,6 +6,7 @@
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/Matmul/Matmul.h"
 #include "compiler/conversion/SparseKToCPU/Attention.h"
+#include "compiler/conversion/SparseKToCPU/Variant.h"
 
 #include "dialects/sparsek/IR/SparseK.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -53,6 +54,8 @@ private:
   void lowerAttention(mlir::Operation *op);
   /// The kernels of an attention, emitted when its workspace is first asked for.
   const AttentionProgram &attentionProgram(mlir::Operation *op);
+  void lowerVariant(mlir::Operation *op);
+  const VariantProgram &variantProgram(mlir::Operation *op);
   int64_t workspaceBytes(mlir::Operation *op);
 
   /// The buffer of a tensor at the builder: memref<count x storage type>.
@@ -73,6 +76,7 @@ private:
   mlir::func::FuncOp source, entry;
   MatmulTarget target;
   std::map<std::string, AttentionProgram> attentions;
+  std::map<std::string, VariantProgram> variants;
   int kernelCount = 0;
   BufferPlan plan; ///< asks for workspaces when it is made: after everything that they need
   mlir::OpBuilder builder;

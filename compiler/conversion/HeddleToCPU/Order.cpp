@@ -149,7 +149,7 @@ struct OrderPass : PassWrapper<OrderPass, OperationPass<ModuleOp>> {
     for (Operation &op : block)
       all.push_back(&op);
     for (Operation *op : all) {
-      if (!isa<FusionOp>(op))
+      if (isa<ForOp, IfOp>(op))
         for (Region &region : op->getRegions())
           if (!region.empty())
             order(region.front());

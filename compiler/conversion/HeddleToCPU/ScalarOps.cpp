@@ -27,11 +27,26 @@ MemRefType heddle::cpu::bufferType(RankedTensorType type) {
 static constexpr arith::FastMathFlags sumFlags =
     arith::FastMathFlags::reassoc | arith::FastMathFlags::nsz | arith::FastMathFlags::contract;
 
+/// `element` in the shape of a scalar or vector.
+static Type shapedLike(Value like, Type element) {
+  auto vector = like ? dyn_cast<VectorType>(like.getType()) : VectorType();
+  return vector ? Type(vector.clone(element)) : element;
+}
+
+static bool isReal(Type type) { return isa<FloatType>(getElementTypeOrSelf(type)); }
+
+/// A constant of a type, or a vector of it.
+static Value constantOf(OpBuilder &b, Location loc, Type type, TypedAttr element) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vector, {Attribute(element)}));
+  return arith::ConstantOp::create(b, loc, element);
+}
+
 Value ScalarEmitter::floating(Type type, double value) {
-  return arith::ConstantOp::create(b, loc, FloatAttr::get(type, value));
+  return constantOf(b, loc, type, FloatAttr::get(getElementTypeOrSelf(type), value));
 }
 Value ScalarEmitter::integer(Type type, int64_t value) {
-  return arith::ConstantOp::create(b, loc, IntegerAttr::get(type, value));
+  return constantOf(b, loc, type, IntegerAttr::get(getElementTypeOrSelf(type), value));
 }
 Value ScalarEmitter::index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
 
@@ -49,16 +64,19 @@ Value ScalarEmitter::constant(Attribute element, Type type) {
 Value ScalarEmitter::rounded(Value x, Type element) {
   if (!element.isBF16() && !element.isF16())
     return x;
-  Value narrow = arith::TruncFOp::create(b, loc, element, x);
-  return arith::ExtFOp::create(b, loc, b.getF32Type(), narrow);
+  Value narrow = arith::TruncFOp::create(b, loc, shapedLike(x, element), x);
+  return arith::ExtFOp::create(b, loc, shapedLike(x, b.getF32Type()), narrow);
 }
 
 Value ScalarEmitter::load(Value memref, Value position, Type element) {
-  Value x = memref::LoadOp::create(b, loc, memref, position);
+  return fromStorage(memref::LoadOp::create(b, loc, memref, position), element);
+}
+
+Value ScalarEmitter::fromStorage(Value x, Type element) {
   if (element.isInteger(1))
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x, integer(b.getI8Type(), 0));
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x, integer(x.getType(), 0));
   if (element.isBF16() || element.isF16())
-    return arith::ExtFOp::create(b, loc, b.getF32Type(), x);
+    return arith::ExtFOp::create(b, loc, shapedLike(x, b.getF32Type()), x);
   return x;
 }
 
@@ -113,7 +131,7 @@ Value ScalarEmitter::identity(ReductionKind kind, Type type) {
 }
 
 Value ScalarEmitter::combine(ReductionKind kind, Value a, Value x) {
-  bool isFloat = isa<FloatType>(a.getType());
+  bool isFloat = isReal(a.getType());
   switch (kind) {
   case ReductionKind::sum:
     return isFloat ? Value(arith::AddFOp::create(b, loc, a, x, sumFlags))
@@ -162,7 +180,7 @@ Value ScalarEmitter::integerDivide(Value a, Value d) {
 Value ScalarEmitter::cast(Value x, Type from, Type to) {
   if (from == to)
     return x;
-  Type target = computeType(to);
+  Type target = shapedLike(x, computeType(to));
   bool fromFloat = isa<FloatType>(from), toFloat = isa<FloatType>(to);
   if (to.isInteger(1)) {
     if (fromFloat)
@@ -170,7 +188,8 @@ Value ScalarEmitter::cast(Value x, Type from, Type to) {
     return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x, integer(x.getType(), 0));
   }
   if (fromFloat && toFloat) {
-    unsigned wide = x.getType().getIntOrFloatBitWidth(), narrow = target.getIntOrFloatBitWidth();
+    unsigned wide = getElementTypeOrSelf(x).getIntOrFloatBitWidth(),
+             narrow = computeType(to).getIntOrFloatBitWidth();
     if (wide < narrow)
       x = arith::ExtFOp::create(b, loc, target, x);
     else if (wide > narrow)
@@ -194,18 +213,18 @@ Value ScalarEmitter::cast(Value x, Type from, Type to) {
     Value nan = compare(arith::CmpFPredicate::UNO, x);
     Value outside = arith::OrIOp::create(b, loc, nan, arith::OrIOp::create(b, loc, high, low));
     Value inside = arith::SelectOp::create(b, loc, outside, floating(x.getType(), 0), x);
-    Value result = arith::FPToSIOp::create(b, loc, to, inside);
+    Value result = arith::FPToSIOp::create(b, loc, target, inside);
     auto limit = [&](APInt value) -> Value {
-      return arith::ConstantOp::create(b, loc, IntegerAttr::get(to, value));
+      return constantOf(b, loc, target, IntegerAttr::get(to, value));
     };
     result = arith::SelectOp::create(b, loc, high, limit(APInt::getSignedMaxValue(width)), result);
     return arith::SelectOp::create(b, loc, low, limit(APInt::getSignedMinValue(width)), result);
   }
   unsigned wide = from.getIntOrFloatBitWidth(), narrow = to.getIntOrFloatBitWidth();
   if (from.isInteger(1))
-    return arith::ExtUIOp::create(b, loc, to, x);
-  return wide < narrow ? Value(arith::ExtSIOp::create(b, loc, to, x))
-                       : Value(arith::TruncIOp::create(b, loc, to, x));
+    return arith::ExtUIOp::create(b, loc, target, x);
+  return wide < narrow ? Value(arith::ExtSIOp::create(b, loc, target, x))
+                       : Value(arith::TruncIOp::create(b, loc, target, x));
 }
 
 static arith::CmpFPredicate floatPredicate(ComparePredicate p) {
@@ -249,9 +268,9 @@ Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
   Type from = op->getNumOperands()
                   ? mlir::cast<RankedTensorType>(op->getOperand(0).getType()).getElementType()
                   : element;
-  Type type = computeType(element);
-  bool isFloat = isa<FloatType>(type);
   Value x = v.empty() ? Value() : v[0], y = v.size() > 1 ? v[1] : Value();
+  Type type = shapedLike(x, computeType(element));
+  bool isFloat = isReal(type);
   auto selectOp = [&](Value c, Value p, Value q) -> Value {
     return arith::SelectOp::create(b, loc, c, p, q);
   };

@@ -10,6 +10,9 @@
 
 namespace heddle::cpu {
 
+/// What generated code reports: values of heddle_status_t.
+constexpr int32_t outOfRangeStatus = 7, assertionFailedStatus = 8;
+
 /// The type that elements are computed in: f32 for bf16 and f16, whose values are rounded after each
 /// operation.
 mlir::Type computeType(mlir::Type element);
@@ -20,7 +23,8 @@ mlir::Type storageType(mlir::Type element);
 /// A flat buffer of `count` elements of a tensor.
 mlir::MemRefType bufferType(mlir::RankedTensorType type);
 
-/// Emits code on scalars in compute types.
+/// Emits code on scalars in compute types. Elementwise operations, casts and rounding also work on vectors of
+/// them, if all operands have the same shape.
 class ScalarEmitter {
 public:
   ScalarEmitter(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}
@@ -30,6 +34,8 @@ public:
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to);
   /// Rounds to the precision of `element`, staying in its compute type.
   mlir::Value rounded(mlir::Value x, mlir::Type element);
+  /// A loaded element, or vector of elements, in its compute type.
+  mlir::Value fromStorage(mlir::Value x, mlir::Type element);
   mlir::Value load(mlir::Value memref, mlir::Value position, mlir::Type element);
   void store(mlir::Value x, mlir::Value memref, mlir::Value position, mlir::Type element);
   mlir::Value constant(mlir::Attribute element, mlir::Type type);

@@ -10,6 +10,7 @@
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace heddle::cpu;
@@ -61,6 +62,51 @@ void EntryLowering::lowerAttention(Operation *op) {
       ir::RuntimeCallOp::create(builder, loc, step.symbol, operands);
     else
       launch(loc, step.symbol, step.count, step.grain, operands);
+  }
+}
+
+const VariantProgram &EntryLowering::variantProgram(Operation *op) {
+  auto [known, isNew] = variants.try_emplace(kernelKey(op));
+  if (isNew) {
+    OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
+    known->second = emitVariant(end, module, op, target, uniqueName("variant"));
+  }
+  return known->second;
+}
+
+void EntryLowering::lowerVariant(Operation *op) {
+  Location loc = op->getLoc();
+  if (std::string why = whyQuadratic(op); !why.empty()) {
+    auto lengths = [&](unsigned operand) { return tensorType(op->getOperand(operand)).getDimSize(2); };
+    remark::missed(loc, remark::RemarkOpts::name("quadratic attention").category("heddle"))
+        << "all " + std::to_string(lengths(0)) + " x " + std::to_string(lengths(1)) +
+               " pairs are computed, since the visibility bounds neither j given i nor i given j: " + why;
+  }
+  auto reads = variantReads(op);
+  for (const VariantStep &step : variantProgram(op).steps) {
+    SmallVector<Value> operands;
+    for (const VariantOperand &operand : step.operands)
+      switch (operand.kind) {
+      case VariantOperand::Operand:
+        operands.push_back(buffer(op->getOperand(operand.number)));
+        break;
+      case VariantOperand::Result:
+        operands.push_back(buffer(op->getResult(operand.number)));
+        break;
+      case VariantOperand::Workspace:
+        operands.push_back(arenaView(plan.workspace(op) + operand.number, operand.type, loc));
+        break;
+      case VariantOperand::Integer:
+        operands.push_back(constantIndex(loc, operand.number));
+        break;
+      case VariantOperand::Call:
+        operands.push_back(call);
+        break;
+      case VariantOperand::Message:
+        operands.push_back(message(builder, reads[operand.number], "index {} is outside a dimension of {}"));
+        break;
+      }
+    launch(loc, step.symbol, step.count, 1, operands);
   }
 }
 

@@ -188,8 +188,11 @@ private:
     v.when(
         arith::AndIOp::create(v.b, masked, block.oddKeys),
         [&] {
-          v.maskedSum(block, block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {},
-                      queryGradients, keyBase);
+          auto takesPart = [&](Value j, int64_t part, Value weight) {
+            return blocks->takesPart(range, j, part, weight);
+          };
+          v.maskedSum(takesPart, block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range,
+                      {}, queryGradients, keyBase);
         },
         [&] {
           v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {},

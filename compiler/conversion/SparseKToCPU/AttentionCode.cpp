@@ -320,9 +320,10 @@ void AttentionCode::weightedSum(Buffer rows, int64_t pad, int64_t width, Buffer 
   }
 }
 
-void AttentionCode::maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, int64_t width, Buffer weights,
-                              int64_t weightStride, Value weightBase, const PanelRange &range,
-                              ValueRange rescale, Buffer out, Value outBase) {
+void AttentionCode::maskedSum(llvm::function_ref<Value(Value, int64_t, Value)> takesPart, Buffer rows,
+                              int64_t pad, int64_t width, Buffer weights, int64_t weightStride,
+                              Value weightBase, const PanelRange &range, ValueRange rescale, Buffer out,
+                              Value outBase) {
   loop(index(0), index(width), 1, [&](Value d) {
     Value at = add(outBase, mul(d, plan.panel));
     Values start;
@@ -336,7 +337,7 @@ void AttentionCode::maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, i
       for (int64_t part = 0; part < 2; ++part) {
         Value weight = loadVector(weights, add(add(weightBase, mul(j, weightStride)), part * lanes));
         Value sum = multiplyAdd(element, weight, sums[size_t(part)]);
-        next.push_back(select(sees(block, j, range.panelStart, part), sum, sums[size_t(part)]));
+        next.push_back(select(takesPart(j, part, weight), sum, sums[size_t(part)]));
       }
       return next;
     });

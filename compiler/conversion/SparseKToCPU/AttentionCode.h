@@ -99,11 +99,12 @@ public:
   /// is two vectors or empty.
   void weightedSum(Buffer rows, int64_t pad, int64_t width, Buffer weights, int64_t weightStride,
                    Value weightBase, const PanelRange &range, ValueRange rescale, Buffer out, Value outBase);
-  /// The same for a block with NaN or infinite rows: only pairs that a query sees take part, so that nothing
-  /// reaches a query from keys that are masked. Slow; [d][query] sums go through memory.
-  void maskedSum(const KeyBlock &block, Buffer rows, int64_t pad, int64_t width, Buffer weights,
-                 int64_t weightStride, Value weightBase, const PanelRange &range, ValueRange rescale,
-                 Buffer out, Value outBase);
+  /// The same for a block with NaN or infinite rows: only pairs of which `takesPart(j, part, weight)` holds
+  /// count, so that nothing reaches a query from keys that are masked. Slow; [d][query] sums go through
+  /// memory.
+  void maskedSum(llvm::function_ref<Value(Value, int64_t, Value)> takesPart, Buffer rows, int64_t pad,
+                 int64_t width, Buffer weights, int64_t weightStride, Value weightBase,
+                 const PanelRange &range, ValueRange rescale, Buffer out, Value outBase);
   /// Whether the first `count` rows [pad] of a block have a NaN or an infinity.
   Value hasNonFinite(Buffer rows, int64_t pad, Value count);
 

@@ -93,7 +93,10 @@ private:
     v.when(
         arith::AndIOp::create(v.b, masked, block.oddValues),
         [&] {
-          v.maskedSum(block, block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range,
+          auto takesPart = [&](Value j, int64_t part, Value weight) {
+            return walk.takesPart(range, j, part, weight);
+          };
+          v.maskedSum(takesPart, block.values, p.valuePad, s.valueWidth, weights, p.panel, v.index(0), range,
                       rescale, output, outputBase);
         },
         [&] {

@@ -61,6 +61,10 @@ Values KeyBlocks::withPairs(TypeRange types, Value head, const PanelRange &range
   });
 }
 
+Value KeyBlocks::takesPart(const PanelRange &range, Value j, int64_t part, Value) {
+  return v.sees(block, j, range.panelStart, part);
+}
+
 Value KeyBlocks::brokenQueries(Value at) { return p.spec.topk > 0 ? v.isNan(v.loadVector(hi, at)) : Value(); }
 
 void KeyBlocks::forEachBlock(Value firstHead, BlockUse body) {

@@ -56,6 +56,8 @@ public:
   virtual Values withPairs(mlir::TypeRange types, Value head, const PanelRange &range, Value masked,
                            PairsUse body) = 0;
   virtual bool hasGates() const = 0;
+  /// Whether key j of the block counts for the queries of a vector, where the block is not finite.
+  virtual Value takesPart(const PanelRange &range, Value j, int64_t part, Value weight) = 0;
   /// Which of the lanes of queries from `at` on must become NaN, if any may have to.
   virtual Value brokenQueries(Value at) { return {}; }
 };
@@ -72,6 +74,7 @@ public:
   Values withPairs(mlir::TypeRange types, Value head, const PanelRange &range, Value masked,
                    PairsUse body) override;
   bool hasGates() const override { return p.gateValues(); }
+  Value takesPart(const PanelRange &range, Value j, int64_t part, Value weight) override;
   Value brokenQueries(Value at) override;
 
   BlockKind kind;                     ///< of the current block
