@@ -81,7 +81,18 @@ Value Elaborator::call(const ast::CallExpr &call, ScopePtr scope) {
           .hint("'with (s, b, h, i, j) { … }' belongs to attention");
       return Value::error();
     }
-    context.with = expr(*call.with, scope);
+    const auto &lambda = static_cast<const ast::LambdaExpr &>(*call.with);
+    WithBlock block{expr(lambda, scope), lambda.span, {}, lambda.body->closing, {}};
+    for (const ast::Parameter &parameter : lambda.parameters)
+      block.names.push_back(parameter.span);
+    if (const ast::Expr *last =
+            lambda.body->statements.empty() ? nullptr : lambda.body->statements.back().value.get()) {
+      block.result = last->span;
+      if (auto *tuple = last->as<ast::TupleExpr>())
+        for (const ast::ExprPtr &item : tuple->items)
+          block.elements.push_back(item->span);
+    }
+    context.with = std::move(block);
   }
   return callee.sharedCallable()->call(context);
 }

@@ -32,6 +32,15 @@ struct ParameterInfo {
   bool hasDefault = false;
 };
 
+/// `with (names) { … }` after a call.
+struct WithBlock {
+  Value function;
+  Span span;
+  std::vector<Span> names;
+  Span result;                ///< of the block's last expression
+  std::vector<Span> elements; ///< where that is a tuple
+};
+
 /// The block of an attention variant, `with (s, b, h, i, j) { … }`: it is evaluated for one pair of a query
 /// and a key, so everything in it is a scalar, and tensors from around it are read one element at a time.
 struct PairBlock {
@@ -78,7 +87,7 @@ public:
   Span callee;                ///< of the name, or of the operator
   Span span;                  ///< of the whole call
   std::vector<Argument> args; ///< in source order
-  std::optional<Value> with;  ///< the function of the block after the call
+  std::optional<WithBlock> with;
   Diagnostics &diagnostics;
   OpEmitter &emit;
   Evaluator &evaluator;

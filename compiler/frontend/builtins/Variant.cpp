@@ -70,7 +70,7 @@ struct PairResult {
 class PairEvaluation {
 public:
   PairEvaluation(Call &call, ElementType element)
-      : call(call), emit(call.emit), scoreType(Type::tensor(element)) {}
+      : call(call), block(*call.context.with), emit(call.emit), scoreType(Type::tensor(element)) {}
 
   /// Evaluates the block, with further conditions on what is visible. Empty after an error.
   std::optional<PairResult> evaluate(bool causal, const std::optional<Dim> &window,
@@ -84,25 +84,26 @@ public:
 
 private:
   std::optional<PairResult> check(const Value &value);
-  std::optional<Value> number(const Value &value, const char *what);
+  std::optional<Value> number(const Value &value, const char *what, Span span);
 
   Call &call;
+  const WithBlock &block;
   OpEmitter &emit;
   Type scoreType;
 };
 } // namespace
 
-std::optional<Value> PairEvaluation::number(const Value &value, const char *what) {
+std::optional<Value> PairEvaluation::number(const Value &value, const char *what, Span span) {
   if (std::optional<Value> fitted = coerce(emit, value, scoreType))
     return fitted;
   const Type &type = value.getType();
-  Diagnostic &error =
-      call.error(value.span(), std::string("the ") + what + " of a pair is " + scoreType.str() +
-                                   ", but the block of attention gives " + type.str());
+  Diagnostic &error = call.error(span, std::string("the ") + what + " of a pair is " + scoreType.str() +
+                                           ", but the block of attention gives " + type.str());
   if (type.isScalar() && type.element() != ElementType::Bool)
     error.hint("cast(…, " + scoreType.str() + ") converts it");
   else if (type.isTensor() && type.rank() > 0)
-    error.hint("read one element of it, with an index for each of its axes");
+    error.note(value.span(), "this is " + type.str())
+        .hint("read one element of it, with an index for each of its axes");
   return std::nullopt;
 }
 
@@ -110,18 +111,19 @@ std::optional<PairResult> PairEvaluation::check(const Value &value) {
   if (value.isError())
     return std::nullopt;
   if (!value.getType().isTuple() || value.elements().size() != 3) {
-    call.error(value.span(),
+    call.error(block.result,
                "the block of attention gives (score, gate, visible), not " + value.getType().str())
         .hint("'(s, 1.0, true)' is plain attention");
     return std::nullopt;
   }
-  std::optional<Value> score = number(value.elements()[0], "score"),
-                       gate = number(value.elements()[1], "gate");
+  auto spanOf = [&](size_t i) { return block.elements.size() == 3 ? block.elements[i] : block.result; };
+  std::optional<Value> score = number(value.elements()[0], "score", spanOf(0)),
+                       gate = number(value.elements()[1], "gate", spanOf(1));
   Value visible = value.elements()[2];
   if (!visible.getType().isScalar(ElementType::Bool)) {
-    Diagnostic &error = call.error(visible.span(), "whether a pair is visible is a bool, but the block of "
-                                                   "attention gives " +
-                                                       visible.getType().str());
+    Diagnostic &error = call.error(spanOf(2), "whether a pair is visible is a bool, but the block of "
+                                              "attention gives " +
+                                                  visible.getType().str());
     if (visible.getType().isScalar() || visible.getType().isLiteral())
       error.hint("compare it, as in '… != 0'");
     return std::nullopt;
@@ -142,22 +144,22 @@ std::optional<PairResult> PairEvaluation::evaluate(bool causal, const std::optio
     guard.emplace(builder);
     pairs.outside = builder.saveInsertionPoint();
     region = std::make_unique<mlir::Region>();
-    mlir::Block &block = region->emplaceBlock();
+    mlir::Block &body = region->emplaceBlock();
     for (auto [i, argument] : llvm::enumerate(arguments))
-      argument = block.addArgument(emit.mlirType(i == 0 ? scoreType : position), emit.location(call.span()));
-    builder.setInsertionPointToStart(&block);
+      argument = body.addArgument(emit.mlirType(i == 0 ? scoreType : position), emit.location(call.span()));
+    builder.setInsertionPointToStart(&body);
   }
   auto argument = [&](size_t i) {
     return Value::ofLeaves(i == 0 ? scoreType : position,
                            emit.isEmitting() ? llvm::ArrayRef(arguments[i]) : llvm::ArrayRef<mlir::Value>(),
-                           call.context.with->span());
+                           block.names[i]);
   };
   std::vector<Argument> args;
   for (size_t i = 0; i < arguments.size(); ++i)
-    args.push_back({"", argument(i), call.context.with->span(), {}});
+    args.push_back({"", argument(i), block.names[i], {}});
   Evaluator &evaluator = call.context.evaluator;
   const PairBlock *outer = std::exchange(evaluator.pairs, &pairs);
-  Value value = evaluator.apply(*call.context.with, args, call.context.with->span());
+  Value value = evaluator.apply(block.function, args, block.span);
   evaluator.pairs = outer;
   std::optional<PairResult> result = check(value);
   if (!result)
@@ -191,8 +193,8 @@ std::optional<PairResult> PairEvaluation::evaluate(bool causal, const std::optio
 void PairEvaluation::close(const PairResult &result) {
   mlir::OpBuilder &builder = emit.getBuilder();
   mlir::OpBuilder::InsertionGuard guard(builder);
-  mlir::Block &block = region->front();
-  builder.setInsertionPointToEnd(&block);
+  mlir::Block &body = region->front();
+  builder.setInsertionPointToEnd(&body);
   mlir::Value score = emit.leaf(result.score), gate = emit.leaf(result.gate),
               visible = emit.leaf(result.visible);
   sparsek::YieldOp::create(builder, emit.location(call.span()), score, gate, visible);
@@ -202,12 +204,12 @@ void PairEvaluation::close(const PairResult &result) {
     mlir::Value &argument = arguments[value];
     if (!argument) {
       captures.push_back(value);
-      argument = block.addArgument(value.getType(), value.getLoc());
+      argument = body.addArgument(value.getType(), value.getLoc());
     }
     return argument;
   };
   llvm::SmallVector<mlir::OpOperand *> uses;
-  for (mlir::Operation &op : block)
+  for (mlir::Operation &op : body)
     for (mlir::OpOperand &operand : op.getOpOperands())
       if (operand.get().getParentRegion() != region.get())
         uses.push_back(&operand);
@@ -219,7 +221,7 @@ void PairEvaluation::close(const PairResult &result) {
     }
     mlir::Value &scalar = scalars[value];
     if (!scalar) {
-      builder.setInsertionPointToStart(&block);
+      builder.setInsertionPointToStart(&body);
       mlir::Operation *definition = value.getDefiningOp();
       if (definition && definition->hasTrait<mlir::OpTrait::ConstantLike>())
         scalar = builder.clone(*definition)->getResult(0);
@@ -234,13 +236,10 @@ void PairEvaluation::close(const PairResult &result) {
 Value variantAttention(Call &call, const Value &q, const Value &k, const Value &v, bool causal,
                        const std::optional<Dim> &window, const std::optional<Value> &bounds, double scale) {
   OpEmitter &emit = call.emit;
-  auto *callable = call.context.with->callable();
-  std::vector<ParameterInfo> names = call.context.evaluator.parameters(*call.context.with);
-  if (!callable)
-    return Value::error();
-  if (names.size() != 5) {
-    call.error(call.context.with->span(),
-               "the block of attention takes 5 names, not " + std::to_string(names.size()))
+  const WithBlock &written = *call.context.with;
+  if (written.names.size() != 5) {
+    call.error(written.span,
+               "the block of attention takes 5 names, not " + std::to_string(written.names.size()))
         .hint("'with (s, b, h, i, j) { … }': scaled product, batch, query head, query and key position");
     return Value::error();
   }

@@ -71,6 +71,8 @@ TEST_CASE("expressions print as they were written") {
                            "(A < B) == c",
                            "for (x, y) in (xs, ys) carry s = 0.0 collect { (s, y) }",
                            "for x in xs carry s { s }",
+                           "f(x) with (a, _) { a + 1 }",
+                           "with + f(x) with (a) { with(a) }",
                            "inf",
                            "1e-05",
                            "\"a\\n\\\"\""})
@@ -153,6 +155,11 @@ TEST_CASE("each slip has its message") {
   CHECK(has(errorsOf("struct A { a = f32 }"), "error: expected ':' after the field name, found '='"));
   CHECK(has(errorsOf("def f(x): x"), "hint: functions are written 'fn name(x: f32[N]) { … }'"));
   CHECK(has(errorsOf("fn f() {\n x += 1\n}"), "t:2:4: error: values never change, so there is no '+='\n"));
+  CHECK(has(errorsOf("fn f() { g(x) with (a: f32) { a } }"),
+            "hint: the names after 'with' have no types and no defaults: 'with (s, b, h, i, j) { … }'\n"));
+  CHECK(has(errorsOf("fn f() { g(x) with { 1 } }"), "error: expected '(' after 'with', found '{'"));
+  CHECK(has(errorsOf("fn f() { g(x) with (a, B) { 1 } }"),
+            "error: expected a name that starts lower case, found 'B'"));
   CHECK(!has(errorsOf("fn f() {\n  let c = x | y\n  c\n}"), "expected the end"));
 }
 
