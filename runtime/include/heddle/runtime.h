@@ -205,6 +205,10 @@ HEDDLE_EXPORT heddle_status_t heddle_tensor_create(heddle_dtype_t dtype, int32_t
 /* Calls the tensor's deleter. Null does nothing. */
 HEDDLE_EXPORT void heddle_tensor_release(DLManagedTensor *tensor);
 
+/* 1 if the tensor's elements were allocated for it alone by this library, so that whoever holds its last
+ * reference may write over them; 0 for a tensor of another producer, a view or a part of a file. */
+HEDDLE_EXPORT int32_t heddle_tensor_owns(const DLManagedTensor *tensor);
+
 /* Checks that a compiled entry can use the view as it is: on the CPU, a type of the language, rank, extents
  * and total size in range, row-major without gaps, pointer set and aligned to its element. The message names
  * what is wrong. */

@@ -7,6 +7,7 @@
 #include <heddle/tensor.hpp>
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -104,6 +105,23 @@ public:
                leaf.first[prefix.size()] == '.')
         result.leaves.emplace_back(leaf.first.substr(prefix.size() + 1), leaf.second);
     return result;
+  }
+  /// The same names with other tensors, in order.
+  Struct with(std::span<Tensor> tensors) const {
+    if (tensors.size() != leaves.size())
+      throw Error(HEDDLE_INVALID_ARGUMENT, std::to_string(tensors.size()) +
+                                               " tensors were given for a struct of " +
+                                               std::to_string(leaves.size()));
+    Struct result;
+    result.leaves.reserve(leaves.size());
+    for (size_t i = 0; i < leaves.size(); ++i)
+      result.leaves.emplace_back(leaves[i].first, std::move(tensors[i]));
+    return result;
+  }
+  /// Lets go of every tensor and keeps the names; to read one afterwards is an error.
+  void release() {
+    for (Leaf &leaf : leaves)
+      leaf.second = Tensor();
   }
   /// A copy of every tensor.
   Struct clone() const {

@@ -112,6 +112,13 @@ public:
   }
 
   bool defined() const { return owner != nullptr; }
+  /// Whether the elements were allocated by the runtime for this tensor, and are not a host's, a file's or
+  /// those of the tensor that this one is a view of.
+  bool ownsElements() const { return heddle_tensor_owns(required().get()) != 0; }
+  /// How many tensors, views and DLPack exports hold this tensor's elements, itself included.
+  int64_t holders() const { return owner.use_count(); }
+  /// Whether both are handles of one tensor.
+  bool isSame(const Tensor &other) const { return owner == other.owner; }
 
   /// A new DLPack tensor that shares the elements; its holder calls its deleter once.
   DLManagedTensor *toDLPack() const {
@@ -208,7 +215,8 @@ private:
   explicit Tensor(DLManagedTensor *tensor) : owner(tensor, heddle_tensor_release) {}
   const std::shared_ptr<DLManagedTensor> &required() const {
     if (!owner)
-      throw Error(HEDDLE_INVALID_ARGUMENT, "the tensor is empty: nothing was assigned to it");
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  "the tensor is empty: nothing was assigned to it, or it was donated to a call");
     return owner;
   }
 

@@ -208,6 +208,10 @@ void heddle_tensor_release(DLManagedTensor *tensor) {
     tensor->deleter(tensor);
 }
 
+int32_t heddle_tensor_owns(const DLManagedTensor *tensor) {
+  return tensor && tensor->deleter == deleteBlock ? 1 : 0;
+}
+
 heddle_status_t heddle_tensor_check(const DLTensor *tensor) {
   return guard([&] { inspect(tensor, /*dense=*/true); });
 }

@@ -96,7 +96,8 @@ TEST_CASE("wrong uses of tensors say what is wrong", "[tensor]") {
   CHECK(failureOf([&] { t.dim(2); }).message == "there is no dimension 2 in f32[2, 3]");
   CHECK(failureOf([&] { t.dim(-3); }).message == "there is no dimension -3 in f32[2, 3]");
   CHECK(failureOf([&] { t.reshape({4}); }).message == "f32[2, 3] cannot take the shape of f32[4]");
-  CHECK(failureOf([&] { Tensor().count(); }).message == "the tensor is empty: nothing was assigned to it");
+  CHECK(failureOf([&] { Tensor().count(); }).message ==
+        "the tensor is empty: nothing was assigned to it, or it was donated to a call");
   CHECK(failureOf([&] { Tensor::from<float>({1, 2}, {3}); }).message ==
         "2 values were given for f32[3] of 3");
   CHECK(failureOf([&] { Tensor::zeros({4, -1}, DType::f32); }).message ==
