@@ -14,8 +14,7 @@ static int64_t bytesOf(RankedTensorType type) {
   return type.getNumElements() * (storageType(type.getElementType()).getIntOrFloatBitWidth() / 8);
 }
 
-/// The value that a chain of reshapes renames.
-static Value origin(Value value) {
+Value heddle::cpu::originOf(Value value) {
   while (auto reshape = value.getDefiningOp<ReshapeOp>())
     value = reshape.getX();
   return value;
@@ -45,12 +44,19 @@ BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)
     storage.block = &body;
     put(argument, {newStorage(storage), {}});
   }
+  SmallVector<int64_t> donors = matchDonors();
   for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
-    Storage storage{Storage::Result, (int64_t)i};
-    storage.block = &body;
-    resultPlaces.push_back({newStorage(storage), {}});
-    hint(value, resultPlaces.back(), &body);
+    if (donors[i] >= 0) {
+      resultPlaces.push_back(places.find(body.getArgument(donors[i]))->second);
+      hint(value, resultPlaces.back(), &body);
+    } else {
+      Storage storage{Storage::Result, (int64_t)i};
+      storage.block = &body;
+      resultPlaces.push_back({newStorage(storage), {}});
+    }
   }
+  for (auto [value, place] : llvm::zip(body.getTerminator()->getOperands(), resultPlaces))
+    hint(value, place, &body);
   hintBlock(body);
   placeBlock(body);
   assignOffsets();
@@ -82,9 +88,11 @@ int BufferPlan::newArena(RankedTensorType type, Block *block) {
 /// Asks for a value to be made at a place. Only what an operation of the block makes can be; the first wish
 /// counts.
 void BufferPlan::hint(Value value, const Place &place, Block *block) {
-  Value source = origin(value);
+  Value source = originOf(value);
   Operation *op = source.getDefiningOp();
   if (!op || op->getBlock() != block || isa<ConstantOp>(op))
+    return;
+  if (storages[place.storage].kind == Storage::Argument && !mayTake(nameOf(place), source, block))
     return;
   hints.try_emplace(source, place);
 }
@@ -93,7 +101,7 @@ void BufferPlan::hint(Value value, const Place &place, Block *block) {
 /// old value from then on.
 bool BufferPlan::mayWriteEarly(ForOp loop, unsigned carry) {
   Block *body = &loop.getBody().front();
-  Value next = origin(loop.getYield().getValues()[carry]);
+  Value next = originOf(loop.getYield().getValues()[carry]);
   Operation *producer = next.getDefiningOp();
   if (!producer || producer->getBlock() != body)
     return false;
@@ -174,7 +182,7 @@ void BufferPlan::hintBlock(Block &block) {
         put(result, place);
         storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
         if (i < loop.getNumCarries()) {
-          Value init = loop.getInits()[i], source = origin(init);
+          Value init = loop.getInits()[i], source = originOf(init);
           // Its own first value can be made in place if this loop alone reads it.
           bool alone = true;
           for (Value v = init;; v = v.getDefiningOp<ReshapeOp>().getX()) {

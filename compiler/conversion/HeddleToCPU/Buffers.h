@@ -41,7 +41,8 @@ struct Place {
 
 /// Chooses places for all tensors of a function whose operations are grouped, and offsets in one arena by
 /// lifetime.
-///  - results of the function are written where the caller wants them;
+///  - results of the function are written where the caller wants them, or over a donated argument of their
+///  type that nothing reads any more;
 ///  - a loop's carry has one place, where its initial value is made if nothing else reads that, and where the
 ///  next value
 ///    is made if the old one is not read any more, or only element by element by what makes the new one;
@@ -57,8 +58,13 @@ public:
   const Storage &storage(const Place &place) const { return storages[place.storage]; }
   int64_t arenaBytes() const { return bytes; }
 
-  /// Where the caller wants a result.
+  /// Where the caller wants a result, or the donated argument whose memory it takes.
   const Place &resultPlace(unsigned number) const { return resultPlaces[number]; }
+  /// The donated argument whose memory a result takes, -1 if it has memory of its own.
+  int64_t donor(unsigned result) const {
+    const Storage &own = storages[resultPlaces[result].storage];
+    return own.kind == Storage::Argument ? own.number : -1;
+  }
   /// The arguments and results that loops read or write slice by slice.
   std::vector<std::pair<Storage::Kind, int64_t>> slicedBuffers() const;
 
@@ -72,6 +78,9 @@ public:
 
 private:
   void number(mlir::Block &block);
+  llvm::SmallVector<int64_t> matchDonors();
+  bool mayTake(mlir::Value argument, mlir::Value value, mlir::Block *block);
+  mlir::Value nameOf(const Place &place);
   void hintBlock(mlir::Block &block);
   void placeBlock(mlir::Block &block);
   void hint(mlir::Value value, const Place &place, mlir::Block *block);
@@ -102,6 +111,9 @@ private:
   int nextPoint = 0;
   int64_t bytes = 0;
 };
+
+/// The value that a chain of reshapes renames.
+mlir::Value originOf(mlir::Value value);
 
 /// Whether an operation may write `result` over its operand `input`: it reads each element before it writes
 /// it, and never again.

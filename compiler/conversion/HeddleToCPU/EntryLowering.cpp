@@ -61,11 +61,16 @@ LogicalResult EntryLowering::run() {
     inputs.push_back(body->getArgument(1 + i));
     if (Attribute label = source.getArgAttr(i, "heddle.name"))
       entry.setArgAttr(1 + i, "heddle.name", label);
+    if (Attribute donated = source.getArgAttr(i, "heddle.donated"))
+      entry.setArgAttr(1 + i, "heddle.donated", donated);
   }
   for (int64_t i = 0; i < resultCount; ++i) {
     results.push_back(body->getArgument(1 + inputCount + i));
     if (Attribute label = source.getResultAttr(i, "heddle.name"))
       entry.setArgAttr(1 + inputCount + i, "heddle.name", label);
+    // The caller passes the argument's memory once more; the code does not use it.
+    if (int64_t donor = plan.donor(i); donor >= 0)
+      entry.setArgAttr(1 + inputCount + i, "heddle.donor", builder.getI64IntegerAttr(donor));
   }
   arena = body->getArguments().back();
   builder.setInsertionPointToStart(body);

@@ -126,8 +126,11 @@ void GroupKernel::emitRows(func::FuncOp function, ValueRange results) {
   }
   evaluator->levels[1].anchor = rowEnd;
   evaluator->column = Linear(0);
-  for (unsigned i : rowOutputs) {
-    Value x = evaluator->eval(outputs[i], at(outputs[i], row));
+  // As in the passes: everything is read before anything is written.
+  SmallVector<Value> values;
+  for (unsigned i : rowOutputs)
+    values.push_back(evaluator->eval(outputs[i], at(outputs[i], row)));
+  for (auto [x, i] : llvm::zip(values, rowOutputs)) {
     Value position = evaluator->position(row);
     builder.setInsertionPoint(rowEnd);
     ScalarEmitter(builder, outputs[i].getLoc()).store(x, results[i], position, elementOf(outputs[i]));
@@ -304,10 +307,12 @@ void GroupKernel::emitColumns(func::FuncOp function, ValueRange results) {
     info.scalar = finishReduction(builder, op, accumulators);
     evaluator->reduced[op->getResult(0)] = info;
   }
+  SmallVector<Value> values;
+  for (Value output : outputs)
+    values.push_back(evaluator->eval(output, at(output, result)));
   for (auto [i, output] : llvm::enumerate(outputs)) {
-    Value x = evaluator->eval(output, at(output, result));
     Value to = evaluator->position(result);
     builder.setInsertionPoint(resultEnd);
-    ScalarEmitter(builder, output.getLoc()).store(x, results[i], to, elementOf(output));
+    ScalarEmitter(builder, output.getLoc()).store(values[i], results[i], to, elementOf(output));
   }
 }

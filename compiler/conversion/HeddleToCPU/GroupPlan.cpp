@@ -247,26 +247,29 @@ std::pair<SmallVector<Operation *>, SmallVector<Value>> GroupKernel::contents(Fu
 }
 
 bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
-  if (kind == Kind::Columns ||
-      tensorType(leaf).getNumElements() != tensorType(outputs[number]).getNumElements() ||
+  if (tensorType(leaf).getNumElements() != tensorType(outputs[number]).getNumElements() ||
       tensorType(leaf).getElementType() != tensorType(outputs[number]).getElementType())
     return false;
+  auto element = [this](const Linear &column) { return const_cast<GroupKernel *>(this)->element(column); };
+  SmallVector<Linear> own; ///< the positions that are written
   int pass = -1;
-  for (auto [p, phase] : llvm::enumerate(phases))
-    if (llvm::is_contained(phase.outputs, number))
-      pass = p;
-  if (pass < 0 || (reloads && (pass + 1 < (int)phases.size() || !rowOutputs.empty())))
-    return false;
-  for (const Evaluator::Load &load : evaluator->loads) {
-    if (load.leaf != leaf)
-      continue;
-    bool own = false;
-    for (const Linear &column : segments)
-      own |= load.position == const_cast<GroupKernel *>(this)->element(column);
-    if (!own || load.phase > pass)
+  if (kind == Kind::Columns) {
+    own = {element(segments[1])};
+    pass = 0;
+  } else if (llvm::is_contained(rowOutputs, number)) {
+    own = {row};
+    pass = phases.size();
+  } else {
+    for (auto [p, phase] : llvm::enumerate(phases))
+      if (llvm::is_contained(phase.outputs, number))
+        pass = p;
+    if (pass < 0 || (reloads && (pass + 1 < (int)phases.size() || !rowOutputs.empty())))
       return false;
+    own = llvm::map_to_vector(segments, element);
   }
-  return true;
+  return llvm::all_of(evaluator->loads, [&](const Evaluator::Load &load) {
+    return load.leaf != leaf || (load.phase <= pass && llvm::is_contained(own, load.position));
+  });
 }
 
 bool GroupKernel::readsAcross() const {

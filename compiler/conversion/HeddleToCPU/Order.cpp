@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/conversion/HeddleToCPU/Buffers.h"
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
@@ -42,7 +43,7 @@ public:
           Operation *from = operand.getDefiningOp();
           if (auto found = numbers.find(from); from && found != numbers.end() && from != op)
             sources.insert(found->second);
-          if (Value owner = memoryOf(operand);
+          if (Value owner = originOf(operand);
               owner.getParentBlock() == &block && owner.getDefiningOp() != op)
             reads[i].insert(owner);
         }
@@ -78,13 +79,6 @@ public:
   }
 
 private:
-  /// The value whose memory a chain of reshapes names.
-  static Value memoryOf(Value value) {
-    while (auto reshape = value.getDefiningOp<ReshapeOp>())
-      value = reshape.getX();
-    return value;
-  }
-
   /// Bytes of the arena that a value takes: none where it has a place anyway.
   int64_t bytes(Value value) {
     auto [found, isNew] = sizes.try_emplace(value, 0);

@@ -200,7 +200,8 @@ void LowerLaunches::runOnOperation() {
     function.setLinkage(LLVM::Linkage::Internal);
     // The translation to LLVM IR would warn of each name and print the whole function with the warning.
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      function.removeArgAttr(i, "heddle.name");
+      for (StringRef name : {"heddle.name", "heddle.donated", "heddle.donor"})
+        function.removeArgAttr(i, name);
     if (function->hasAttr("heddle.entry"))
       wrap(function);
     if (function->hasAttr("heddle.exported"))
