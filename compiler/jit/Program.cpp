@@ -2,17 +2,50 @@
 
 #include "compiler/jit/Specialise.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <span>
 
 namespace heddle {
 
-Argument::Argument(Tensor tensor) : value(std::move(tensor)) {}
-Argument::Argument(Struct leaves) : value(std::move(leaves)) {}
-Argument::Argument(float number) : value(Tensor::scalar(number)), number(true) {}
-Argument::Argument(double number) : value(Tensor::scalar(number)), number(true) {}
-Argument::Argument(int32_t number) : value(Tensor::scalar(number)), number(true) {}
-Argument::Argument(int64_t number) : value(Tensor::scalar(number)), number(true) {}
+const std::string &Argument::name(size_t leaf) const {
+  static const std::string none;
+  return structure ? structure->leaf(leaf).first : none;
+}
+
+const Tensor &Argument::tensor(size_t leaf) const {
+  return structure ? structure->leaf(leaf).second : donatedTensor ? *donatedTensor : single;
+}
+
+void Argument::consume() const {
+  if (donatedTensor)
+    *donatedTensor = Tensor();
+  if (donatedStruct)
+    donatedStruct->release();
+}
+
+Argument donate(Tensor &tensor) {
+  Argument argument;
+  argument.donatedTensor = &tensor;
+  return argument;
+}
+
+Argument donate(Struct &leaves) {
+  Argument argument;
+  argument.donatedStruct = &leaves;
+  argument.structure = std::shared_ptr<const Struct>(std::shared_ptr<void>(), &leaves);
+  return argument;
+}
+
+Argument donate(Struct &&leaves) {
+  auto owned = std::make_shared<Struct>(std::move(leaves));
+  Argument argument;
+  argument.donatedStruct = owned.get();
+  argument.structure = std::move(owned);
+  return argument;
+}
 
 std::string version() { return heddle_runtime_version_string(); }
 
@@ -20,15 +53,47 @@ struct Program::State {
   std::unique_ptr<frontend::Program> program;
 };
 
+namespace {
+
+/// A leaf of a parameter, as calls check it.
+struct ParameterLeaf {
+  std::string name;  ///< `layers.wq`
+  std::string label; ///< `p.layers.wq`
+  std::string typeText;
+  std::optional<DType> dtype; ///< none where a type parameter stands
+};
+
+struct Parameter {
+  std::string name, typeText;
+  bool hasDefault;
+  std::vector<ParameterLeaf> leaves;
+};
+
+/// A specialisation and how its results are handed out.
+struct Compilation {
+  std::unique_ptr<jit::Specialisation> code;
+  std::vector<Struct> results; ///< with the names of the leaves and no tensors
+};
+
+} // namespace
+
 struct Function::State {
   std::shared_ptr<Program::State> program;
-  frontend::EntrySignature signature;
+  std::string name;
+  std::vector<Parameter> parameters;
   FunctionOptions options;
   std::mutex mutex;
-  std::map<std::string, std::unique_ptr<jit::Specialisation>> specialisations;
+  /// By everything that code depends on: element types, shapes and donations of all leaves.
+  std::map<std::vector<int64_t>, Compilation> compilations;
+  const std::pair<const std::vector<int64_t>, Compilation> *latest = nullptr;
+  std::vector<int64_t> key; ///< of the call at hand
   FunctionStats stats;
 
-  jit::Specialisation &specialise(const std::vector<Argument> &arguments, std::vector<Tensor> &tensors);
+  /// The compilation for these arguments; `tensors` receives their leaves. Throws where they do not fit.
+  const Compilation &prepare(const std::vector<Argument> &arguments, std::vector<Tensor> &tensors);
+  const Compilation &compile(const std::vector<Argument> &arguments, const std::vector<Tensor> &tensors);
+  void addLeaves(const Parameter &parameter, const Argument &argument, std::vector<Tensor> &tensors);
+  void checkDonations(const std::vector<Argument> &arguments, const std::vector<Tensor> &tensors) const;
 };
 
 static std::shared_ptr<Program::State> checked(std::unique_ptr<frontend::Program> program,
@@ -59,7 +124,18 @@ Function Program::function(const std::string &name, FunctionOptions options) con
     throw Error(HEDDLE_PROGRAM_ERROR, diagnostics.str());
   auto function = std::make_shared<Function::State>();
   function->program = state;
-  function->signature = std::move(*signature);
+  function->name = signature->name;
+  for (const frontend::SignatureParameter &parameter : signature->parameters) {
+    Parameter known{parameter.name, parameter.typeText, parameter.hasDefault, {}};
+    for (const frontend::Type::Leaf &leaf : parameter.type.leaves()) {
+      std::optional<DType> dtype;
+      if (parameter.elementVariables[known.leaves.size()].empty())
+        dtype = jit::dtypeOf(leaf.type.element());
+      known.leaves.push_back(
+          {leaf.name, parameter.name + (leaf.name.empty() ? "" : "." + leaf.name), leaf.type.str(), dtype});
+    }
+    function->parameters.push_back(std::move(known));
+  }
   function->options = std::move(options);
   return Function(std::move(function));
 }
@@ -71,77 +147,134 @@ std::vector<std::string> Program::functions() const {
   return names;
 }
 
-/// The leaves of one argument as the types of a parameter's leaves; numbers take the parameter's element
-/// type.
-static std::vector<frontend::LeafType> leafTypes(const frontend::SignatureParameter &parameter,
-                                                 const Argument &argument, std::vector<Tensor> &tensors) {
-  std::vector<frontend::Type::Leaf> leaves = parameter.type.leaves();
-  if (argument.leaves().size() != leaves.size())
+/// Checks one argument against its parameter and appends its leaves to the tensors and the key; numbers take
+/// the parameter's element type.
+void Function::State::addLeaves(const Parameter &parameter, const Argument &argument,
+                                std::vector<Tensor> &tensors) {
+  if (argument.size() != parameter.leaves.size())
     throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter.name + "', a " + parameter.typeText + ", has " +
-                                             std::to_string(leaves.size()) +
+                                             std::to_string(parameter.leaves.size()) +
                                              " tensors, but the argument has " +
-                                             std::to_string(argument.leaves().size()));
-  std::vector<frontend::LeafType> types;
-  for (const auto &[name, tensor] : argument.leaves()) {
-    const frontend::Type::Leaf &leaf = leaves[types.size()];
+                                             std::to_string(argument.size()));
+  for (size_t i = 0; i < argument.size(); ++i) {
+    const ParameterLeaf &leaf = parameter.leaves[i];
+    const std::string &name = argument.name(i);
+    const Tensor &tensor = argument.tensor(i);
     if (!name.empty() && name != leaf.name)
       throw Error(HEDDLE_INVALID_ARGUMENT,
                   "the argument for '" + parameter.name + "' has the tensor '" + name + "' where '" +
                       leaf.name + "' is expected",
                   "pass the leaves in the order in which the struct declares them");
-    bool declared = parameter.elementVariables[types.size()].empty();
-    DType dtype = declared ? jit::dtypeOf(leaf.type.element()) : tensor.dtype();
-    if (!argument.isNumber() && tensor.dtype() != dtype)
+    if (!tensor.defined())
+      throw Error(HEDDLE_INVALID_ARGUMENT, "the argument for '" + leaf.label +
+                                               "' is an empty tensor: nothing was assigned to it, or it was "
+                                               "donated to an earlier call");
+    const DType dtype = leaf.dtype.value_or(tensor.dtype());
+    if (tensor.dtype() == dtype)
+      tensors.push_back(tensor);
+    else if (argument.isNumber())
+      tensors.push_back(tensor.cast(dtype));
+    else
       throw Error(HEDDLE_INVALID_ARGUMENT,
-                  "'" + parameter.name + (leaf.name.empty() ? "" : "." + leaf.name) + "' is " +
-                      leaf.type.str() + ", but the argument is " + tensor.str(),
+                  "'" + leaf.label + "' is " + leaf.typeText + ", but the argument is " + tensor.str(),
                   "convert it with Tensor::cast");
-    tensors.push_back(tensor.dtype() == dtype ? tensor : tensor.cast(dtype));
-    types.push_back({jit::elementOf(dtype), Shape(tensor.shape().begin(), tensor.shape().end())});
+    key.push_back(static_cast<int64_t>(dtype) | tensor.rank() << 8 | int64_t(argument.isDonated()) << 32);
+    key.insert(key.end(), tensor.shape().begin(), tensor.shape().end());
   }
-  return types;
 }
 
-jit::Specialisation &Function::State::specialise(const std::vector<Argument> &arguments,
-                                                 std::vector<Tensor> &tensors) {
-  if (arguments.size() > signature.parameters.size())
-    throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' takes " +
-                                             std::to_string(signature.parameters.size()) +
-                                             " arguments, not " + std::to_string(arguments.size()));
-  frontend::EntryArguments types;
-  types.dims = options.dims;
-  std::string key;
-  for (size_t i = 0; i < signature.parameters.size(); ++i) {
-    const frontend::SignatureParameter &parameter = signature.parameters[i];
-    if (i >= arguments.size()) {
-      if (!parameter.hasDefault)
-        throw Error(HEDDLE_INVALID_ARGUMENT, "'" + signature.name + "' needs an argument for '" +
-                                                 parameter.name + "', a " + parameter.typeText);
-      types.parameters.emplace_back();
-      continue;
+/// Refuses what would let a program see its inputs change: donated memory that another argument or another
+/// handle of the host can read, or that is not ours to write.
+void Function::State::checkDonations(const std::vector<Argument> &arguments,
+                                     const std::vector<Tensor> &tensors) const {
+  struct Range {
+    const char *begin, *end;
+    size_t order;
+    const ParameterLeaf *leaf;
+    bool donated;
+  };
+  std::vector<Range> ranges;
+  ranges.reserve(tensors.size());
+  for (size_t i = 0; i < arguments.size(); ++i)
+    for (const ParameterLeaf &leaf : parameters[i].leaves) {
+      const Tensor &tensor = tensors[ranges.size()];
+      const char *begin = static_cast<const char *>(tensor.raw());
+      ranges.push_back({begin, begin + tensor.bytes(), ranges.size(), &leaf, arguments[i].isDonated()});
     }
-    types.parameters.emplace_back(leafTypes(parameter, arguments[i], tensors));
+  std::sort(ranges.begin(), ranges.end(), [](const Range &a, const Range &b) {
+    return std::pair(a.begin, a.order) < std::pair(b.begin, b.order);
+  });
+  // Of the ranges so far, the one that reaches furthest, and of the donated ones.
+  const Range *furthest = nullptr, *donated = nullptr;
+  for (const Range &range : ranges) {
+    const Range *other = range.donated ? furthest : donated;
+    if (other && range.begin < other->end && range.begin < range.end) {
+      const bool both = range.donated && other->donated;
+      const std::string first = (range.donated ? range : *other).leaf->label,
+                        second = (range.donated ? *other : range).leaf->label;
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  both ? "'" + second + "' and '" + first + "' are both donated, but they share memory"
+                       : "'" + first + "' is donated, but '" + second + "' shares its memory",
+                  "pass a clone for one of them");
+    }
+    if (!furthest || range.end > furthest->end)
+      furthest = &range;
+    if (range.donated && (!donated || range.end > donated->end))
+      donated = &range;
   }
-  for (const Tensor &tensor : tensors)
-    key += tensor.str() + ";";
-  key += std::to_string(arguments.size());
-  std::unique_ptr<jit::Specialisation> &slot = specialisations[key];
-  if (!slot) {
-    slot = jit::Specialisation::create(*program->program, signature.name, types, options);
-    stats.specialisations += 1;
-    stats.compileSeconds += slot->compileSeconds;
-    stats.arenaBytes = slot->arenaBytes;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    for (size_t j = 0; arguments[i].isDonated() && j < arguments[i].size(); ++j) {
+      const Tensor &tensor = arguments[i].tensor(j);
+      const std::string &label = parameters[i].leaves[j].label;
+      if (!tensor.ownsElements())
+        throw Error(
+            HEDDLE_INVALID_ARGUMENT,
+            "'" + label +
+                "' is donated, but its elements belong to the host, another library, a file or another "
+                "tensor",
+            "donate a clone");
+      // The host's handle and the one in `tensors`.
+      if (tensor.holders() != 2)
+        throw Error(HEDDLE_INVALID_ARGUMENT,
+                    "'" + label +
+                        "' is donated, but another Tensor, a view or a DLPack export holds its elements too",
+                    "let go of the other holder, or donate a clone");
+    }
+}
+
+const Compilation &Function::State::prepare(const std::vector<Argument> &arguments,
+                                            std::vector<Tensor> &tensors) {
+  if (arguments.size() > parameters.size())
+    throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' takes " + std::to_string(parameters.size()) +
+                                             " arguments, not " + std::to_string(arguments.size()));
+  for (size_t i = arguments.size(); i < parameters.size(); ++i)
+    if (!parameters[i].hasDefault)
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' needs an argument for '" + parameters[i].name +
+                                               "', a " + parameters[i].typeText);
+  key.assign(1, static_cast<int64_t>(arguments.size()));
+  bool anyDonated = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    addLeaves(parameters[i], arguments[i], tensors);
+    anyDonated |= arguments[i].isDonated();
   }
-  return *slot;
+  if (anyDonated)
+    checkDonations(arguments, tensors);
+  if (latest && latest->first == key)
+    return latest->second;
+  auto found = compilations.find(key);
+  if (found == compilations.end())
+    return compile(arguments, tensors);
+  latest = &*found;
+  return found->second;
 }
 
 /// `out.1.layers.w` is the leaf `layers.w` of element 1 of a returned tuple; `layers.w` one of a returned
 /// struct.
-static std::vector<Struct> group(const std::vector<jit::LeafType> &types, std::vector<Tensor> tensors) {
+static std::vector<Struct> grouped(const std::vector<jit::LeafType> &types) {
   std::vector<Struct> results;
   std::string open;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const std::string &name = types[i].name;
+  for (const jit::LeafType &type : types) {
+    const std::string &name = type.name;
     bool isTuple = name.rfind("out.", 0) == 0;
     size_t dot = isTuple ? name.find('.', 4) : std::string::npos;
     std::string element = isTuple ? name.substr(4, dot == std::string::npos ? dot : dot - 4) : "";
@@ -151,22 +284,58 @@ static std::vector<Struct> group(const std::vector<jit::LeafType> &types, std::v
     if (results.empty() || element != open)
       results.emplace_back();
     open = element;
-    results.back().add(leaf, std::move(tensors[i]));
+    results.back().add(leaf, Tensor());
   }
   return results;
+}
+
+const Compilation &Function::State::compile(const std::vector<Argument> &arguments,
+                                            const std::vector<Tensor> &tensors) {
+  frontend::EntryArguments types;
+  types.dims = options.dims;
+  std::vector<bool> donated;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    types.parameters.emplace_back();
+    if (i >= arguments.size())
+      continue;
+    types.parameters.back().emplace();
+    for (size_t j = 0; j < arguments[i].size(); ++j) {
+      const Tensor &tensor = tensors[donated.size()];
+      types.parameters.back()->push_back(
+          {jit::elementOf(tensor.dtype()), Shape(tensor.shape().begin(), tensor.shape().end())});
+      donated.push_back(arguments[i].isDonated());
+    }
+  }
+  auto code = jit::Specialisation::create(*program->program, name, types, options, donated);
+  stats.specialisations += 1;
+  stats.compileSeconds += code->compileSeconds;
+  stats.arenaBytes = code->arenaBytes;
+  std::vector<Struct> results = grouped(code->outputs);
+  latest = &*compilations.emplace(key, Compilation{std::move(code), std::move(results)}).first;
+  return latest->second;
 }
 
 std::vector<Struct> Function::operator()(const std::vector<Argument> &arguments) {
   std::lock_guard lock(state->mutex);
   std::vector<Tensor> tensors;
-  jit::Specialisation &specialisation = state->specialise(arguments, tensors);
-  return group(specialisation.outputs, specialisation.run(tensors));
+  const Compilation &compilation = state->prepare(arguments, tensors);
+  for (const Argument &argument : arguments)
+    argument.consume();
+  std::vector<Tensor> values = compilation.code->run(std::move(tensors));
+  std::vector<Struct> results;
+  results.reserve(compilation.results.size());
+  std::span<Tensor> rest = values;
+  for (const Struct &names : compilation.results) {
+    results.push_back(names.with(rest.first(names.size())));
+    rest = rest.subspan(names.size());
+  }
+  return results;
 }
 
 void Function::specialise(const std::vector<Argument> &arguments) {
   std::lock_guard lock(state->mutex);
   std::vector<Tensor> tensors;
-  state->specialise(arguments, tensors);
+  state->prepare(arguments, tensors);
 }
 
 FunctionStats Function::stats() const {
@@ -174,6 +343,6 @@ FunctionStats Function::stats() const {
   return state->stats;
 }
 
-const std::string &Function::name() const { return state->signature.name; }
+const std::string &Function::name() const { return state->name; }
 
 } // namespace heddle

@@ -71,7 +71,7 @@ CpuTarget runnableTarget(const std::string &name) {
 /// source lines that messages show.
 class Base : public Specialisation {
 public:
-  std::vector<Tensor> run(const std::vector<Tensor> &arguments) final {
+  std::vector<Tensor> run(std::vector<Tensor> arguments) final {
     try {
       return evaluate(arguments);
     } catch (const Error &error) {
@@ -188,6 +188,10 @@ public:
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     auto lowered = module->lookupSymbol<func::FuncOp>(entry);
     arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      auto donor = lowered.getArgAttrOfType<IntegerAttr>(1 + inputs.size() + i, "heddle.donor");
+      donors.push_back(donor ? donor.getInt() : -1);
+    }
     PassManager manager(this->context.get(), ModuleOp::getOperationName());
     cpu::buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))
@@ -204,12 +208,15 @@ public:
   std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) override {
     ArenaPool::Loan arena(*pool, arenaBytes);
     std::vector<Tensor> results;
+    results.reserve(outputs.size());
     std::vector<void *> buffers;
+    buffers.reserve(arguments.size() + outputs.size() + 1);
     for (const Tensor &argument : arguments)
       buffers.push_back(argument.raw());
-    for (const LeafType &type : outputs) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const LeafType &type = outputs[i];
       try {
-        results.push_back(Tensor::empty(type.shape, type.dtype));
+        results.push_back(donors[i] >= 0 ? arguments[donors[i]] : Tensor::empty(type.shape, type.dtype));
       } catch (const Error &error) {
         throw allocationError(error, "result '" + type.name + "', " + type.str());
       }
@@ -225,6 +232,7 @@ public:
 
 private:
   std::unique_ptr<Executable> executable;
+  std::vector<int64_t> donors; ///< for each result the argument whose memory it takes, or -1
   std::shared_ptr<ArenaPool> pool = ArenaPool::shared();
 };
 
@@ -251,9 +259,14 @@ std::vector<Tensor> Interpreted::evaluate(const std::vector<Tensor> &arguments) 
 std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &program,
                                                        const std::string &entry,
                                                        const frontend::EntryArguments &arguments,
-                                                       const FunctionOptions &options) {
+                                                       const FunctionOptions &options,
+                                                       const std::vector<bool> &donated) {
   auto start = std::chrono::steady_clock::now();
   auto [context, module] = elaborate(program, entry, arguments);
+  auto function = module->lookupSymbol<func::FuncOp>(entry);
+  for (size_t i = 0; i < donated.size(); ++i)
+    if (donated[i])
+      function.setArgAttr(i, "heddle.donated", UnitAttr::get(context.get()));
   std::unique_ptr<Specialisation> result;
   try {
     if (options.backend == Backend::Interpreter)

@@ -26,14 +26,16 @@ class Specialisation {
 public:
   virtual ~Specialisation() = default;
 
-  /// Elaborates, differentiates, lowers and compiles. Throws Error with the diagnostics.
+  /// Elaborates, differentiates, lowers and compiles. `donated` tells for each leaf of the arguments whether
+  /// results may be made in its memory. Throws Error with the diagnostics.
   static std::unique_ptr<Specialisation> create(const frontend::Program &program, const std::string &entry,
                                                 const frontend::EntryArguments &arguments,
-                                                const FunctionOptions &options);
+                                                const FunctionOptions &options,
+                                                const std::vector<bool> &donated = {});
 
-  /// Runs on tensors of the types of `inputs`, which are not changed. Throws Error for what fails at run
-  /// time. Not to be called from two threads at once: the working memory is shared.
-  virtual std::vector<Tensor> run(const std::vector<Tensor> &inputs) = 0;
+  /// Runs on tensors of the types of `inputs`. Those that are not donated are not changed. Throws Error for
+  /// what fails at run time. Not to be called from two threads at once: the working memory is shared.
+  virtual std::vector<Tensor> run(std::vector<Tensor> inputs) = 0;
 
   std::vector<LeafType> inputs, outputs;
   double compileSeconds = 0;

@@ -22,24 +22,59 @@
 
 namespace heddle {
 
-/// An argument of a call: a tensor, a number, or the leaves of a struct in declaration order.
+/// An argument of a call: a tensor, a number, or the leaves of a struct in declaration order; or one of these
+/// donated.
 class Argument {
 public:
-  Argument(Tensor tensor);
-  Argument(Struct leaves);
-  Argument(float number);
-  Argument(double number);
-  Argument(int32_t number);
-  Argument(int64_t number);
+  Argument(Tensor tensor) : single(std::move(tensor)) {}
+  Argument(Struct leaves) : structure(std::make_shared<const Struct>(std::move(leaves))) {}
+  Argument(float value) : single(Tensor::scalar(value)), number(true) {}
+  Argument(double value) : single(Tensor::scalar(value)), number(true) {}
+  Argument(int32_t value) : single(Tensor::scalar(value)), number(true) {}
+  Argument(int64_t value) : single(Tensor::scalar(value)), number(true) {}
 
-  /// Leaf names are empty for a tensor or number. Numbers are converted to the parameter's element type.
-  const Struct &leaves() const { return value; }
+  size_t size() const { return structure ? structure->size() : 1; }
+  /// Leaf names are empty for a tensor or number.
+  const std::string &name(size_t leaf) const;
+  const Tensor &tensor(size_t leaf) const;
+  /// Numbers are converted to the parameter's element type.
   bool isNumber() const { return number; }
+  bool isDonated() const { return donatedTensor || donatedStruct; }
 
 private:
-  Struct value;
+  friend Argument donate(Tensor &tensor);
+  friend Argument donate(Struct &leaves);
+  friend Argument donate(Struct &&leaves);
+  friend class Function;
+
+  Argument() = default;
+  /// Empties the host's handles of what was donated.
+  void consume() const;
+
+  Tensor single;
+  std::shared_ptr<const Struct> structure;
   bool number = false;
+  Tensor *donatedTensor = nullptr; ///< of the host, or inside `structure`
+  Struct *donatedStruct = nullptr;
 };
+
+/// Gives a tensor, or all tensors of a struct, to a call: the function may make its results in their memory,
+/// so that parameters, optimizer states and caches are updated in place.
+///  - The call empties the handle that is passed here once it has accepted all arguments, also if it fails
+///  from then
+///    on; a call that refuses an argument or does not compile leaves it. Reading an empty Tensor throws.
+///  - Nobody else may hold the elements: another Tensor that shares them, a view, a DLPack export or another
+///  argument
+///    is an error, and so are elements that the runtime did not allocate (of the host, another library or a
+///    file). clone() makes a copy that can be donated.
+///  - A variable that is passed here has to live until the call.
+///
+///    std::vector<heddle::Struct> results = step({donate(model), donate(state), batch, 1e-3f});
+///    model = std::move(results[1]);
+Argument donate(Tensor &tensor);
+Argument donate(Struct &leaves);
+Argument donate(Struct &&leaves);
+inline Argument donate(Tensor &&tensor) { return donate(Struct(std::move(tensor))); }
 
 /// What runs a function.
 enum class Backend {
@@ -61,20 +96,21 @@ struct FunctionOptions {
 
 /// What one specialisation of a function to shapes has cost.
 struct FunctionStats {
-  int64_t specialisations = 0; ///< how many sets of shapes were compiled
+  int64_t specialisations = 0; ///< how many sets of shapes and of donated arguments were compiled
   double compileSeconds = 0;   ///< spent compiling, in total
   int64_t arenaBytes = 0;      ///< working memory of the latest specialisation
 };
 
-/// A function of a program, compiled for each new set of argument shapes at the first call with them.
-/// Copies share what is compiled. Calls from several threads run one after the other.
+/// A function of a program, compiled for each new set of argument shapes, and of donated arguments, at the
+/// first call with them. Copies share what is compiled. Calls from several threads run one after the other.
 class Function {
 public:
   /// Calls the function. The outer results are the elements of a returned tuple, or the one result; the
   /// leaves of each carry the names of its fields, "" for a tensor.
   std::vector<Struct> operator()(const std::vector<Argument> &arguments);
 
-  /// Compiles for the shapes of these arguments without running.
+  /// Compiles for the shapes of these arguments, and for those of them that are donated, without running:
+  /// nothing is consumed.
   void specialise(const std::vector<Argument> &arguments);
 
   FunctionStats stats() const;
