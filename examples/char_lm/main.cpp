@@ -102,8 +102,9 @@ int run(const Options &options) {
     state = initState({})[0];
   } else {
     Struct all = heddle::load_safetensors(options.resume);
-    model = all.below("model");
-    state = all.below("state");
+    // Their own memory instead of a part of the file's, so that they can be donated.
+    model = all.below("model").clone();
+    state = all.below("state").clone();
     auto values = all["losses"].values<float>();
     losses.assign(values.begin(), values.end());
     auto rows = all["selections"].values<float>();
@@ -115,16 +116,16 @@ int run(const Options &options) {
   const double bigram = char_lm::bigramBitsPerByte(corpus), bits = 1 / std::log(2.0);
   const double before = validate(loss, model, corpus, options);
   const int64_t rows = options.tokensPerBatch / options.context, first = static_cast<int64_t>(losses.size());
-  step.specialise(
-      {model, state, char_lm::drawBatch(corpus.train, rows, options.context, options.seed, 0), 0.0f});
+  step.specialise({donate(model), donate(state),
+                   char_lm::drawBatch(corpus.train, rows, options.context, options.seed, 0), 0.0f});
   char_lm::Progress progress(first, options.steps, rows * options.context);
   const int64_t last = options.stop > 0 ? std::min(options.stop, options.steps) : options.steps;
   for (int64_t i = first; i < last && !interrupted; ++i) {
     Tensor batch = char_lm::drawBatch(corpus.train, rows, options.context, options.seed, i);
-    std::vector<Struct> results = step({model, state, batch, learningRate(options, i)});
+    std::vector<Struct> results = step({donate(model), donate(state), batch, learningRate(options, i)});
     losses.push_back(results[0].tensor().item<float>());
-    model = results[2];
-    state = results[3];
+    model = std::move(results[2]);
+    state = std::move(results[3]);
     progress.update(i + 1, losses.back());
     if (options.logEvery > 0 && options.topk > 0 && ((i + 1) % options.logEvery == 0 || i + 1 == last)) {
       const Struct look = selectionLog({model, batch})[0];
