@@ -108,8 +108,8 @@ int run(const Options &options) {
   for (int round = 0; round <= options.rounds; ++round) {
     double flops = measurePeak(peak, threads);
     double start = seconds();
-    heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(), lo.data(),
-                                     count.data(), end.data());
+    heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, nullptr, hi.data(),
+                                     lo.data(), count.data(), end.data());
     double selected = seconds();
     forward.run(buffers);
     double forwardDone = seconds();

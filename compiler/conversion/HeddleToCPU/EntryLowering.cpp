@@ -281,10 +281,11 @@ LogicalResult EntryLowering::lower(Operation *op) {
         lower(typed);
         return success();
       })
-      .Case<sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ProjectOp>([&](auto typed) {
-        lower(typed);
-        return success();
-      })
+      .Case<sparsek::SegmentsOp, sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ProjectOp>(
+          [&](auto typed) {
+            lower(typed);
+            return success();
+          })
       .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](Operation *attention) {
         lowerAttention(attention);
         return success();

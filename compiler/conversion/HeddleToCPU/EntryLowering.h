@@ -48,9 +48,11 @@ private:
   void lower(ir::CumsumOp op);
   void lower(ir::ArgsortOp op);
   void lower(ir::DynamicUpdateSliceOp op);
+  void lower(sparsek::SegmentsOp op);
   void lower(sparsek::ThresholdOp op);
   void lower(sparsek::ThresholdBackwardOp op);
   void lower(sparsek::ProjectOp op);
+  mlir::Value boundsBuffer(mlir::Location loc, mlir::Value bounds);
   void lowerAttention(mlir::Operation *op);
   /// The kernels of an attention, emitted when its workspace is first asked for.
   const AttentionProgram &attentionProgram(mlir::Operation *op);

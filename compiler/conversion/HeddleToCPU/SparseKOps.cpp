@@ -10,6 +10,7 @@
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -115,6 +116,21 @@ static std::string scoreFunction(StringRef name, Type element) {
   return ("heddle_call_sparsek_" + name + (element.isF64() ? "_f64" : "_f32")).str();
 }
 
+void EntryLowering::lower(sk::SegmentsOp op) {
+  Location loc = op.getLoc();
+  ir::RuntimeCallOp::create(builder, loc, "heddle_call_sparsek_segments",
+                            ValueRange{call, message(builder, op, ""), buffer(op.getOffsets()),
+                                       constantIndex(loc, tensorType(op.getOffsets()).getNumElements()),
+                                       constantIndex(loc, op.getLength()), buffer(op.getBounds())});
+}
+
+/// The bounds of packed sequences, or null.
+Value EntryLowering::boundsBuffer(Location loc, Value bounds) {
+  if (bounds)
+    return buffer(bounds);
+  return LLVM::ZeroOp::create(builder, loc, LLVM::LLVMPointerType::get(builder.getContext()));
+}
+
 void EntryLowering::lower(sk::ThresholdOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getU());
@@ -122,19 +138,19 @@ void EntryLowering::lower(sk::ThresholdOp op) {
       builder, loc, scoreFunction("threshold", type.getElementType()),
       ValueRange{call, buffer(op.getU()), constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
                  constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getTopk()),
-                 constantIndex(loc, op.getWindow()), buffer(op.getHi()), buffer(op.getLo()),
-                 buffer(op.getCount()), buffer(op.getEnd())});
+                 constantIndex(loc, op.getWindow()), boundsBuffer(loc, op.getBounds()), buffer(op.getHi()),
+                 buffer(op.getLo()), buffer(op.getCount()), buffer(op.getEnd())});
 }
 
 void EntryLowering::lower(sk::ThresholdBackwardOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getU());
-  ir::RuntimeCallOp::create(builder, loc, scoreFunction("threshold_backward", type.getElementType()),
-                            ValueRange{call, buffer(op.getU()), buffer(op.getHi()), buffer(op.getLo()),
-                                       buffer(op.getCount()), buffer(op.getDtau()),
-                                       constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
-                                       constantIndex(loc, type.getDimSize(2)),
-                                       constantIndex(loc, op.getWindow()), buffer(op.getDu())});
+  ir::RuntimeCallOp::create(
+      builder, loc, scoreFunction("threshold_backward", type.getElementType()),
+      ValueRange{call, buffer(op.getU()), buffer(op.getHi()), buffer(op.getLo()), buffer(op.getCount()),
+                 buffer(op.getDtau()), constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
+                 constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getWindow()),
+                 boundsBuffer(loc, op.getBounds()), buffer(op.getDu())});
 }
 
 void EntryLowering::lower(sk::ProjectOp op) {

@@ -4,8 +4,11 @@
  * sparsek.threshold_backward, sparsek.project and the key lists of sparsek.attention. The operator is that of
  * Lou, Jia, Zheng and Tu, "Sparser is Faster and Less is More" (arXiv 2406.16747).
  *
- * A row is one sequence of n scores u. The candidates of query i are the keys j <= i - window. With kappa_i
- * the topk-th largest candidate, tau_i = hi_i + lo_i solves sum_j clip(u_j - tau_i, 0, 1) = topk:
+ * A row is one sequence of n scores u, or several that follow one another where `bounds` is not null; then
+ * all that is said here holds for each sequence by itself. bounds [2, n] are those of
+ * heddle_cpu_sparsek_segments, the same for every row. The candidates of query i are the keys j <= i -
+ * window. With kappa_i the topk-th largest candidate, tau_i = hi_i + lo_i solves sum_j clip(u_j - tau_i, 0,
+ * 1) = topk:
  *   - at most topk candidates: hi = -inf, lo = 0;
  *   - the (topk+1)-th largest candidate lies 1 or more below kappa: hi is that candidate, lo = 0;
  *   - otherwise hi = kappa and -1 <= lo < 0.
@@ -24,25 +27,35 @@
 extern "C" {
 #endif
 
+/* The bounds of packed sequences: sequence s holds the positions offsets[s] <= i < offsets[s + 1], s + 1 <
+ * count, and bounds[i] = offsets[s], bounds[n + i] = offsets[s + 1] for them. HEDDLE_INVALID_ARGUMENT unless
+ * the offsets ascend (equal neighbours are an empty sequence) from 0 to n. */
+HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_segments(const int32_t *offsets, int64_t count, int64_t n,
+                                                          int32_t *bounds);
+
 /* Thresholds of every query, the size count_i of the support S_i = {j <= i - window : 0 < (u_j - hi_i) - lo_i
  * < 1}, and for every key the end of its selection: it belongs to the topk largest candidates of the queries
- * j + window <= i < end_j. end_j = j + window where it never does, n where j + window >= n. */
+ * j + window <= i < end_j. end_j = j + window where it never does, the end of the sequence where that
+ * is less. */
 HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_f32(const float *u, int64_t rows, int64_t n,
-                                                               int64_t topk, int64_t window, float *hi,
-                                                               float *lo, int32_t *count, int32_t *end);
+                                                               int64_t topk, int64_t window,
+                                                               const int32_t *bounds, float *hi, float *lo,
+                                                               int32_t *count, int32_t *end);
 HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_f64(const double *u, int64_t rows, int64_t n,
-                                                               int64_t topk, int64_t window, double *hi,
-                                                               double *lo, int32_t *count, int32_t *end);
+                                                               int64_t topk, int64_t window,
+                                                               const int32_t *bounds, double *hi, double *lo,
+                                                               int32_t *count, int32_t *end);
 
 /* du_j = sum of dtau_i / count_i over the queries i >= j + window with j in S_i: one run of queries, summed
  * as a difference of prefix sums in double. Overwrites du. */
 HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_backward_f32(const float *u, const float *hi,
                                                                         const float *lo, const int32_t *count,
                                                                         const float *dtau, int64_t rows,
-                                                                        int64_t n, int64_t window, float *du);
+                                                                        int64_t n, int64_t window,
+                                                                        const int32_t *bounds, float *du);
 HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_backward_f64(
     const double *u, const double *hi, const double *lo, const int32_t *count, const double *dtau,
-    int64_t rows, int64_t n, int64_t window, double *du);
+    int64_t rows, int64_t n, int64_t window, const int32_t *bounds, double *du);
 
 /* The selected keys of every tile of `tile` queries. Tile t of a row covers the queries [t tile, (t + 1)
  * tile), cut at n; its list holds each key that is selected by one of them, at most topk + tile keys: first
@@ -74,21 +87,23 @@ HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_project(int32_t dtype, const vo
 /* ---- For generated code: the same functions, failing into the record of the entry's call ---- */
 
 HEDDLE_EXPORT void heddle_call_sparsek_threshold_f32(heddle_call_t *call, const float *u, int64_t rows,
-                                                     int64_t n, int64_t topk, int64_t window, float *hi,
-                                                     float *lo, int32_t *count, int32_t *end);
+                                                     int64_t n, int64_t topk, int64_t window,
+                                                     const int32_t *bounds, float *hi, float *lo,
+                                                     int32_t *count, int32_t *end);
 HEDDLE_EXPORT void heddle_call_sparsek_threshold_f64(heddle_call_t *call, const double *u, int64_t rows,
-                                                     int64_t n, int64_t topk, int64_t window, double *hi,
-                                                     double *lo, int32_t *count, int32_t *end);
+                                                     int64_t n, int64_t topk, int64_t window,
+                                                     const int32_t *bounds, double *hi, double *lo,
+                                                     int32_t *count, int32_t *end);
 HEDDLE_EXPORT void heddle_call_sparsek_threshold_backward_f32(heddle_call_t *call, const float *u,
                                                               const float *hi, const float *lo,
                                                               const int32_t *count, const float *dtau,
                                                               int64_t rows, int64_t n, int64_t window,
-                                                              float *du);
+                                                              const int32_t *bounds, float *du);
 HEDDLE_EXPORT void heddle_call_sparsek_threshold_backward_f64(heddle_call_t *call, const double *u,
                                                               const double *hi, const double *lo,
                                                               const int32_t *count, const double *dtau,
                                                               int64_t rows, int64_t n, int64_t window,
-                                                              double *du);
+                                                              const int32_t *bounds, double *du);
 HEDDLE_EXPORT void heddle_call_sparsek_tile_keys(heddle_call_t *call, const int32_t *end, int64_t rows,
                                                  int64_t n, int64_t topk, int64_t window, int64_t tile,
                                                  int64_t stride, int32_t *keys, int32_t *full,
@@ -98,6 +113,10 @@ HEDDLE_EXPORT void heddle_call_sparsek_tile_slots(heddle_call_t *call, const int
                                                   int64_t stride, int64_t chunk, int64_t slotStride,
                                                   int32_t *slots, int32_t *full, int32_t *total,
                                                   int32_t *slotKeys, int32_t *slotTotal);
+/* `where` is put before the message; it may be null. */
+HEDDLE_EXPORT void heddle_call_sparsek_segments(heddle_call_t *call, const char *where,
+                                                const int32_t *offsets, int64_t count, int64_t n,
+                                                int32_t *bounds);
 /* `where` is put before the message; it may be null. k is one element of type kDtype, f64 or f32. */
 HEDDLE_EXPORT void heddle_call_sparsek_project(heddle_call_t *call, const char *where, int32_t dtype,
                                                const void *z, int32_t kDtype, const void *k, int64_t rows,

@@ -22,7 +22,7 @@
 
 #include <heddle/dlpack.h>
 
-#define HEDDLE_RUNTIME_API_VERSION 1
+#define HEDDLE_RUNTIME_API_VERSION 2
 
 #if defined(__GNUC__) || defined(__clang__)
 #define HEDDLE_EXPORT __attribute__((visibility("default")))

@@ -10,27 +10,31 @@ static void report(heddle_call_t *call, heddle_status_t status) {
 }
 
 void heddle_call_sparsek_threshold_f32(heddle_call_t *call, const float *u, int64_t rows, int64_t n,
-                                       int64_t topk, int64_t window, float *hi, float *lo, int32_t *count,
-                                       int32_t *end) {
-  report(call, heddle_cpu_sparsek_threshold_f32(u, rows, n, topk, window, hi, lo, count, end));
+                                       int64_t topk, int64_t window, const int32_t *bounds, float *hi,
+                                       float *lo, int32_t *count, int32_t *end) {
+  report(call, heddle_cpu_sparsek_threshold_f32(u, rows, n, topk, window, bounds, hi, lo, count, end));
 }
 
 void heddle_call_sparsek_threshold_f64(heddle_call_t *call, const double *u, int64_t rows, int64_t n,
-                                       int64_t topk, int64_t window, double *hi, double *lo, int32_t *count,
-                                       int32_t *end) {
-  report(call, heddle_cpu_sparsek_threshold_f64(u, rows, n, topk, window, hi, lo, count, end));
+                                       int64_t topk, int64_t window, const int32_t *bounds, double *hi,
+                                       double *lo, int32_t *count, int32_t *end) {
+  report(call, heddle_cpu_sparsek_threshold_f64(u, rows, n, topk, window, bounds, hi, lo, count, end));
 }
 
 void heddle_call_sparsek_threshold_backward_f32(heddle_call_t *call, const float *u, const float *hi,
                                                 const float *lo, const int32_t *count, const float *dtau,
-                                                int64_t rows, int64_t n, int64_t window, float *du) {
-  report(call, heddle_cpu_sparsek_threshold_backward_f32(u, hi, lo, count, dtau, rows, n, window, du));
+                                                int64_t rows, int64_t n, int64_t window,
+                                                const int32_t *bounds, float *du) {
+  report(call,
+         heddle_cpu_sparsek_threshold_backward_f32(u, hi, lo, count, dtau, rows, n, window, bounds, du));
 }
 
 void heddle_call_sparsek_threshold_backward_f64(heddle_call_t *call, const double *u, const double *hi,
                                                 const double *lo, const int32_t *count, const double *dtau,
-                                                int64_t rows, int64_t n, int64_t window, double *du) {
-  report(call, heddle_cpu_sparsek_threshold_backward_f64(u, hi, lo, count, dtau, rows, n, window, du));
+                                                int64_t rows, int64_t n, int64_t window,
+                                                const int32_t *bounds, double *du) {
+  report(call,
+         heddle_cpu_sparsek_threshold_backward_f64(u, hi, lo, count, dtau, rows, n, window, bounds, du));
 }
 
 void heddle_call_sparsek_tile_keys(heddle_call_t *call, const int32_t *end, int64_t rows, int64_t n,

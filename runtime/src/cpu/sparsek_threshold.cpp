@@ -7,7 +7,7 @@
 
 #include <heddle/cpu_sparsek.h>
 
-#include "cpu/sparsek_rows.h"
+#include "cpu/sparsek_sequences.h"
 #include "cpu/sparsek_sweep.h"
 
 using namespace heddle::runtime;
@@ -55,9 +55,6 @@ HEDDLE_INLINE Run supportRun(T score, const T *hi, const T *lo, int64_t first, i
   return {begin, end};
 }
 
-/// How many keys make a task.
-constexpr int64_t keysPerTask = 4096;
-
 /// The runs of the keys [0, joining), in parallel.
 template <typename T>
 void findRuns(const T *u, const T *hi, const T *lo, int64_t joining, int64_t window, int64_t valid,
@@ -69,132 +66,130 @@ void findRuns(const T *u, const T *hi, const T *lo, int64_t joining, int64_t win
   });
 }
 
-/// Calls body(row, runs) for all rows: short rows in parallel, long ones one by one, which are parallel in
-/// themselves. `runs` is scratch.
-template <typename Body>
-void eachRow(int64_t rows, int64_t n, const Body &body) {
-  auto chunk = [&](int64_t begin, int64_t end) {
-    std::vector<Run> runs;
-    for (int64_t row = begin; row < end; ++row)
-      body(row, runs);
-  };
-  if (n < keysPerTask)
-    parallelChunks(rows, keysPerTask / n, chunk);
-  else
-    chunk(0, rows);
-}
-
-template <typename T>
-void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t window, T *hi, T *lo,
-                int32_t *count, int32_t *end) {
+void checkRows(int64_t rows, int64_t n, int64_t window) {
   requireSize(n, "the number of scores");
-  requireSize(topk, "topk");
   if (window < 0)
     throw Failure(HEDDLE_INVALID_ARGUMENT,
                   "the window is " + std::to_string(window) + ", expected 0 or more");
   if (rows < 0)
     throw Failure(HEDDLE_INVALID_ARGUMENT,
                   "the number of rows is " + std::to_string(rows) + ", expected 0 or more");
-  if (rows == 0 || n == 0)
-    return;
-  window = std::min(window, n);
+}
+
+template <typename T>
+void thresholds(const T *u, int64_t rows, int64_t n, int64_t topk, int64_t window, const int32_t *bounds,
+                T *hi, T *lo, int32_t *count, int32_t *end) {
+  checkRows(rows, n, window);
+  requireSize(topk, "topk");
+  const std::vector<Sequence> sequences = sequencesOf(bounds, n);
+  auto all = [](const Sequence &) { return true; };
   if (topk == 0) {
     std::fill_n(hi, rows * n, -std::numeric_limits<T>::infinity());
     std::fill_n(lo, rows * n, T(0));
     std::fill_n(count, rows * n, 0);
-    for (int64_t at = 0; at < rows * n; ++at)
-      end[at] = static_cast<int32_t>(std::min(at % n + window, n));
+    for (int64_t row = 0; row < rows; ++row)
+      for (const auto &[start, length] : sequences)
+        for (int64_t j = 0; j < length; ++j)
+          end[row * n + start + j] =
+              static_cast<int32_t>(start + (window < length - j ? j + window : length));
     return;
   }
 
-  std::vector<int64_t> nanAt(static_cast<size_t>(rows));
-  parallelChunks(rows, std::max<int64_t>(1, keysPerTask / n), [&](int64_t begin, int64_t endRow) {
-    ThresholdSweep<T> sweep; // keeps its memory from row to row
-    for (int64_t row = begin; row < endRow; ++row) {
-      sweep.run(u + row * n, n, topk, window, {hi + row * n, lo + row * n, end + row * n});
-      nanAt[static_cast<size_t>(row)] = firstNan(u + row * n, n);
-    }
-  });
+  // Where a sequence has its first NaN, kept in the count of its first query.
+  parallelSequences<ThresholdSweep<T>>( // keeps its memory from row to row
+      rows, sequences, all, [&](int64_t row, const Sequence &sequence, ThresholdSweep<T> &sweep) {
+        const auto [start, length] = sequence;
+        const int64_t at = row * n + start;
+        sweep.run(u + at, length, topk, std::min(window, length), {hi + at, lo + at, end + at});
+        if (start > 0)
+          for (int64_t j = 0; j < length; ++j)
+            end[at + j] += static_cast<int32_t>(start);
+        count[at] = static_cast<int32_t>(firstNan(u + at, length));
+      });
 
-  eachRow(rows, n, [&](int64_t row, std::vector<Run> &runs) {
-    const int64_t at = row * n;
-    // From query `valid` on the row is NaN; it has no supports.
-    const int64_t valid = std::min(n, nanAt[static_cast<size_t>(row)] + window);
-    const int64_t joining = std::max<int64_t>(0, valid - window);
-    findRuns(u + at, hi + at, lo + at, joining, window, valid, runs);
-    // Sizes of the supports: +1 where a run begins, -1 where it ends, summed.
-    int32_t *sizes = count + at;
-    std::fill_n(sizes, n, 0);
-    for (int64_t j = 0; j < joining; ++j) {
-      const Run run = runs[static_cast<size_t>(j)];
-      if (run.begin < run.end) {
-        ++sizes[run.begin];
-        if (run.end < n)
-          --sizes[run.end];
-      }
-    }
-    int32_t size = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      size += sizes[i];
-      sizes[i] = i < valid ? size : 0;
-    }
-    std::fill(hi + at + valid, hi + at + n, std::numeric_limits<T>::quiet_NaN());
-    std::fill(lo + at + valid, lo + at + n, T(0));
-  });
+  eachSequence<std::vector<Run>>(
+      rows, sequences, [&](int64_t row, const Sequence &sequence, std::vector<Run> &runs) {
+        const int64_t at = row * n + sequence.start, length = sequence.length;
+        const int64_t width = std::min(window, length);
+        // From query `valid` on the sequence is NaN; it has no supports.
+        const int64_t valid = std::min(length, count[at] + width);
+        const int64_t joining = std::max<int64_t>(0, valid - width);
+        findRuns(u + at, hi + at, lo + at, joining, width, valid, runs);
+        // Sizes of the supports: +1 where a run begins, -1 where it ends, summed.
+        int32_t *sizes = count + at;
+        std::fill_n(sizes, length, 0);
+        for (int64_t j = 0; j < joining; ++j) {
+          const Run run = runs[static_cast<size_t>(j)];
+          if (run.begin < run.end) {
+            ++sizes[run.begin];
+            if (run.end < length)
+              --sizes[run.end];
+          }
+        }
+        int32_t size = 0;
+        for (int64_t i = 0; i < length; ++i) {
+          size += sizes[i];
+          sizes[i] = i < valid ? size : 0;
+        }
+        std::fill(hi + at + valid, hi + at + length, std::numeric_limits<T>::quiet_NaN());
+        std::fill(lo + at + valid, lo + at + length, T(0));
+      });
 }
 
 template <typename T>
 void thresholdsBackward(const T *u, const T *hi, const T *lo, const int32_t *count, const T *dtau,
-                        int64_t rows, int64_t n, int64_t window, T *du) {
-  requireSize(n, "the number of scores");
-  if (window < 0)
-    throw Failure(HEDDLE_INVALID_ARGUMENT,
-                  "the window is " + std::to_string(window) + ", expected 0 or more");
-  if (rows <= 0 || n == 0)
-    return;
-  window = std::min(window, n);
-  eachRow(rows, n, [&](int64_t row, std::vector<Run> &runs) {
-    const int64_t at = row * n;
-    int64_t valid = n; // NaN thresholds are a row's last ones
-    while (valid > 0 && hi[at + valid - 1] != hi[at + valid - 1])
-      --valid;
-    std::vector<double> prefix(static_cast<size_t>(n) + 1);
-    for (int64_t i = 0; i < n; ++i)
-      prefix[i + 1] =
-          prefix[i] + (count[at + i] > 0 ? static_cast<double>(dtau[at + i]) / count[at + i] : 0.0);
-    const int64_t joining = std::max<int64_t>(0, valid - window);
-    findRuns(u + at, hi + at, lo + at, joining, window, valid, runs);
-    for (int64_t j = 0; j < n; ++j) {
-      const Run run = j < joining ? runs[static_cast<size_t>(j)] : Run{0, 0};
-      du[at + j] = run.begin < run.end ? static_cast<T>(prefix[run.end] - prefix[run.begin]) : T(0);
-    }
-  });
+                        int64_t rows, int64_t n, int64_t window, const int32_t *bounds, T *du) {
+  checkRows(rows, n, window);
+  struct Scratch {
+    std::vector<Run> runs;
+    std::vector<double> prefix;
+  };
+  eachSequence<Scratch>(
+      rows, sequencesOf(bounds, n), [&](int64_t row, const Sequence &sequence, Scratch &scratch) {
+        const int64_t at = row * n + sequence.start, length = sequence.length;
+        const int64_t width = std::min(window, length);
+        int64_t valid = length; // NaN thresholds are a sequence's last ones
+        while (valid > 0 && hi[at + valid - 1] != hi[at + valid - 1])
+          --valid;
+        std::vector<double> &prefix = scratch.prefix;
+        prefix.resize(static_cast<size_t>(length) + 1);
+        prefix[0] = 0;
+        for (int64_t i = 0; i < length; ++i)
+          prefix[i + 1] =
+              prefix[i] + (count[at + i] > 0 ? static_cast<double>(dtau[at + i]) / count[at + i] : 0.0);
+        const int64_t joining = std::max<int64_t>(0, valid - width);
+        findRuns(u + at, hi + at, lo + at, joining, width, valid, scratch.runs);
+        for (int64_t j = 0; j < length; ++j) {
+          const Run run = j < joining ? scratch.runs[static_cast<size_t>(j)] : Run{0, 0};
+          du[at + j] = run.begin < run.end ? static_cast<T>(prefix[run.end] - prefix[run.begin]) : T(0);
+        }
+      });
 }
 
 } // namespace
 
 heddle_status_t heddle_cpu_sparsek_threshold_f32(const float *u, int64_t rows, int64_t n, int64_t topk,
-                                                 int64_t window, float *hi, float *lo, int32_t *count,
-                                                 int32_t *end) {
-  return guard([&] { thresholds(u, rows, n, topk, window, hi, lo, count, end); });
+                                                 int64_t window, const int32_t *bounds, float *hi, float *lo,
+                                                 int32_t *count, int32_t *end) {
+  return guard([&] { thresholds(u, rows, n, topk, window, bounds, hi, lo, count, end); });
 }
 
 heddle_status_t heddle_cpu_sparsek_threshold_f64(const double *u, int64_t rows, int64_t n, int64_t topk,
-                                                 int64_t window, double *hi, double *lo, int32_t *count,
-                                                 int32_t *end) {
-  return guard([&] { thresholds(u, rows, n, topk, window, hi, lo, count, end); });
+                                                 int64_t window, const int32_t *bounds, double *hi,
+                                                 double *lo, int32_t *count, int32_t *end) {
+  return guard([&] { thresholds(u, rows, n, topk, window, bounds, hi, lo, count, end); });
 }
 
 heddle_status_t heddle_cpu_sparsek_threshold_backward_f32(const float *u, const float *hi, const float *lo,
                                                           const int32_t *count, const float *dtau,
                                                           int64_t rows, int64_t n, int64_t window,
-                                                          float *du) {
-  return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, du); });
+                                                          const int32_t *bounds, float *du) {
+  return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, bounds, du); });
 }
 
 heddle_status_t heddle_cpu_sparsek_threshold_backward_f64(const double *u, const double *hi, const double *lo,
                                                           const int32_t *count, const double *dtau,
                                                           int64_t rows, int64_t n, int64_t window,
-                                                          double *du) {
-  return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, du); });
+                                                          const int32_t *bounds, double *du) {
+  return guard([&] { thresholdsBackward(u, hi, lo, count, dtau, rows, n, window, bounds, du); });
 }

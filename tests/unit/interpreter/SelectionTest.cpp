@@ -23,8 +23,9 @@ struct Selection {
 Selection byRuntime(const std::vector<float> &u, int64_t topk, int64_t window) {
   size_t n = u.size();
   Selection s{std::vector<float>(n), std::vector<float>(n), std::vector<int32_t>(n), std::vector<int32_t>(n)};
-  REQUIRE(heddle_cpu_sparsek_threshold_f32(u.data(), 1, static_cast<int64_t>(n), topk, window, s.hi.data(),
-                                           s.lo.data(), s.count.data(), s.end.data()) == HEDDLE_OK);
+  REQUIRE(heddle_cpu_sparsek_threshold_f32(u.data(), 1, static_cast<int64_t>(n), topk, window, nullptr,
+                                           s.hi.data(), s.lo.data(), s.count.data(),
+                                           s.end.data()) == HEDDLE_OK);
   return s;
 }
 

@@ -149,11 +149,11 @@ public:
     std::vector<int32_t> count(u.size());
     heddle_status_t status;
     if constexpr (std::is_same_v<Score, double>)
-      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(),
-                                                lo.data(), count.data(), end.data());
+      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, nullptr,
+                                                hi.data(), lo.data(), count.data(), end.data());
     else
-      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, hi.data(),
-                                                lo.data(), count.data(), end.data());
+      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, nullptr,
+                                                hi.data(), lo.data(), count.data(), end.data());
     if (status != HEDDLE_OK)
       throw std::runtime_error(heddle_last_error());
     reference.u.assign(u.begin(), u.end());

@@ -86,9 +86,9 @@ TEST_CASE("generated code's functions fail into the call's record", "[sparsek]")
   int32_t i = 0;
   heddle_call_t call;
   heddle_call_init(&call);
-  heddle_call_sparsek_threshold_f32(&call, &x, 1, 1, 1, 1, &x, &x, &i, &i);
+  heddle_call_sparsek_threshold_f32(&call, &x, 1, 1, 1, 1, nullptr, &x, &x, &i, &i);
   CHECK(call.status == HEDDLE_OK);
-  heddle_call_sparsek_threshold_f32(&call, &x, 1, 1, -2, 1, &x, &x, &i, &i);
+  heddle_call_sparsek_threshold_f32(&call, &x, 1, 1, -2, 1, nullptr, &x, &x, &i, &i);
   CHECK(call.status == HEDDLE_INVALID_ARGUMENT);
   CHECK(std::string(call.message) == "topk is -2, expected 0 to 2147483647");
 }

@@ -89,25 +89,25 @@ struct Selection {
 
 heddle_status_t call(const std::vector<float> &u, int64_t rows, int64_t n, int64_t k, int64_t w,
                      Selection<float> &s) {
-  return heddle_cpu_sparsek_threshold_f32(u.data(), rows, n, k, w, s.hi.data(), s.lo.data(), s.count.data(),
-                                          s.end.data());
+  return heddle_cpu_sparsek_threshold_f32(u.data(), rows, n, k, w, nullptr, s.hi.data(), s.lo.data(),
+                                          s.count.data(), s.end.data());
 }
 heddle_status_t call(const std::vector<double> &u, int64_t rows, int64_t n, int64_t k, int64_t w,
                      Selection<double> &s) {
-  return heddle_cpu_sparsek_threshold_f64(u.data(), rows, n, k, w, s.hi.data(), s.lo.data(), s.count.data(),
-                                          s.end.data());
+  return heddle_cpu_sparsek_threshold_f64(u.data(), rows, n, k, w, nullptr, s.hi.data(), s.lo.data(),
+                                          s.count.data(), s.end.data());
 }
 heddle_status_t callBackward(const std::vector<float> &u, const Selection<float> &s,
                              const std::vector<float> &dtau, int64_t rows, int64_t n, int64_t w,
                              std::vector<float> &du) {
   return heddle_cpu_sparsek_threshold_backward_f32(u.data(), s.hi.data(), s.lo.data(), s.count.data(),
-                                                   dtau.data(), rows, n, w, du.data());
+                                                   dtau.data(), rows, n, w, nullptr, du.data());
 }
 heddle_status_t callBackward(const std::vector<double> &u, const Selection<double> &s,
                              const std::vector<double> &dtau, int64_t rows, int64_t n, int64_t w,
                              std::vector<double> &du) {
   return heddle_cpu_sparsek_threshold_backward_f64(u.data(), s.hi.data(), s.lo.data(), s.count.data(),
-                                                   dtau.data(), rows, n, w, du.data());
+                                                   dtau.data(), rows, n, w, nullptr, du.data());
 }
 
 template <typename T>
@@ -292,11 +292,13 @@ TEST_CASE("rows are independent and bits do not depend on threads", "[sparsek]")
 TEST_CASE("wrong sizes are refused with their values", "[sparsek]") {
   float x = 0;
   int32_t i = 0;
-  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, 1, -2, 1, &x, &x, &i, &i) == HEDDLE_INVALID_ARGUMENT);
+  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, 1, -2, 1, nullptr, &x, &x, &i, &i) ==
+        HEDDLE_INVALID_ARGUMENT);
   CHECK(std::string(heddle_last_error()) == "topk is -2, expected 0 to 2147483647");
-  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, 1, 1, -1, &x, &x, &i, &i) == HEDDLE_INVALID_ARGUMENT);
+  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, 1, 1, -1, nullptr, &x, &x, &i, &i) ==
+        HEDDLE_INVALID_ARGUMENT);
   CHECK(std::string(heddle_last_error()) == "the window is -1, expected 0 or more");
-  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, int64_t(1) << 31, 1, 1, &x, &x, &i, &i) ==
+  CHECK(heddle_cpu_sparsek_threshold_f32(&x, 1, int64_t(1) << 31, 1, 1, nullptr, &x, &x, &i, &i) ==
         HEDDLE_INVALID_ARGUMENT);
   CHECK(std::string(heddle_last_error()) == "the number of scores is 2147483648, expected 0 to 2147483647");
 }

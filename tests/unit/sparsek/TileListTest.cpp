@@ -75,7 +75,7 @@ TEST_CASE("lists hold the keys that a tile selects, whole-tile keys first", "[sp
       std::vector<float> hi(c.n), lo(c.n);
       std::vector<int32_t> count(c.n), end(c.n);
       REQUIRE(heddle_cpu_sparsek_threshold_f64(
-                  family.scores.data(), 1, c.n, c.k, c.w, std::vector<double>(c.n).data(),
+                  family.scores.data(), 1, c.n, c.k, c.w, nullptr, std::vector<double>(c.n).data(),
                   std::vector<double>(c.n).data(), count.data(), end.data()) == HEDDLE_OK);
       checkLists(end, c);
     }
