@@ -11,7 +11,7 @@ namespace heddle::bench {
 
 /// The buffers of a call, by argument; the workspace is the program's own.
 struct AttentionBuffers {
-  std::array<void *, 16> pointers{};
+  std::array<void *, static_cast<size_t>(cpu::AttentionArgument::Workspace)> pointers{};
   void *&operator[](cpu::AttentionArgument argument) { return pointers[static_cast<size_t>(argument)]; }
   void *operator[](cpu::AttentionArgument argument) const { return pointers[static_cast<size_t>(argument)]; }
 };

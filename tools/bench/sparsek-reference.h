@@ -14,7 +14,7 @@ struct AttentionReference {
   cpu::AttentionSpec spec;
   // Inputs; thresholds and ends come from the selection.
   std::vector<double> q, k, v, u, hi, lo, dout;
-  std::vector<int32_t> end;
+  std::vector<int32_t> end, bounds; ///< bounds where the spec is packed
   // Results.
   std::vector<double> o, lse, dq, dk, dv, du, dtau;
 
@@ -44,7 +44,7 @@ private:
     const int64_t e = spec.keyWidth, f = spec.valueWidth, w = spec.window;
     const bool soft = !spec.straightThrough;
     std::vector<Pair> pairs;
-    for (int64_t j = 0; j <= i; ++j) {
+    for (int64_t j = spec.packed ? bounds[size_t(i)] : 0; j <= i; ++j) {
       const bool window = i - w < j;
       const bool selected = !window && spec.topk > 0 && i < end[size_t(row + j)];
       if (!window && !selected)

@@ -34,6 +34,8 @@ void EntryLowering::lowerAttention(Operation *op) {
   const AttentionProgram &program = attentionProgram(op);
   AttentionSpec spec = *AttentionSpec::of(op);
   auto tensorOf = [&](AttentionArgument argument) -> Value {
+    if (argument == AttentionArgument::Bounds)
+      return op->getOperands().back();
     if (auto forward = dyn_cast<sk::AttentionOp>(op)) {
       if (argument == AttentionArgument::O)
         return forward.getO();

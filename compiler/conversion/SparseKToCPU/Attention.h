@@ -40,6 +40,7 @@ struct AttentionSpec {
   double scale = 1;
   AttentionGate gate = AttentionGate::Both;
   bool straightThrough = false;
+  bool packed = false; ///< several sequences along the length, with bounds [2, length] of each position's
   MatmulElement element = MatmulElement::F32;
 
   int64_t rows() const { return batch * heads; }
@@ -51,7 +52,25 @@ struct AttentionSpec {
 };
 
 /// The caller's buffers. The workspace is uninitialised memory, aligned to 64 bytes.
-enum class AttentionArgument { Q, K, V, U, Hi, Lo, End, O, Lse, DOut, DQ, DK, DV, DU, DTau, Workspace };
+enum class AttentionArgument {
+  Q,
+  K,
+  V,
+  U,
+  Hi,
+  Lo,
+  End,
+  O,
+  Lse,
+  DOut,
+  DQ,
+  DK,
+  DV,
+  DU,
+  DTau,
+  Bounds,
+  Workspace
+};
 
 /// An operand of a step: a whole buffer as memref<extent x element>, a part of the workspace, or an integer.
 struct AttentionOperand {

@@ -61,7 +61,7 @@ private:
     if (s.window > 0) {
       Value start = v.mul(chunk, p.chunk);
       Value end = v.min(v.add(start, p.chunk), v.index(s.length));
-      Value begin = v.max(v.index(0), v.sub(start, v.index(s.window - 1)));
+      Value begin = firstWindowKey(v, args, start);
       v.zeroFill(args.part, v.mul(v.add(partBase, p.firstWindowRow()), width),
                  v.mul(v.sub(end, begin), width));
     }
@@ -270,6 +270,9 @@ static AttentionProgram backwardProgram(const attention::Plan &plan, StringRef n
   if (s.topk > 0)
     for (A argument : {A::U, A::Hi, A::Lo, A::End})
       main.operands.push_back(bufferOperand(plan, argument));
+  if (s.packed)
+    for (AttentionStep *step : {&main, &reduce})
+      step->operands.push_back(bufferOperand(plan, A::Bounds));
   main.operands.append(lists.begin(), lists.end());
   main.operands.append(partOperands.begin(), partOperands.end());
   main.operands.push_back(bufferOperand(plan, A::DQ));

@@ -162,6 +162,8 @@ static AttentionProgram forwardProgram(const attention::Plan &plan, StringRef na
   step.count = plan.spec.rows() * plan.tiles();
   for (A argument : {A::Q, A::K, A::V})
     step.operands.push_back(bufferOperand(plan, argument));
+  if (plan.spec.packed)
+    step.operands.push_back(bufferOperand(plan, A::Bounds));
   if (plan.spec.topk > 0) {
     Workspace workspace;
     AttentionStep lists;

@@ -37,6 +37,7 @@ static std::optional<AttentionSpec> specOf(Op op) {
     break;
   }
   spec.straightThrough = op.getEstimator() == sparsek::Estimator::straight_through;
+  spec.packed = static_cast<bool>(op.getBounds());
   spec.element = *element;
   return spec;
 }
@@ -197,6 +198,10 @@ AttentionOperand bufferOperand(const Plan &plan, AttentionArgument argument) {
     break;
   case A::End:
     operand.extent = keys;
+    operand.element = E::I32;
+    break;
+  case A::Bounds:
+    operand.extent = 2 * s.length;
     operand.element = E::I32;
     break;
   case A::Workspace:

@@ -51,7 +51,7 @@ private:
 
   void addWindow(Value chunk, Value base) {
     Value start = v.mul(chunk, p.chunk);
-    Value origin = v.max(v.index(0), v.sub(start, v.index(p.spec.window - 1)));
+    Value origin = firstWindowKey(v, args, start);
     Value end = v.min(v.add(start, p.chunk), v.index(p.spec.length));
     v.loop(v.max(first, origin), v.min(last, end), 1,
            [&](Value key) { addRow(v.add(base, v.sub(key, origin)), key); });

@@ -8,6 +8,11 @@ using namespace mlir;
 
 namespace heddle::cpu::attention {
 
+Value firstWindowKey(AttentionCode &v, const KernelArguments &args, Value query) {
+  Value start = args.bounds ? v.loadIndex(args.bounds, query) : v.index(0);
+  return v.max(start, v.sub(query, v.index(v.plan.spec.window - 1)));
+}
+
 KeyBlocks::KeyBlocks(AttentionCode &v, const KernelArguments &arguments) : v(v), p(v.plan), args(arguments) {
   block.keys = v.scratch(p.keyBlock * p.keyPad);
   block.values = v.scratch(p.keyBlock * p.valuePad);
@@ -78,7 +83,7 @@ void KeyBlocks::forEachBlock(Value firstHead, BlockUse body) {
     blocks = selectedBlocks = blocksOf(selectedKeys);
   }
   if (kind.mayWindow) {
-    windowBegin = v.max(v.index(0), v.sub(first, v.index(p.spec.window - 1)));
+    windowBegin = firstWindowKey(v, args, first);
     windowEnd = v.add(first, count);
     blocks = v.add(blocks, blocksOf(v.sub(windowEnd, windowBegin)));
   }
@@ -111,12 +116,18 @@ void KeyBlocks::forEachBlock(Value firstHead, BlockUse body) {
           return Values{v.index(0), blockCount, v.less(whole, v.add(start, blockCount))};
         // Only the keys that some query of the panel sees.
         Value firstQuery = v.add(first, panelStart);
-        Value low = v.max(v.index(0), v.sub(v.sub(firstQuery, v.index(p.spec.window - 1)), start));
+        Value inside = args.bounds ? v.min(firstQuery, v.index(p.spec.length - 1)) : firstQuery;
+        Value low = v.max(v.index(0), v.sub(firstWindowKey(v, args, inside), start));
         Value high = v.min(blockCount, v.sub(v.add(firstQuery, p.panel), start));
         // Nothing is masked if the panel's first query sees the last key, and its last query the first one.
         Value future = v.less(firstQuery, v.add(start, v.sub(high, v.index(1))));
         Value past = v.less(v.add(v.add(start, low), p.spec.window), v.add(firstQuery, p.panel));
-        return Values{low, high, arith::OrIOp::create(v.b, future, past)};
+        Value masked = arith::OrIOp::create(v.b, future, past);
+        if (args.bounds) { // or where a sequence ends within the panel
+          Value stop = v.loadIndex(args.bounds, v.add(inside, p.spec.length));
+          masked = arith::OrIOp::create(v.b, masked, v.less(stop, v.add(firstQuery, p.panel)));
+        }
+        return Values{low, high, masked};
       });
       v.when(v.less(part[0], part[1]), [&] { use({part[0], part[1], panelStart}, part[2]); });
     });
@@ -167,11 +178,14 @@ void KeyBlocks::gatherWindow(Value start) {
   Value origin; // the key of the chunk's first window row
   if (block.slot) {
     Value chunkStart = v.mul(v.div(first, p.chunk), p.chunk);
-    origin = v.max(v.index(0), v.sub(chunkStart, v.index(p.spec.window - 1)));
+    origin = firstWindowKey(v, args, chunkStart);
   }
   v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
     Value key = v.add(start, position);
-    storeInterval(position, key, v.add(key, p.spec.window));
+    Value until = v.add(key, p.spec.window);
+    if (args.bounds)
+      until = v.min(until, v.loadIndex(args.bounds, v.add(key, p.spec.length)));
+    storeInterval(position, key, until);
     if (block.slot)
       v.storeI32(v.add(v.sub(key, origin), p.firstWindowRow()), block.slot, position);
     return key;
@@ -271,6 +285,9 @@ void emitKernel(OpBuilder &builder, ModuleOp module, const Plan &plan, const Att
       break;
     case A::End:
       arguments.ends = value;
+      break;
+    case A::Bounds:
+      arguments.bounds = value;
       break;
     case A::Workspace:
       if (operand.element == AttentionOperand::Element::I32)

@@ -14,12 +14,16 @@ struct KernelArguments {
   Value begin, end;
   Buffer q, k, v, u, hi, lo, o, lse, dout, dq, dk, dv, du, dtau;
   Value ends;                ///< i32 [rows, length]
+  Value bounds;              ///< i32 [2, length] of packed sequences
   Value lists, full, total;  ///< i32: tile lists, their whole-tile and total lengths
   Value slotKeys, slotTotal; ///< i32: the keys of a chunk's slots, how many
   Buffer part;               ///< partial sums of dk and dv [wave row, chunk, part row, part width]
   Buffer scorePart;          ///< partial sums of du [wave row, chunk, slot]
   Value firstRow;            ///< the wave's first row
 };
+
+/// The first key of a query's window.
+Value firstWindowKey(AttentionCode &v, const KernelArguments &args, Value query);
 
 /// What the keys of a block are: of one kind that is known now, or of either.
 struct BlockKind {

@@ -77,7 +77,8 @@ void emitSlopes(AttentionCode &v, Pairs &pairs, const PanelRange &range, Buffer 
       Value weight = weightOf(v, pairs, v.subf(seenScore(v, pair), logSum[part]));
       Value dscore = v.mulf(weight, v.subf(pair.gate ? v.mulf(pair.gate, along) : along, d[part]));
       Value dgate = v.mulf(weight, along);
-      if (pair.seen) { // the cotangent may not be finite
+      if (pair.seen) { // lse and the cotangent may not be finite
+        weight = v.select(pair.seen, weight, v.zero());
         dscore = v.select(pair.seen, dscore, v.zero());
         dgate = v.select(pair.seen, dgate, v.zero());
       }

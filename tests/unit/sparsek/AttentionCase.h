@@ -118,9 +118,19 @@ public:
   using Score = std::conditional_t<Element == cpu::MatmulElement::F64, double, float>;
   using A = cpu::AttentionArgument;
 
-  explicit AttentionCase(const cpu::AttentionSpec &given, double spread = 0.5, uint32_t seed = 1) {
+  /// `offsets` of packed sequences, or none.
+  explicit AttentionCase(const cpu::AttentionSpec &given, double spread = 0.5, uint32_t seed = 1,
+                         const std::vector<int32_t> &offsets = {}) {
     cpu::AttentionSpec spec = given;
     spec.element = Element;
+    spec.packed = !offsets.empty();
+    if (spec.packed) {
+      bounds.resize(static_cast<size_t>(2 * spec.length));
+      if (heddle_cpu_sparsek_segments(offsets.data(), static_cast<int64_t>(offsets.size()), spec.length,
+                                      bounds.data()) != HEDDLE_OK)
+        throw std::runtime_error(heddle_last_error());
+    }
+    reference.bounds = bounds;
     reference.spec = spec;
     std::mt19937 random(seed);
     std::normal_distribution<double> normal;
@@ -147,12 +157,13 @@ public:
   void select() {
     const cpu::AttentionSpec &s = reference.spec;
     std::vector<int32_t> count(u.size());
+    const int32_t *spans = s.packed ? bounds.data() : nullptr;
     heddle_status_t status;
     if constexpr (std::is_same_v<Score, double>)
-      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, nullptr,
+      status = heddle_cpu_sparsek_threshold_f64(u.data(), s.rows(), s.length, s.topk, s.window, spans,
                                                 hi.data(), lo.data(), count.data(), end.data());
     else
-      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, nullptr,
+      status = heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, spans,
                                                 hi.data(), lo.data(), count.data(), end.data());
     if (status != HEDDLE_OK)
       throw std::runtime_error(heddle_last_error());
@@ -183,6 +194,7 @@ public:
     b[A::Hi] = hi.data();
     b[A::Lo] = lo.data();
     b[A::End] = end.data();
+    b[A::Bounds] = bounds.data();
     b[A::O] = o.data();
     b[A::Lse] = lse.data();
     b[A::DOut] = dout.data();
@@ -205,7 +217,7 @@ public:
   bench::AttentionReference reference;
   std::vector<T> q, k, v, dout, o, dq, dk, dv;
   std::vector<Score> u, hi, lo, lse, du, dtau;
-  std::vector<int32_t> end;
+  std::vector<int32_t> end, bounds;
 };
 
 } // namespace heddle::tests
