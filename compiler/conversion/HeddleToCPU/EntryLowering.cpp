@@ -24,7 +24,7 @@ EntryLowering::EntryLowering(func::FuncOp source, const MatmulTarget &target)
 int64_t EntryLowering::workspaceBytes(Operation *op) {
   if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp>(op))
     return attentionProgram(op).workspaceBytes;
-  if (isa<sparsek::VariantAttentionOp>(op))
+  if (isa<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>(op))
     return variantProgram(op).workspaceBytes;
   auto product = dyn_cast<MatmulOp>(op);
   auto plan = product ? matmulPlan(product, target) : std::nullopt;
@@ -290,7 +290,7 @@ LogicalResult EntryLowering::lower(Operation *op) {
         lowerAttention(attention);
         return success();
       })
-      .Case<sparsek::VariantAttentionOp>([&](Operation *variant) {
+      .Case<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>([&](Operation *variant) {
         lowerVariant(variant);
         return success();
       })

@@ -12,7 +12,7 @@ namespace heddle::cpu::attention {
 /// The arguments of a kernel by name; those that it does not take are null.
 struct KernelArguments {
   Value begin, end;
-  Buffer q, k, v, u, hi, lo, o, lse, dout, dq, dk, dv, du, dtau;
+  Buffer q, k, v, u, hi, lo, o, lse, dout, dlse, dq, dk, dv, du, dtau;
   Value ends;                ///< i32 [rows, length]
   Value bounds;              ///< i32 [2, length] of packed sequences
   Value lists, full, total;  ///< i32: tile lists, their whole-tile and total lengths

@@ -1,4 +1,4 @@
-// sparsek.variant_attention as vector code for CPUs: attention whose score, gate and
+// sparsek.variant_attention and its backward pass as vector code for CPUs: attention whose score, gate and
 // visibility are a block of the program. The same kind of program as in Attention.h.
 #pragma once
 
@@ -42,7 +42,8 @@ struct VariantProgram {
   int64_t workspaceBytes = 0;
 };
 
-/// Emits the kernels of a sparsek.variant_attention with static shapes at the end of the module, named
+/// Emits the kernels of a sparsek.variant_attention or sparsek.variant_attention_backward with static shapes
+/// at the end of the module, named
 /// `namePrefix` + "_" + suffix. Besides the dialects of Attention.h they use math, and heddle.runtime_call
 /// for reports.
 VariantProgram emitVariant(mlir::OpBuilder &builder, mlir::ModuleOp module, mlir::Operation *op,

@@ -170,10 +170,11 @@ std::string whyQuadratic(Operation *op) { return attention::VariantBlock(op).why
 
 VariantProgram emitVariant(OpBuilder &builder, ModuleOp module, Operation *op, const MatmulTarget &target,
                            StringRef namePrefix) {
-  attention::VariantPlan plan(op, target, /*backward=*/false);
+  bool backward = isa<sparsek::VariantAttentionBackwardOp>(op);
+  attention::VariantPlan plan(op, target, backward);
   attention::VariantBuilder variant(builder, module, plan, namePrefix);
   emitBounds(variant);
-  emitVariantForward(variant);
+  backward ? emitVariantBackward(variant) : emitVariantForward(variant);
   return std::move(variant.program);
 }
 

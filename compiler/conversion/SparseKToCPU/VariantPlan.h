@@ -86,7 +86,8 @@ private:
 /// The step that fills the tables of bounds, where there are any.
 void emitBounds(VariantBuilder &builder);
 
-/// The forward kernel.
+/// The kernels of the forward and the backward pass.
 void emitVariantForward(VariantBuilder &builder);
+void emitVariantBackward(VariantBuilder &builder);
 
 } // namespace heddle::cpu::attention

@@ -69,7 +69,7 @@ Values withVariantPairs(AttentionCode &v, const VariantBlock &block, TypeRange t
 //===--- Blocks ---===//
 
 VariantWalk::VariantWalk(AttentionCode &v, VariantBuilder &builder, const KernelArguments &arguments)
-    : v(v), p(builder.plan), args(arguments), builder(builder) {
+    : v(v), p(builder.plan), builder(builder), args(arguments) {
   const Plan &plan = p.plan;
   block.keys = v.scratch(plan.keyBlock * plan.keyPad);
   block.values = v.scratch(plan.keyBlock * plan.valuePad);
@@ -166,10 +166,19 @@ Value VariantWalk::takesPart(const PanelRange &, Value, int64_t, Value weight) {
 Values VariantWalk::withPairs(TypeRange types, Value head, const PanelRange &range, Value masked,
                               PairsUse body) {
   return withVariantPairs(v, p.block, types, masked, [&](bool isMasked) {
-    PairsPlace place{batch, v.add(firstHeadOfRow, head), v.add(queries.first, range.panelStart), start};
-    VariantPairs pairs(v, p.block, builder.captures(), builder.reports(), place, isMasked);
-    return body(pairs);
+    PairsPlace place;
+    place.batch = batch;
+    place.headOfGroup = head;
+    place.head = v.add(firstHeadOfRow, head);
+    place.firstQuery = v.add(queries.first, range.panelStart);
+    place.firstKey = start;
+    return emitPairs(place, isMasked, body);
   });
+}
+
+Values VariantWalk::emitPairs(const PairsPlace &place, bool masked, PairsUse body) {
+  VariantPairs pairs(v, p.block, builder.captures(), builder.reports(), place, masked);
+  return body(pairs);
 }
 
 } // namespace heddle::cpu::attention

@@ -9,6 +9,7 @@ namespace heddle::cpu::attention {
 
 /// Where a panel and a block of keys meet.
 struct PairsPlace {
+  Value headOfGroup;
   Value batch, head; ///< head: of the queries
   Value firstQuery;  ///< of the panel
   Value firstKey;    ///< of the block
@@ -59,11 +60,15 @@ public:
   static Meeting meet(AttentionCode &v, const VariantPlan &p, const BoundTables &tables, Value boundRow,
                       Value panelStart, Value firstKey, Value keyCount);
 
-private:
+protected:
+  virtual Values emitPairs(const PairsPlace &place, bool masked, PairsUse body);
+
   AttentionCode &v;
   const VariantPlan &p;
-  const KernelArguments &args;
   VariantBuilder &builder;
+
+private:
+  const KernelArguments &args;
   KeyBlock block;
   QueryTile queries;
   Value batch, firstHeadOfRow, bounds; ///< bounds: the row of the tables
