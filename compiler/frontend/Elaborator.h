@@ -122,6 +122,10 @@ public:
   bool isType(const ast::Expr &expr, const Scope &scope) const;
   std::optional<Type> instantiate(const StructDecl &decl, llvm::ArrayRef<Type> types,
                                   llvm::ArrayRef<Dim> dims) override;
+  const StructDecl *libraryStruct(llvm::StringRef name) const override;
+  /// Whether a written type's base is `Accumulator<F>`, which the prelude alone may say: the element type in
+  /// which sums of F are taken.
+  bool isAccumulator(const ast::TypeApplyExpr &apply, const ModuleInfo &module) const;
   Type instantiateAt(const StructDecl &decl, llvm::ArrayRef<Type> types, llvm::ArrayRef<Dim> dims, Span use);
   /// The declaration of a struct by name, or null, silently.
   const StructDecl *structNamed(std::string_view name, const ModuleInfo &module) const;

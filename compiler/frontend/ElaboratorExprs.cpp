@@ -50,6 +50,9 @@ std::vector<std::string> Elaborator::visibleNames(const Scope &scope) const {
   for (const ModuleInfo *module : scope.frame->module->imports)
     for (const auto &[name, decl] : module->names)
       names.push_back(name);
+  if (const ModuleInfo *prelude = scope.frame->module->prelude)
+    for (const auto &[name, decl] : prelude->names)
+      names.push_back(name);
   for (llvm::StringRef name : allBuiltinNames())
     names.push_back(name.str());
   for (const char *name : {"f64", "f32", "bf16", "f16", "i64", "i32", "i8", "bool"})

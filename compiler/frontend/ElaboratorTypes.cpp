@@ -11,6 +11,15 @@ const StructDecl *Elaborator::structNamed(std::string_view name, const ModuleInf
   return decl ? *decl : nullptr;
 }
 
+const StructDecl *Elaborator::libraryStruct(llvm::StringRef name) const {
+  return structNamed(name, *program.prelude);
+}
+
+bool Elaborator::isAccumulator(const ast::TypeApplyExpr &apply, const ModuleInfo &module) const {
+  auto *name = apply.base->as<ast::NameExpr>();
+  return &module == program.prelude && name && name->name == "Accumulator" && apply.arguments.size() == 1;
+}
+
 bool Elaborator::isType(const ast::Expr &expr, const Scope &scope) const {
   if (auto *name = expr.as<ast::NameExpr>()) {
     if (scope.find(name->name))
@@ -183,10 +192,13 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     const auto &index = static_cast<const ast::IndexExpr &>(expr);
     if (auto *apply = index.base->as<ast::TypeApplyExpr>()) {
       const StructDecl *decl = structFor(*apply->base);
-      if (!decl)
+      bool isAccumulated = isAccumulator(*apply, *frame.module);
+      if (!decl && !isAccumulated)
         return resolveType(*apply, scope);
       std::vector<Type> types = typesOf(*apply);
       std::optional<std::vector<Dim>> dims = dimsOf(index);
+      if (isAccumulated)
+        return dims ? Type::tensor(accumulatorOf(types.front().element()), *dims) : Type();
       return dims ? instantiateAt(*decl, types, *dims, expr.span) : Type();
     }
     if (const StructDecl *decl = structFor(*index.base)) {
@@ -275,6 +287,8 @@ Type Elaborator::resolveType(const ast::Expr &expr, const Scope &scope) {
     addModule(*frame.module);
     for (const ModuleInfo *imported : frame.module->imports)
       addModule(*imported);
+    if (frame.module->prelude)
+      addModule(*frame.module->prelude);
     std::string near = nearest(name->name, names);
     static const std::map<std::string, std::string> elsewhere = {
         {"float", "f32"},     {"double", "f64"},  {"int", "i32"},       {"float32", "f32"},

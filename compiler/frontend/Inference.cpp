@@ -207,6 +207,19 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
     if (name && !types.count(name->name) && !elementTypeNamed(name->name))
       if (const StructDecl *decl = elaborator.structNamed(name->name, module))
         return unifyStruct(*decl, apply, index->items, pattern, actual, span, what);
+    if (apply && elaborator.isAccumulator(*apply, module)) {
+      auto *argument = apply->arguments.front()->as<ast::NameExpr>();
+      auto slot = types.find(argument ? argument->name : "");
+      bool elementFits =
+          actual.isTensor() && (slot == types.end() || !slot->second.value ||
+                                actual.element() == accumulatorOf(slot->second.value->element()));
+      if (!elementFits || actual.rank() != index->items.size())
+        return mismatch(pattern, actual, what);
+      std::vector<const ast::Expr *> patterns;
+      for (const ast::IndexItem &item : index->items)
+        patterns.push_back(item.value.get());
+      return unifyDims(patterns, actual.dims(), span, what, pattern, actual);
+    }
     if (name && !apply && (types.count(name->name) || elementTypeNamed(name->name))) {
       if (!actual.isTensor())
         return mismatch(pattern, actual, what);

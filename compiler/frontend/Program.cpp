@@ -26,6 +26,9 @@ std::vector<Decl> ModuleInfo::lookup(std::string_view name) const {
   for (const ModuleInfo *module : imports)
     if (auto theirs = module->names.find(name); theirs != module->names.end())
       found.push_back(theirs->second);
+  if (found.empty() && prelude)
+    if (auto common = prelude->names.find(name); common != prelude->names.end())
+      found.push_back(common->second);
   return found;
 }
 
@@ -44,6 +47,8 @@ public:
   Loader(Program &program, Diagnostics &diagnostics) : program(program), diagnostics(diagnostics) {}
 
   ModuleInfo *load(std::unique_ptr<Source> source, const std::string &key);
+  /// Loads the prelude unless the program imports it by name, and shows its names to every other file.
+  void loadPrelude();
 
 private:
   void imports(ModuleInfo &module);
@@ -82,6 +87,18 @@ ModuleInfo *Loader::load(std::unique_ptr<Source> source, const std::string &key)
   path.pop_back();
   declare(module);
   return &module;
+}
+
+void Loader::loadPrelude() {
+  const std::string key = "std.sparsek";
+  auto known = loaded.find(key);
+  program.prelude =
+      known != loaded.end()
+          ? known->second
+          : load(std::make_unique<Source>(key + ".heddle", std::string(*libraryText(key))), key);
+  for (const auto &module : program.modules)
+    if (module.get() != program.prelude)
+      module->prelude = program.prelude;
 }
 
 void Loader::imports(ModuleInfo &module) {
@@ -282,7 +299,9 @@ std::unique_ptr<Program> loadFrom(std::unique_ptr<Source> source, Diagnostics &d
   auto program = std::make_unique<Program>();
   size_t before = diagnostics.errorCount();
   std::string key = canonical(source->name());
-  Loader(*program, diagnostics).load(std::move(source), key);
+  Loader loader(*program, diagnostics);
+  loader.load(std::move(source), key);
+  loader.loadPrelude();
   program->broken = diagnostics.errorCount() != before;
   return program;
 }

@@ -51,11 +51,14 @@ struct ModuleInfo {
   std::unique_ptr<ast::Module> tree;
   std::map<std::string, Decl, std::less<>> names;
   std::vector<const ModuleInfo *> imports;
+  /// The library module whose names every file sees behind its own and the imported ones; null for itself.
+  const ModuleInfo *prelude = nullptr;
   std::vector<std::unique_ptr<FnDecl>> functions;
   std::vector<std::unique_ptr<StructDecl>> structs;
   std::vector<std::unique_ptr<ConstDecl>> consts;
 
-  /// Declarations of that name: the file's own one, or else those of the imported files.
+  /// Declarations of that name: the file's own one, or else those of the imported files, or else the
+  /// prelude's.
   std::vector<Decl> lookup(std::string_view name) const;
 };
 
@@ -66,6 +69,7 @@ public:
   const FnDecl *function(std::string_view name) const;
 
   std::vector<std::unique_ptr<ModuleInfo>> modules;
+  const ModuleInfo *prelude = nullptr;
   /// Set when loading or checking reported errors: nothing may be emitted.
   bool broken = false;
   /// Set when a text or an import could not be read: declarations may be missing.

@@ -61,6 +61,7 @@ bool evaluateReduction(const Context &context, mlir::Operation *op, Inputs input
 bool evaluateLinear(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
 bool evaluateIndex(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
 bool evaluateSparseK(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
+bool evaluateCache(const Context &context, mlir::Operation *op, Inputs inputs, Results &results);
 
 /// What running the block of a variant on one pair gives.
 struct PairEffects {

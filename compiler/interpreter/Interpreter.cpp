@@ -241,7 +241,7 @@ void Evaluator::runOperation(Operation *op, Frame &frame) {
         evaluateElementwise(context, op, inputs, results) || evaluateShape(context, op, inputs, results) ||
         evaluateReduction(context, op, inputs, results) || evaluateLinear(context, op, inputs, results) ||
         evaluateIndex(context, op, inputs, results) || evaluateRandom(context, op, inputs, results) ||
-        evaluateSparseK(context, op, inputs, results);
+        evaluateSparseK(context, op, inputs, results) || evaluateCache(context, op, inputs, results);
     if (!known)
       fail(op, "the interpreter does not know " + op->getName().getStringRef());
   } else if (context.options.foreign && op->getNumResults() == 0) {

@@ -4,6 +4,7 @@
 #include "compiler/conversion/HeddleToCPU/GroupKernel.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
+#include "dialects/sparsek/IR/SparseK.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 
 using namespace mlir;
@@ -23,6 +24,10 @@ Value heddle::cpu::originOf(Value value) {
 bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result) {
   if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
     return input == update.getX() && input != update.getUpdate();
+  if (auto append = dyn_cast<sparsek::AppendOp>(op)) {
+    unsigned number = cast<OpResult>(result).getResultNumber();
+    return number > 0 && append.getState()[number - 1] == input && llvm::count(op->getOperands(), input) == 1;
+  }
   auto fusion = dyn_cast<FusionOp>(op);
   if (!fusion || llvm::count(fusion.getInputs(), input) != 1)
     return false;
@@ -344,7 +349,7 @@ bool BufferPlan::isLastUse(Operation *op, const Place &place) {
 /// The place of an operand that nothing needs any more and that the result may be written over.
 std::optional<Place> BufferPlan::overwritten(OpResult result) {
   Operation *op = result.getOwner();
-  if (!isa<FusionOp, DynamicUpdateSliceOp>(op) || tensorType(result).getNumElements() == 0)
+  if (!isa<FusionOp, DynamicUpdateSliceOp, sparsek::AppendOp>(op) || tensorType(result).getNumElements() == 0)
     return std::nullopt;
   for (Value operand : op->getOperands()) {
     if (operand.getType() == result.getType() ||

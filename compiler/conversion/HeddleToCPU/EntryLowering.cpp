@@ -281,11 +281,11 @@ LogicalResult EntryLowering::lower(Operation *op) {
         lower(typed);
         return success();
       })
-      .Case<sparsek::SegmentsOp, sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ProjectOp>(
-          [&](auto typed) {
-            lower(typed);
-            return success();
-          })
+      .Case<sparsek::SegmentsOp, sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ProjectOp,
+            sparsek::AppendOp, sparsek::FillCacheOp>([&](auto typed) {
+        lower(typed);
+        return success();
+      })
       .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](Operation *attention) {
         lowerAttention(attention);
         return success();

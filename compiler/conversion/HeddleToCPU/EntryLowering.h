@@ -53,6 +53,8 @@ private:
   void lower(sparsek::ThresholdBackwardOp op);
   void lower(sparsek::ProjectOp op);
   mlir::Value boundsBuffer(mlir::Location loc, mlir::Value bounds);
+  void lower(sparsek::AppendOp op);
+  void lower(sparsek::FillCacheOp op);
   void lowerAttention(mlir::Operation *op);
   /// The kernels of an attention, emitted when its workspace is first asked for.
   const AttentionProgram &attentionProgram(mlir::Operation *op);
@@ -89,6 +91,9 @@ private:
   std::map<std::string, llvm::SmallVector<KernelCall, 2>> products;
   std::map<std::string, std::string> messages;
 };
+
+/// heddle_dtype_t.
+int32_t runtimeType(mlir::Type element);
 
 /// The text of an operation without its operands' names and locations: equal operations give equal kernels.
 std::string kernelKey(mlir::Operation *op);

@@ -161,8 +161,7 @@ void EntryLowering::lower(sk::ProjectOp op) {
   int64_t n = type.getShape().back(), rows = n ? type.getNumElements() / n : 0;
   ScalarEmitter emit(builder, loc);
   auto runtimeType = [&](Type element) {
-    int32_t number = element.isF64() ? 0 : element.isF32() ? 1 : element.isBF16() ? 2 : 3; // heddle_dtype_t
-    return emit.integer(builder.getI32Type(), number);
+    return emit.integer(builder.getI32Type(), heddle::cpu::runtimeType(element));
   };
   ir::RuntimeCallOp::create(builder, loc, "heddle_call_sparsek_project",
                             ValueRange{call, message(builder, op, ""), runtimeType(type.getElementType()),

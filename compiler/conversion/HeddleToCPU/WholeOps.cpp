@@ -289,8 +289,7 @@ void EntryLowering::lower(CumsumOp op) {
          std::max<int64_t>(1, 16384 / std::max<int64_t>(split.extent, 1)), arguments);
 }
 
-/// heddle_dtype_t.
-static int32_t runtimeType(Type element) {
+int32_t heddle::cpu::runtimeType(Type element) {
   if (element.isF64())
     return 0;
   if (element.isF32())

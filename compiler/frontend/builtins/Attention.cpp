@@ -1,4 +1,5 @@
 //===- Attention.cpp - SPARSEK and attention --------------------------------===//
+#include "compiler/frontend/builtins/Attention.h"
 #include "compiler/frontend/builtins/Math.h"
 #include "compiler/frontend/builtins/Variant.h"
 #include "dialects/sparsek/IR/SparseK.h"
@@ -17,13 +18,11 @@ struct AttentionArguments {
 };
 } // namespace
 
-/// The element type of scores beside q: f64 for f64, else f32.
-static ElementType scoreElement(const Value &q) {
+ElementType scoreElement(const Value &q) {
   return q.getType().element() == ElementType::F64 ? ElementType::F64 : ElementType::F32;
 }
 
-static bool requireRank(Call &call, llvm::StringRef parameter, const Value &value, size_t rank,
-                        const char *shape) {
+bool requireRank(Call &call, llvm::StringRef parameter, const Value &value, size_t rank, const char *shape) {
   if (value.getType().rank() == rank)
     return true;
   call.errorAt(parameter, call.name().str() + " needs '" + parameter.str() + "' of shape " + shape +
@@ -31,9 +30,8 @@ static bool requireRank(Call &call, llvm::StringRef parameter, const Value &valu
   return false;
 }
 
-/// Reports an extent of `value` that differs from that of `model`.
-static bool requireExtent(Call &call, llvm::StringRef parameter, const Value &value, size_t axis,
-                          llvm::StringRef modelName, const Value &model, size_t modelAxis) {
+bool requireExtent(Call &call, llvm::StringRef parameter, const Value &value, size_t axis,
+                   llvm::StringRef modelName, const Value &model, size_t modelAxis) {
   const Dim &extent = value.getType().dims()[axis], &wanted = model.getType().dims()[modelAxis];
   if (extent == wanted)
     return true;
@@ -42,6 +40,17 @@ static bool requireExtent(Call &call, llvm::StringRef parameter, const Value &va
                               "', but it is " + extent.str())
       .note(model.span(), "'" + modelName.str() + "' is " + model.getType().str())
       .note(value.span(), "'" + parameter.str() + "' is " + value.getType().str());
+  return false;
+}
+
+bool requireGroups(Call &call, const Value &q, const Value &k) {
+  const Dim &queryHeads = q.getType().dims()[1], &heads = k.getType().dims()[1];
+  if (Dim::divide(queryHeads, heads))
+    return true;
+  call.errorAt("q", call.name().str() + " shares each key-value head among equally many query heads, but " +
+                        heads.str() + " key-value heads do not divide " + queryHeads.str() + " query heads")
+      .note(q.span(), "'q' is " + q.getType().str())
+      .note(k.span(), "'k' is " + k.getType().str());
   return false;
 }
 
@@ -61,18 +70,12 @@ static std::optional<AttentionArguments> attentionArguments(Call &call, bool sam
       (sameLength && !requireExtent(call, "k", *k, 2, "q", *q, 2)))
     return std::nullopt;
   llvm::ArrayRef<Dim> dims = q->getType().dims(), keyDims = k->getType().dims();
-  if (!Dim::divide(dims[1], keyDims[1])) {
-    call.errorAt("q", call.name().str() + " shares each key-value head among equally many query heads, but " +
-                          keyDims[1].str() + " key-value heads do not divide " + dims[1].str() +
-                          " query heads")
-        .note(q->span(), "'q' is " + q->getType().str())
-        .note(k->span(), "'k' is " + k->getType().str());
+  if (!requireGroups(call, *q, *k))
     return std::nullopt;
-  }
   return AttentionArguments{*q, *k, *v, dims[0], dims[1], keyDims[1], dims[2], keyDims[2], dims[3]};
 }
 
-static std::optional<Dim> count(Call &call, llvm::StringRef parameter) {
+std::optional<Dim> count(Call &call, llvm::StringRef parameter) {
   if (!call.has(parameter))
     return Dim(0);
   std::optional<Dim> value = call.integer(parameter);
@@ -83,7 +86,7 @@ static std::optional<Dim> count(Call &call, llvm::StringRef parameter) {
   return value;
 }
 
-static bool requireSome(Call &call, const Dim &topk, const Dim &window) {
+bool requireSome(Call &call, const Dim &topk, const Dim &window) {
   if (topk != Dim(0) || window != Dim(0))
     return true;
   call.errorAt("topk", call.name().str() + " attends to nothing: topk and window are both 0")
@@ -109,19 +112,20 @@ static std::optional<double> scaleArgument(Call &call, AttentionArguments &args)
   return 1.0;
 }
 
-static std::optional<Value> scores(Call &call, const AttentionArguments &args) {
+std::optional<Value> scores(Call &call, const Value &k, const char *shape) {
   std::optional<Value> u = call.floatTensor("u");
-  if (!u || !requireRank(call, "u", *u, 3, "[B, H, N]"))
+  const size_t rank = k.getType().rank() - 1;
+  if (!u || !requireRank(call, "u", *u, rank, shape))
     return std::nullopt;
-  ElementType wanted = scoreElement(args.q);
+  ElementType wanted = scoreElement(k);
   if (u->getType().element() != wanted) {
     call.errorAt("u", call.name().str() + " needs scores in " + spelling(wanted).str() + ", but 'u' is " +
                           u->getType().str())
         .hint("cast(u, " + spelling(wanted).str() + ") converts them");
     return std::nullopt;
   }
-  for (size_t axis : {0, 1, 2})
-    if (!requireExtent(call, "u", *u, axis, "k", args.k, axis))
+  for (size_t axis = 0; axis < rank; ++axis)
+    if (!requireExtent(call, "u", *u, axis, "k", k, axis))
       return std::nullopt;
   return u;
 }
@@ -274,7 +278,7 @@ static Value sparsekThreshold(Call &call) {
 
 static Value sparsekAttention(Call &call) {
   std::optional<AttentionArguments> args = attentionArguments(call, true);
-  std::optional<Value> u = args ? scores(call, *args) : std::nullopt;
+  std::optional<Value> u = args ? scores(call, args->k, "[B, H, N]") : std::nullopt;
   if (!u)
     return Value::error();
   std::optional<Dim> topk = count(call, "topk"), window = count(call, "window");

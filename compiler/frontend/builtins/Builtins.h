@@ -73,6 +73,9 @@ public:
   /// An instance of a struct declaration, silently empty when the arguments do not fit it.
   virtual std::optional<Type> instantiate(const StructDecl &declaration, llvm::ArrayRef<Type> typeArguments,
                                           llvm::ArrayRef<Dim> dims) = 0;
+
+  /// A struct that the compiler declares for every program; must be there.
+  virtual const StructDecl *libraryStruct(llvm::StringRef name) const = 0;
 };
 
 /// A call that is being evaluated.

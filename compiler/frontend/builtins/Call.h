@@ -121,6 +121,7 @@ llvm::ArrayRef<Builtin> makeBuiltins();
 llvm::ArrayRef<Builtin> gatherBuiltins();
 llvm::ArrayRef<Builtin> networkBuiltins();
 llvm::ArrayRef<Builtin> attentionBuiltins();
+llvm::ArrayRef<Builtin> cacheBuiltins();
 llvm::ArrayRef<Builtin> treeBuiltins();
 llvm::ArrayRef<Builtin> differentiateBuiltins();
 

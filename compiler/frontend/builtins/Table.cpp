@@ -25,7 +25,7 @@ struct Table {
     for (llvm::ArrayRef<Builtin> family :
          {elementwiseBuiltins(), negationBuiltins(), activationBuiltins(), reductionBuiltins(),
           linearBuiltins(), shapeBuiltins(), rearrangeBuiltins(), makeBuiltins(), gatherBuiltins(),
-          networkBuiltins(), attentionBuiltins(), treeBuiltins(), differentiateBuiltins()})
+          networkBuiltins(), attentionBuiltins(), cacheBuiltins(), treeBuiltins(), differentiateBuiltins()})
       add(family, true);
     add(operatorBuiltins(), false);
     add(matmulBuiltins(), false);

@@ -11,14 +11,6 @@ using namespace heddle::sparsek;
 #define GET_OP_CLASSES
 #include "dialects/sparsek/IR/SparseKOps.cpp.inc"
 
-static LogicalResult checkBudget(std::optional<Location> loc, int64_t topk, int64_t window) {
-  if (topk < 0 || window < 0)
-    return emitOptionalError(loc, "topk ", topk, " and window ", window, " must not be negative");
-  if (topk == 0 && window == 0)
-    return emitOptionalError(loc, "topk and window are both 0, so no query attends to anything");
-  return success();
-}
-
 /// Checks the bounds of packed sequences, where there are any, over `n` positions.
 static LogicalResult checkBounds(std::optional<Location> loc, Value bounds, int64_t n) {
   if (!bounds)

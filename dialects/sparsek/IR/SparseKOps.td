@@ -192,5 +192,6 @@ def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward"> {
 }
 
 include "dialects/sparsek/IR/SparseKVariantOps.td"
+include "dialects/sparsek/IR/SparseKCacheOps.td"
 
 #endif // SPARSEK_OPS

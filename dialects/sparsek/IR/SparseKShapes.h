@@ -32,6 +32,14 @@ inline mlir::LogicalResult checkShape(std::optional<mlir::Location> loc, llvm::S
                            mlir::RankedTensorType::get(shape, element));
 }
 
+inline mlir::LogicalResult checkBudget(std::optional<mlir::Location> loc, int64_t topk, int64_t window) {
+  if (topk < 0 || window < 0)
+    return emitOptionalError(loc, "topk ", topk, " and window ", window, " must not be negative");
+  if (topk == 0 && window == 0)
+    return emitOptionalError(loc, "topk and window are both 0, so no query attends to anything");
+  return mlir::success();
+}
+
 } // namespace heddle::sparsek
 
 #endif // HEDDLE_DIALECTS_SPARSEK_IR_SPARSEKSHAPES_H
