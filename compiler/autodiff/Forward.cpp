@@ -41,9 +41,7 @@ LogicalResult ForwardSweep::sweepOp(Operation &op) {
     builder.setInsertionPointAfter(&op);
     return differentiable.emitTangent(builder, *this);
   }
-  InFlightDiagnostic error = op.emitError() << "'" << op.getName() << "' has no derivative";
-  error.attachNote(request) << "called for the tangent here";
-  return error;
+  return reportNoDerivative(op, request, "tangent");
 }
 
 /// A loop with further scanned operands and carries for the tangents of the active ones, and further

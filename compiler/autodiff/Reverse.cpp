@@ -48,9 +48,7 @@ LogicalResult ReverseSweep::sweepOp(Operation &op, BlockCotangents &scope, OpBui
     return sweepCall(call, scope, builder);
   if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op))
     return differentiable.emitAdjoint(builder, scope);
-  InFlightDiagnostic error = op.emitError() << "'" << op.getName() << "' has no derivative";
-  error.attachNote(request) << "called for the gradient here";
-  return error;
+  return reportNoDerivative(op, request, "gradient");
 }
 
 } // namespace heddle::autodiff

@@ -2,6 +2,7 @@
 
 #include "compiler/autodiff/Support.h"
 
+#include "dialects/sparsek/IR/SparseK.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -11,6 +12,19 @@ namespace heddle::autodiff {
 bool isFloat(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && isa<FloatType>(tensor.getElementType());
+}
+
+LogicalResult reportNoDerivative(Operation &op, Location request, StringRef what) {
+  // What the program calls the operation, where that is another name, and what to write instead.
+  bool isCache = isa<sparsek::AppendOp, sparsek::FillCacheOp>(op);
+  StringRef builtin = isa<sparsek::AppendOp>(op) ? " (sparsek_decode, or sparsek_prefill onto a cache)"
+                      : isCache                  ? " (the cache that sparsek_prefill makes)"
+                                                 : "";
+  InFlightDiagnostic error = op.emitError() << "'" << op.getName() << "'" << builtin << " has no derivative";
+  error.attachNote(request) << "called for the " << what << " here";
+  if (isCache)
+    error.attachNote() << "sparsek_attention over the whole sequence has one";
+  return error;
 }
 
 RankedTensorType withShape(RankedTensorType type, ArrayRef<int64_t> shape) {

@@ -17,6 +17,9 @@ inline mlir::RankedTensorType tensorType(mlir::Value value) {
   return llvm::cast<mlir::RankedTensorType>(value.getType());
 }
 
+/// Reports an operation that no rule differentiates; `what` was asked for by `request`. Always fails.
+mlir::LogicalResult reportNoDerivative(mlir::Operation &op, mlir::Location request, llvm::StringRef what);
+
 /// The same element type under another shape.
 mlir::RankedTensorType withShape(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> shape);
 

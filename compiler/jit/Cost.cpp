@@ -100,6 +100,17 @@ static Step describe(Operation *op) {
                     shapeText(q) + " topk " + std::to_string(attention.getTopk()) + " window " +
                     std::to_string(attention.getWindow());
       })
+      .Case<sparsek::AppendOp>([&](sparsek::AppendOp append) {
+        auto q = cast<RankedTensorType>(append.getQ().getType()),
+             v = cast<RankedTensorType>(append.getV().getType());
+        int64_t slots = append.getTopk() + append.getWindow();
+        step.flops = 2 * q.getDimSize(0) * q.getDimSize(1) * q.getDimSize(2) * slots *
+                     (q.getDimSize(3) + v.getDimSize(3));
+        for (Value leaf : append.getState()) // updated where it lies
+          step.bytes -= bytesOf(leaf.getType());
+        step.what = "sparsek.append " + shapeText(q) + " topk " + std::to_string(append.getTopk()) +
+                    " window " + std::to_string(append.getWindow());
+      })
       .Default([&](Operation *other) {
         step.flops = other->getName().getDialectNamespace() == "heddle" ? elementwiseFlops(other) : 0;
         step.what = other->getName().stripDialect().str();

@@ -303,3 +303,71 @@ TEST_CASE("attention with operands that do not fit") {
                               named("segments", tensor(i32, {N}))}) ==
         "attention needs axis 2 of 'k' to be N as in 'q', but it is M");
 }
+
+TEST_CASE("caches that do not fit") {
+  auto cacheOf = [](std::vector<Argument> args) { return errorOf("sparsek_cache", std::move(args)); };
+  CHECK(cacheOf({pos(typeOf(Type::tensor(f32, {B, N, D}))), named("topk", integer(2))}) ==
+        "sparsek_cache needs a type such as f32[B, H, E, V]: batch, key-value heads, width of keys and of "
+        "values; "
+        "not f32[B, N, D]");
+  Value type = typeOf(Type::tensor(f32, {B, 2, D, D}));
+  CHECK(cacheOf({pos(type), named("topk", integer(0))}) ==
+        "sparsek_cache attends to nothing: topk and window are both 0 | topk = 0 with a window is "
+        "sliding-window "
+        "attention");
+  CHECK(cacheOf({pos(type), named("topk", integer(9)), named("capacity", integer(8))}) ==
+        "a cache for topk = 9 needs a capacity of at least 9 live scores, not 8");
+  CHECK(cacheOf({pos(type), named("topk", integer(9)), named("gate", text("all"))}) ==
+        "'gate' must be \"both\", \"value\" or \"none\", not \"all\"");
+  CHECK(cacheOf({pos(type), named("topk", integer(9)), named("scale", tensor(f32, {B}))}) ==
+        "sparsek_cache needs a scalar for 'scale', not f32[B]");
+
+  Harness harness(false);
+  Value cache = harness.input(harness.cacheType(f32, {B, 2, D, 6, 5, 3, 64}));
+  Value q = tensor(f32, {B, 4, D}), k = tensor(f32, {B, 2, D}), v = tensor(f32, {B, 2, 6}),
+        u = tensor(f32, {B, 2});
+  auto decode = [&](Value q, Value k, Value v, Value u, Value cache) {
+    return errorOf("sparsek_decode", {pos(q), pos(k), pos(v), pos(u), pos(cache)});
+  };
+  CHECK(
+      decode(q, k, v, u, k) ==
+      "sparsek_decode needs a SparseKCache for 'cache', not f32[B, 2, D] | sparsek_cache makes an empty one, "
+      "sparsek_prefill one that holds a prompt");
+  CHECK(decode(tensor(f32, {B, 4, N, D}), k, v, u, cache) ==
+        "sparsek_decode needs 'q' of shape [B, Hq, E], not f32[B, 4, N, D]");
+  CHECK(
+      decode(q, tensor(bf16, {B, 2, D}), v, u, cache) ==
+      "sparsek_decode needs 'k' in f32 as in the cache, but it is bf16[B, 2, D] | cast(x, f32) converts it");
+  CHECK(decode(q, tensor(f32, {B, 1, D}), v, u, cache) ==
+        "sparsek_decode needs axis 1 of 'k' to be 2 as in the cache, but it is 1");
+  CHECK(decode(q, k, tensor(f32, {B, 2, D}), u, cache) ==
+        "sparsek_decode needs axis 2 of 'v' to be 6 as in the cache, but it is D");
+  CHECK(decode(tensor(f32, {B, 3, D}), k, v, u, cache) ==
+        "sparsek_decode shares each key-value head among equally many query heads, but 2 key-value heads do "
+        "not "
+        "divide 3 query heads");
+  CHECK(decode(q, k, v, tensor(bf16, {B, 2}), cache) ==
+        "sparsek_decode needs scores in f32, but 'u' is bf16[B, 2] | cast(u, f32) converts them");
+  CHECK(errorOf("sparsek_decode",
+                {pos(q), pos(k), pos(v), pos(u), pos(cache), named("active", tensor(i32, {B}))}) ==
+        "sparsek_decode needs bool[B] for 'active', not i32[B]");
+
+  Value qs = tensor(f32, {B, 4, N, D}), ks = tensor(f32, {B, 2, N, D}), vs = tensor(f32, {B, 2, N, 6}),
+        us = tensor(f32, {B, 2, N});
+  auto prefill = [&](std::vector<Argument> more, Value u) {
+    std::vector<Argument> args = {pos(qs), pos(ks), pos(vs), pos(u)};
+    args.insert(args.end(), more.begin(), more.end());
+    return errorOf("sparsek_prefill", args);
+  };
+  CHECK(prefill({}, us) ==
+        "sparsek_prefill is called without its argument 'topk' | give the options of a new cache, "
+        "or one that exists as 'cache'");
+  CHECK(prefill({named("topk", integer(5)), named("cache", cache)}, us) ==
+        "'topk' cannot be given with a cache, which has its own");
+  CHECK(prefill({named("topk", integer(5)), named("lengths", tensor(i32, {N}))}, us) ==
+        "sparsek_prefill needs one length for each of B rows, but 'lengths' is i32[N]");
+  CHECK(prefill({named("topk", integer(5))}, tensor(f32, {B, 2, M})) ==
+        "sparsek_prefill needs axis 2 of 'u' to be N as in 'k', but it is M");
+  CHECK(prefill({named("cache", cache)}, tensor(f32, {B, 2, M})) ==
+        "sparsek_prefill needs axis 2 of 'u' to be N as in 'k', but it is M");
+}

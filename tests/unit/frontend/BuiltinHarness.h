@@ -2,6 +2,7 @@
 #pragma once
 #include "compiler/frontend/Diagnostics.h"
 #include "compiler/frontend/OpEmitter.h"
+#include "compiler/frontend/Program.h"
 #include "compiler/frontend/builtins/Builtins.h"
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
@@ -149,7 +150,32 @@ public:
   }
   std::optional<Type> instantiate(const StructDecl &declaration, llvm::ArrayRef<Type> typeArguments,
                                   llvm::ArrayRef<Dim> dims) override {
+    if (&declaration == libraryStruct("SparseKCache"))
+      return cacheType(typeArguments.front().element(), dims);
     return instantiator ? instantiator(typeArguments, dims) : std::nullopt;
+  }
+  const StructDecl *libraryStruct(llvm::StringRef) const override {
+    static const StructDecl cache;
+    return &cache;
+  }
+
+  /// SparseKCache as compiler/std/sparsek.heddle declares it.
+  Type cacheType(ElementType element, llvm::ArrayRef<Dim> d) const {
+    Dim slots = d[4] + d[5];
+    ElementType score = accumulatorOf(element), i32 = ElementType::I32;
+    const Type::Field fields[] = {{"k", Type::tensor(element, {d[0], d[1], slots, d[2]})},
+                                  {"v", Type::tensor(element, {d[0], d[1], slots, d[3]})},
+                                  {"score", Type::tensor(score, {d[0], d[1], slots})},
+                                  {"key", Type::tensor(i32, {d[0], d[1], slots})},
+                                  {"live", Type::tensor(score, {d[0], d[1], d[6]})},
+                                  {"count", Type::tensor(i32, {d[0], d[1]})},
+                                  {"hi", Type::tensor(score, {d[0], d[1]})},
+                                  {"lo", Type::tensor(score, {d[0], d[1]})},
+                                  {"position", Type::tensor(i32, {d[0]})},
+                                  {"scale", Type::tensor(ElementType::F64, {d[0]})},
+                                  {"gate", Type::tensor(i32, {d[0]})},
+                                  {"estimator", Type::tensor(i32, {d[0]})}};
+    return Type::structure(libraryStruct("SparseKCache"), "SparseKCache", {Type::tensor(element)}, d, fields);
   }
 
   mlir::MLIRContext mlir{mlir::MLIRContext::Threading::DISABLED};

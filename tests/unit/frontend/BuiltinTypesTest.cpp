@@ -320,3 +320,47 @@ TEST_CASE("attention") {
       operands(a, d, bf16).flag(causal, "causal").tensor(i32, {d.E}, "segments");
     });
 }
+
+TEST_CASE("generation") {
+  auto tokens = [](Args &a, const Dims &d, ElementType element, bool several) -> Args & {
+    auto dims = [&](const Dim &heads, std::optional<Dim> width) {
+      std::vector<Dim> list = {d.B, heads};
+      if (several)
+        list.push_back(d.N);
+      if (width)
+        list.push_back(*width);
+      return list;
+    };
+    return a.tensor(element, dims(d.H * 3, d.E))
+        .tensor(element, dims(d.H, d.E))
+        .tensor(element, dims(d.H, d.D))
+        .tensor(accumulatorOf(element), dims(d.H, std::nullopt));
+  };
+  auto cache = [](Args &a, const Dims &d, ElementType element) -> Args & {
+    return a.value(a.harness.input(a.harness.cacheType(element, {d.B, d.H, d.E, d.D, 5, 2, 64})), "cache");
+  };
+  expect("sparsek_cache", "SparseKCache<bf16>[B, H, E, D, 5, 2, 4096]",
+         "SparseKCache<bf16>[2, 2, 4, 8, 5, 2, 4096]", [](Args &a, const Dims &d) {
+           a.type(Type::tensor(bf16, {d.B, d.H, d.E, d.D})).number(5, "topk").number(2, "window");
+         });
+  expect("sparsek_cache", "SparseKCache<f32>[B, H, E, D, 600, 0, 4800]",
+         "SparseKCache<f32>[2, 2, 4, 8, 600, 0, 4800]", [](Args &a, const Dims &d) {
+           a.type(Type::tensor(f32, {d.B, d.H, d.E, d.D})).number(600, "topk").tensor(f32, {}, "scale");
+         });
+  expect("sparsek_prefill", "(f32[B, 3 * H, N, D], SparseKCache<f32>[B, H, E, D, 5, 2, 64])",
+         "(f32[2, 6, 6, 8], SparseKCache<f32>[2, 2, 4, 8, 5, 2, 64])", [&](Args &a, const Dims &d) {
+           tokens(a, d, f32, true).number(5, "topk").number(2, "window").number(64, "capacity");
+         });
+  expect("sparsek_prefill", "(f64[B, 3 * H, N, D], SparseKCache<f64>[B, H, E, D, 5, 0, 64])",
+         "(f64[2, 6, 6, 8], SparseKCache<f64>[2, 2, 4, 8, 5, 0, 64])", [&](Args &a, const Dims &d) {
+           tokens(a, d, f64, true).number(5, "topk").number(64, "capacity").tensor(i32, {d.B}, "lengths");
+         });
+  expect("sparsek_prefill", "(bf16[B, 3 * H, N, D], SparseKCache<bf16>[B, H, E, D, 5, 2, 64])",
+         "(bf16[2, 6, 6, 8], SparseKCache<bf16>[2, 2, 4, 8, 5, 2, 64])", [&](Args &a, const Dims &d) {
+           cache(tokens(a, d, bf16, true), d, bf16).tensor(i32, {d.B}, "lengths");
+         });
+  expect("sparsek_decode", "(f32[B, 3 * H, D], SparseKCache<f32>[B, H, E, D, 5, 2, 64])",
+         "(f32[2, 6, 8], SparseKCache<f32>[2, 2, 4, 8, 5, 2, 64])", [&](Args &a, const Dims &d) {
+           cache(tokens(a, d, f32, false), d, f32).tensor(ElementType::Bool, {d.B}, "active");
+         });
+}

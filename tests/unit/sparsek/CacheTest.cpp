@@ -357,14 +357,15 @@ TEST_CASE("A cache that is too small for its live scores says so", "[cache]") {
                                            "threshold\nhint: sparsek_grow gives a cache more room"));
   CHECK(g.fill(11) == HEDDLE_OK);
   CHECK(g.fill(12) == HEDDLE_OUT_OF_RANGE);
-  // Full, with a score that lets others die.
-  g.clear();
-  REQUIRE(g.append(0, 11) == HEDDLE_OK);
-  std::fill(g.u.begin() + 9, g.u.end(), 5.0f);
-  g.clear();
-  REQUIRE(g.append(0, 11) == HEDDLE_OK);
-  CHECK(g.append(11, 15) == HEDDLE_OK);
-  CHECK(g.count[0] == 4);
+  // Full, but the score that joins makes the others die.
+  s.topk = 1;
+  Generation<f32> jump(s);
+  jump.u.assign(40, 1.0f);
+  jump.u[9] = 5;
+  REQUIRE(jump.append(0, 11) == HEDDLE_OK);
+  CHECK(jump.count[0] == 9);
+  CHECK(jump.append(11, 12) == HEDDLE_OK);
+  CHECK(jump.count[0] == 1);
 }
 
 TEST_CASE("A cache with nonsense in it harms nothing", "[cache]") {
