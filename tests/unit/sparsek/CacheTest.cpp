@@ -130,10 +130,10 @@ struct Whole {
     heddle_status_t status;
     if constexpr (std::is_same_v<Score, double>)
       status = heddle_cpu_sparsek_threshold_f64(g.u.data(), s.batch * s.heads, s.length, s.topk, s.window,
-                                                hi.data(), lo.data(), sizes.data(), end.data());
+                                                nullptr, hi.data(), lo.data(), sizes.data(), end.data());
     else
       status = heddle_cpu_sparsek_threshold_f32(g.u.data(), s.batch * s.heads, s.length, s.topk, s.window,
-                                                hi.data(), lo.data(), sizes.data(), end.data());
+                                                nullptr, hi.data(), lo.data(), sizes.data(), end.data());
     REQUIRE(status == HEDDLE_OK);
   }
 
