@@ -2,10 +2,11 @@
 """How time and memory grow with the length of the context.
 
     scaling.py --heddle HEDDLE [--char-lm CHAR_LM --model char_lm.heddle] [CHECK…]     run the named checks, or all
-    scaling.py --heddle HEDDLE --table                                                print times and memory, 4k to 64k
+    scaling.py --heddle HEDDLE --table [ROUNDS]                                       print times, memory and slopes, 4k to 256k
 """
 
 import argparse
+import math
 import os
 import pathlib
 import random
@@ -129,17 +130,80 @@ def training_is_linear(options):
     assert peaks[1] <= 1.2 * peaks[0], peaks
 
 
+ENTRIES = ("select", "forward", "backward")
+STEEPEST = 1.1
+
+
+class Growth:
+    """Times and memory of one head by length; of all rounds the fastest counts, since other processes only ever add time."""
+
+    def __init__(self, options, lengths):
+        self.options, self.lengths = options, lengths
+        self.times = {entry: {n: float("inf") for n in lengths} for entry in ENTRIES}
+        self.peak, self.arena = {}, {}
+        for n in lengths:
+            self.arena[n] = buffers(options, PROGRAM, "backward", dims(N=n, K=TOPK, W=WINDOW, E=WIDTH))[0]
+
+    def measure(self):
+        for n in self.lengths:
+            for entry in ENTRIES:
+                milliseconds, peak = attention(self.options, entry, n, 10 if n <= 16384 else 4)
+                self.times[entry][n] = min(self.times[entry][n], milliseconds)
+            self.peak[n] = min(self.peak.get(n, peak), peak)
+
+    def columns(self):
+        """What grows: name, value by length, and what to divide by for printing."""
+        select, forward, both = (self.times[entry] for entry in ENTRIES)
+        return [("selection ms", select, 1), ("forward ms", forward, 1), ("backward ms", {n: max(both[n] - forward[n], 1e-3) for n in self.lengths}, 1),
+                ("working MB", self.arena, MEGABYTE), ("peak MB", self.peak, MEGABYTE)]
+
+    def slopes(self):
+        """The slope of each column in log-log axes, by least squares: 1 is linear, 2 quadratic."""
+        xs = [math.log(n) for n in self.lengths]
+        middle = sum(xs) / len(xs)
+        spread = sum((x - middle) ** 2 for x in xs)
+        return {name: sum((x - middle) * math.log(values[n]) for x, n in zip(xs, self.lengths)) / spread
+                for name, values, _ in self.columns()}
+
+    def show(self):
+        columns = self.columns()
+        print("       N" + "".join(f"{name:>14}" for name, _, _ in columns))
+        for n in self.lengths:
+            print(f"{n:8}" + "".join(f"{values[n] / unit:14.2f}" for _, values, unit in columns))
+        print("   slope" + "".join(f"{slope:14.3f}" for slope in self.slopes().values()), flush=True)
+
+
+def grows_linearly(options, lengths):
+    growth = Growth(options, lengths)
+    for _ in range(8):
+        growth.measure()
+        if all(slope <= STEEPEST for slope in growth.slopes().values()):
+            break
+    growth.show()
+    steep = {name: slope for name, slope in growth.slopes().items() if slope > STEEPEST}
+    assert not steep, f"grows faster than linearly: {steep}"
+
+
+def slopes_are_linear(options):
+    """From 4,096 to 32,768 keys no slope is above 1.1."""
+    grows_linearly(options, [4096, 8192, 16384, 32768])
+
+
+def long_slopes_are_linear(options):
+    """The same to 262,144 keys."""
+    grows_linearly(options, [4096 << i for i in range(7)])
+
+
 def table(options):
-    """One head of width 64, k = w = 256: the fastest of some calls, and the process's peak with compilation."""
-    print("      N  selection ms  forward ms  both ways ms  us per query  peak MB")
-    for length in (4096, 8192, 16384, 32768, 65536):
-        repeat = 10 if length <= 16384 else 6
-        selection, forward = (attention(options, entry, length, repeat)[0] for entry in ("select", "forward"))
-        both, peak = attention(options, "backward", length, repeat)
-        print(f"{length:7} {selection:13.2f} {forward:11.2f} {both:13.2f} {both / length * 1e3:13.2f} {peak / MEGABYTE:8.0f}", flush=True)
+    """One head of width 64, k = w = 256, on all processors."""
+    growth = Growth(options, [4096 << i for i in range(7)])
+    for _ in range(options.table):
+        growth.measure()
+    growth.show()
 
 
-CHECKS = [buffers_are_linear, training_step_is_linear, attention_is_linear, packed_is_linear, training_is_linear]
+CHECKS = [buffers_are_linear, training_step_is_linear, slopes_are_linear, attention_is_linear, packed_is_linear,
+          long_slopes_are_linear, training_is_linear]
 
 
 def main():
@@ -147,7 +211,7 @@ def main():
     parser.add_argument("--heddle", required=True)
     parser.add_argument("--char-lm")
     parser.add_argument("--model")
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--table", type=int, nargs="?", const=3, metavar="ROUNDS")
     parser.add_argument("checks", nargs="*", choices=[[], *(check.__name__ for check in CHECKS)])
     options = parser.parse_args()
     if options.table:

@@ -38,9 +38,18 @@ struct Options {
   std::string gate = "both";
   int threads = 0, rounds = 7, level = 0;
   double spread = 1;
-  bool forwardOnly = false, json = false;
+  bool forwardOnly = false, json = false, stepwise = false;
   std::string assembly;
 };
+
+/// Resident memory in MB: `VmRSS` now, `VmHWM` at most since the last reset.
+double residentMemory(const std::string &key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind(key + ":", 0) == 0)
+      return std::stod(line.substr(key.size() + 1)) * 1.024e-3;
+  return 0;
+}
 
 /// FLOP/s of independent multiply-adds on all threads at once.
 double measurePeak(const std::function<double()> &peak, int threads) {
@@ -93,6 +102,16 @@ int run(const Options &options) {
   buffers[A::DK] = dk.data();
   buffers[A::DV] = dv.data(), buffers[A::DU] = du.data(), buffers[A::DTau] = dtau.data();
 
+  auto select = [&] {
+    heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, nullptr, hi.data(),
+                                     lo.data(), count.data(), end.data());
+  };
+  // The first call takes its working memory from the system; nothing larger was there before.
+  std::ofstream("/proc/self/clear_refs") << "5"; // resets VmHWM
+  const double residentBefore = residentMemory("VmRSS");
+  select();
+  const double workingMemory = std::max(0.0, residentMemory("VmHWM") - residentBefore);
+
   bench::AttentionOptions compileOptions;
   compileOptions.target.level = options.level;
   compileOptions.keepAssembly = !options.assembly.empty();
@@ -106,10 +125,15 @@ int run(const Options &options) {
 
   std::vector<double> selectTimes, forwardTimes, backwardTimes, peaks;
   for (int round = 0; round <= options.rounds; ++round) {
+    if (options.stepwise) {
+      std::printf("next\n");
+      std::fflush(stdout);
+      if (std::getchar() == EOF)
+        return 1;
+    }
     double flops = measurePeak(peak, threads);
     double start = seconds();
-    heddle_cpu_sparsek_threshold_f32(u.data(), s.rows(), s.length, s.topk, s.window, nullptr, hi.data(),
-                                     lo.data(), count.data(), end.data());
+    select();
     double selected = seconds();
     forward.run(buffers);
     double forwardDone = seconds();
@@ -133,6 +157,7 @@ int run(const Options &options) {
   const double top = median(peaks);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
+  const double operandMemory = double(u.size() * 5 * 4) * 1e-6;
   const double compile = forward.compileMilliseconds() + (backward ? backward->compileMilliseconds() : 0);
   if (options.json) {
     nlohmann::ordered_json result = {
@@ -150,6 +175,9 @@ int run(const Options &options) {
              {"share_of_peak_best", flops / low / *std::max_element(peaks.begin(), peaks.end())}});
     };
     add("selection", selectTimes, 0);
+    result["selection"].update({{"share_of_forward", median(selectTimes) / median(forwardTimes)},
+                                {"operands_mb", operandMemory},
+                                {"working_memory_mb", workingMemory}});
     add("forward", forwardTimes, forwardFlops);
     if (backward)
       add("backward", backwardTimes, backwardFlops);
@@ -171,6 +199,8 @@ int run(const Options &options) {
     std::printf("\n");
   };
   line("selection", selectTimes, 0);
+  std::printf("             %.1f %% of the forward pass, %.1f MB of operands, %.1f MB of working memory\n",
+              100 * median(selectTimes) / median(forwardTimes), operandMemory, workingMemory);
   line("forward", forwardTimes, forwardFlops);
   if (backward)
     line("backward", backwardTimes, backwardFlops);
@@ -208,6 +238,8 @@ int main(int argc, char **argv) {
   app.add_flag("--forward-only", options.forwardOnly);
   app.add_flag("--processor-time", processorTime, "measure processor time; use with one thread");
   app.add_flag("--json", options.json, "one JSON object");
+  app.add_flag("--stepwise", options.stepwise,
+               "before each round write 'next' and wait for a line: for a peer measured in turns");
   app.add_option("--assembly", options.assembly, "write the kernels' assembly to a file");
   CLI11_PARSE(app, argc, argv);
   if (s.queryHeads % s.heads || s.topk + s.window == 0) {
