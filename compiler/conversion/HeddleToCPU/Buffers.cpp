@@ -53,15 +53,16 @@ BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)
   for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
     if (donors[i] >= 0) {
       resultPlaces.push_back(places.find(body.getArgument(donors[i]))->second);
-      hint(value, resultPlaces.back(), &body);
+      hint(value, resultPlaces.back(), body.getArgument(donors[i]), &body);
     } else {
       Storage storage{Storage::Result, (int64_t)i};
       storage.block = &body;
       resultPlaces.push_back({newStorage(storage), {}});
     }
   }
-  for (auto [value, place] : llvm::zip(body.getTerminator()->getOperands(), resultPlaces))
-    hint(value, place, &body);
+  for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands()))
+    if (donors[i] < 0)
+      hint(value, resultPlaces[i], nullptr, &body);
   hintBlock(body);
   placeBlock(body);
   assignOffsets();
@@ -90,44 +91,15 @@ int BufferPlan::newArena(RankedTensorType type, Block *block) {
   return newStorage(storage);
 }
 
-/// Asks for a value to be made at a place. Only what an operation of the block makes can be; the first wish
-/// counts.
-void BufferPlan::hint(Value value, const Place &place, Block *block) {
+/// Asks for a value to be made at a place, where `occupant` lives until then. Only what an operation of the
+/// block makes can be, and only where nothing reads the occupant from then on; the first wish counts.
+void BufferPlan::hint(Value value, const Place &place, Value occupant, Block *block) {
   Value source = originOf(value);
   Operation *op = source.getDefiningOp();
-  if (!op || op->getBlock() != block || isa<ConstantOp>(op))
+  if (!op || op->getBlock() != block || isa<ConstantOp>(op) ||
+      (occupant && !mayTake(occupant, source, block)))
     return;
-  if (storages[place.storage].kind == Storage::Argument && !mayTake(nameOf(place), source, block))
-    return;
-  hints.try_emplace(source, place);
-}
-
-/// Whether the next value of a carry may be written to the carry's place when it is made: nothing reads the
-/// old value from then on.
-bool BufferPlan::mayWriteEarly(ForOp loop, unsigned carry) {
-  Block *body = &loop.getBody().front();
-  Value next = originOf(loop.getYield().getValues()[carry]);
-  Operation *producer = next.getDefiningOp();
-  if (!producer || producer->getBlock() != body)
-    return false;
-  bool readByProducer = false;
-  SmallVector<Value> open = {loop.getCarries()[carry]}, names;
-  while (!open.empty()) {
-    names.push_back(open.pop_back_val());
-    for (Operation *user : names.back().getUsers()) {
-      if (isa<ReshapeOp>(user)) {
-        open.push_back(user->getResult(0));
-        continue;
-      }
-      Operation *ancestor = body->findAncestorOpInBlock(*user);
-      if (producer->isBeforeInBlock(ancestor))
-        return false;
-      readByProducer |= ancestor == producer;
-    }
-  }
-  return !readByProducer || llvm::all_of(producer->getOperands(), [&](Value operand) {
-    return !llvm::is_contained(names, operand) || canUpdateInPlace(producer, operand, next);
-  });
+  hints.try_emplace(source, Wish{place, occupant});
 }
 
 /// A carry whose old values are collected: the stack has one slice more than the loop has steps, the carry of
@@ -151,8 +123,8 @@ bool BufferPlan::stackCarry(ForOp loop, unsigned carry, Block *block) {
     put(loop.getCarries()[carry], {number, {{loop, size}}, reverse ? size : 0});
     stacked[{loop, carry}] = {{number, {}, reverse ? count * size : 0},
                               {number, {{loop, size}}, reverse ? 0 : size}};
-    hint(loop.getInits()[carry], stacked[{loop, carry}].initial, block);
-    hint(loop.getYield().getValues()[carry], stacked[{loop, carry}].next, &loop.getBody().front());
+    hint(loop.getInits()[carry], stacked[{loop, carry}].initial, nullptr, block);
+    hint(loop.getYield().getValues()[carry], stacked[{loop, carry}].next, nullptr, &loop.getBody().front());
     return true;
   }
   return false;
@@ -180,8 +152,9 @@ void BufferPlan::hintBlock(Block &block) {
           continue;
         auto type = cast<RankedTensorType>(result.getType());
         Place place;
+        Value occupant;
         if (auto found = hints.find(result); found != hints.end())
-          place = found->second;
+          std::tie(place, occupant) = std::tie(found->second.place, found->second.occupant);
         else
           place = {newArena(type, &block), {}};
         put(result, place);
@@ -196,28 +169,28 @@ void BufferPlan::hintBlock(Block &block) {
               break;
           }
           if (alone)
-            hint(init, place, &block);
-          if (mayWriteEarly(loop, i))
-            hint(loop.getYield().getValues()[i], place, body);
+            hint(init, place, occupant, &block);
+          hint(loop.getYield().getValues()[i], place, loop.getCarries()[i], body);
         } else {
           Place slice = place;
           storages[place.storage].sliced = true;
           slice.steps.push_back(
               {loop, loop.getCount() ? type.getNumElements() / (int64_t)loop.getCount() : 0});
-          hint(loop.getYield().getValues()[i], slice, body);
+          hint(loop.getYield().getValues()[i], slice, occupant ? sliceOf(loop, occupant) : Value(), body);
         }
       }
       hintBlock(*body);
     } else if (isa<IfOp>(op)) {
       for (auto [i, result] : llvm::enumerate(op.getResults())) {
         auto found = hints.find(result);
-        Place place = found != hints.end()
-                          ? found->second
-                          : Place{newArena(cast<RankedTensorType>(result.getType()), &block), {}};
+        Wish wish = found != hints.end()
+                        ? found->second
+                        : Wish{{newArena(cast<RankedTensorType>(result.getType()), &block), {}}, nullptr};
+        const Place &place = wish.place;
         put(result, place);
         storages[place.storage].first = std::min(storages[place.storage].first, points[&op].first);
         for (Region &region : op.getRegions())
-          hint(region.front().getTerminator()->getOperand(i), place, &region.front());
+          hint(region.front().getTerminator()->getOperand(i), place, wish.occupant, &region.front());
       }
       for (Region &region : op.getRegions())
         hintBlock(region.front());
@@ -292,7 +265,7 @@ void BufferPlan::placeBlock(Block &block) {
       auto found = hints.find(result);
       Place place;
       if (found != hints.end())
-        place = found->second;
+        place = found->second.place;
       else if (auto over = overwritten(result))
         place = *over;
       else

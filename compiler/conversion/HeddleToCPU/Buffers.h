@@ -79,12 +79,9 @@ public:
 private:
   void number(mlir::Block &block);
   llvm::SmallVector<int64_t> matchDonors();
-  bool mayTake(mlir::Value argument, mlir::Value value, mlir::Block *block);
-  mlir::Value nameOf(const Place &place);
   void hintBlock(mlir::Block &block);
   void placeBlock(mlir::Block &block);
-  void hint(mlir::Value value, const Place &place, mlir::Block *block);
-  bool mayWriteEarly(ir::ForOp loop, unsigned carry);
+  void hint(mlir::Value value, const Place &place, mlir::Value occupant, mlir::Block *block);
   bool stackCarry(ir::ForOp loop, unsigned carry, mlir::Block *block);
   int newStorage(Storage storage);
   int newArena(mlir::RankedTensorType type, mlir::Block *block);
@@ -97,7 +94,14 @@ private:
   mlir::func::FuncOp function;
   std::function<int64_t(mlir::Operation *)> workspaceBytes;
   std::vector<Place> resultPlaces;
-  llvm::DenseMap<mlir::Value, Place> places, hints;
+  llvm::DenseMap<mlir::Value, Place> places;
+  /// Where a value is to be made, and what lives there before: a donated argument, a carry, a slice of one,
+  /// or null.
+  struct Wish {
+    Place place;
+    mlir::Value occupant;
+  };
+  llvm::DenseMap<mlir::Value, Wish> hints;
   std::vector<Storage> storages;
   llvm::DenseMap<int, llvm::SmallVector<mlir::Value>> inStorage; ///< the tensors that live in it
   llvm::DenseMap<mlir::Operation *, std::pair<int, int>>
@@ -114,6 +118,14 @@ private:
 
 /// The value that a chain of reshapes renames.
 mlir::Value originOf(mlir::Value value);
+
+/// Whether `value` may end in the memory of `occupant`, of the same type: nothing in the block reads the
+/// occupant after what makes the value, and that itself reads each element before it writes it. A value that
+/// the block does not make is copied at its end.
+bool mayTake(mlir::Value occupant, mlir::Value value, mlir::Block *block);
+
+/// What a loop calls the slices of a tensor that it scans, null if it does not scan it.
+mlir::Value sliceOf(ir::ForOp loop, mlir::Value scanned);
 
 /// Whether an operation may write `result` over its operand `input`: it reads each element before it writes
 /// it, and never again.

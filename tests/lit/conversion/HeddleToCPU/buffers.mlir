@@ -123,3 +123,26 @@ func.func @order(%x: tensor<1x32x32xf32>, %y: tensor<1x32x32xf32>, %z: tensor<1x
   %u = heddle.matmul %s, %t transpose_lhs : (tensor<1x32x1xf32>, tensor<1x32x1xf32>) -> tensor<1x1x1xf32>
   return %u, %t : tensor<1x1x1xf32>, tensor<1x32x1xf32>
 }
+
+// A carried stack that an inner loop scans and collects anew is updated slice by slice.
+// CHECK-LABEL: func.func @carried_stack(
+// CHECK: memref.copy %arg1
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK-NEXT: arith.muli
+// CHECK-NEXT: %[[SLICE:.*]] = memref.view %arg2
+// CHECK-NEXT: heddle.launch @{{[a-z0-9_]*}}[%{{.*}}] grain 16(%[[SLICE]])
+// CHECK-NOT: memref.copy
+// CHECK: return
+func.func @carried_stack(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %r = heddle.for 3 scan() init(%x) : (tensor<4x16xf32>) -> (tensor<4x16xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<4x16xf32>):
+    %all = heddle.for 4 scan(%a) init() : (tensor<4x16xf32>) -> (tensor<4x16xf32>) {
+    ^bb0(%j: tensor<i32>, %v: tensor<16xf32>):
+      %d = heddle.exp %v : tensor<16xf32>
+      heddle.yield %d : tensor<16xf32>
+    }
+    heddle.yield %all : tensor<4x16xf32>
+  }
+  return %r : tensor<4x16xf32>
+}

@@ -164,3 +164,58 @@ func.func @read_before_written(%x: tensor<2x16xf32>) -> (tensor<2x16xf32>, tenso
   }
   return %r, %all : tensor<2x16xf32>, tensor<2x2x16xf32>
 }
+
+// A carry that an inner loop or a branch reads is not overwritten while they run.
+func.func @read_by_inner_loop(%x: tensor<5xf32>, %y: tensor<5xf32>) -> tensor<5xf32> {
+  %r = heddle.for 3 scan() init(%x) : (tensor<5xf32>) -> (tensor<5xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<5xf32>):
+    %q = heddle.for 2 scan() init(%y) : (tensor<5xf32>) -> (tensor<5xf32>) {
+    ^bb0(%j: tensor<i32>, %b: tensor<5xf32>):
+      %c = heddle.add %b, %a : tensor<5xf32>
+      heddle.yield %c : tensor<5xf32>
+    }
+    heddle.yield %q : tensor<5xf32>
+  }
+  return %r : tensor<5xf32>
+}
+func.func @read_by_branch(%x: tensor<4x4xf32>, %c: tensor<i1>) -> tensor<4x4xf32> {
+  %r = heddle.for 3 scan() init(%x) : (tensor<4x4xf32>) -> (tensor<4x4xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<4x4xf32>):
+    %n = heddle.if %c : (tensor<i1>) -> tensor<4x4xf32> {
+      %b = heddle.reverse %a axes [0] : tensor<4x4xf32>
+      heddle.yield %b : tensor<4x4xf32>
+    } else {
+      %b = heddle.reverse %a axes [1] : tensor<4x4xf32>
+      heddle.yield %b : tensor<4x4xf32>
+    }
+    heddle.yield %n : tensor<4x4xf32>
+  }
+  return %r : tensor<4x4xf32>
+}
+// A carried stack that an inner loop scans and collects anew, in place and not.
+func.func @stack(%x: tensor<4x5xf32>, %s: tensor<5xf32>) -> (tensor<4x5xf32>, tensor<5xf32>) {
+  %r, %t = heddle.for 3 scan() init(%x, %s) : (tensor<4x5xf32>, tensor<5xf32>) -> (tensor<4x5xf32>, tensor<5xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<4x5xf32>, %u: tensor<5xf32>):
+    %q, %all = heddle.for 4 scan(%a) init(%u) : (tensor<4x5xf32>, tensor<5xf32>) -> (tensor<5xf32>, tensor<4x5xf32>) {
+    ^bb0(%j: tensor<i32>, %v: tensor<5xf32>, %b: tensor<5xf32>):
+      %c = heddle.sin %b : tensor<5xf32>
+      %d = heddle.add %c, %v : tensor<5xf32>
+      heddle.yield %d, %c : tensor<5xf32>, tensor<5xf32>
+    }
+    heddle.yield %all, %q : tensor<4x5xf32>, tensor<5xf32>
+  }
+  return %r, %t : tensor<4x5xf32>, tensor<5xf32>
+}
+func.func @stack_read_whole(%x: tensor<4x5xf32>, %s: tensor<5xf32>) -> tensor<4x5xf32> {
+  %r = heddle.for 3 scan() init(%x) : (tensor<4x5xf32>) -> (tensor<4x5xf32>) {
+  ^bb0(%i: tensor<i32>, %a: tensor<4x5xf32>):
+    %q, %all = heddle.for 4 scan(%a) init(%s) : (tensor<4x5xf32>, tensor<5xf32>) -> (tensor<5xf32>, tensor<4x5xf32>) {
+    ^bb0(%j: tensor<i32>, %v: tensor<5xf32>, %b: tensor<5xf32>):
+      %c = heddle.reduce sum %a axes [0] : tensor<4x5xf32> -> tensor<5xf32>
+      %d = heddle.add %c, %v : tensor<5xf32>
+      heddle.yield %b, %d : tensor<5xf32>, tensor<5xf32>
+    }
+    heddle.yield %all : tensor<4x5xf32>
+  }
+  return %r : tensor<4x5xf32>
+}

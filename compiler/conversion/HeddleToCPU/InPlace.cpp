@@ -1,8 +1,8 @@
-//===- Donation.cpp - Results that take the memory of arguments -----------===//
+//===- InPlace.cpp - Values that take the memory of others ----------------===//
 //
-// A donated argument (`heddle.donated`) is given up by the caller. A result of its type takes its memory
-// where nothing reads the argument once the result is written there, as a loop's carry takes the place of the
-// old one.
+// The next value of a loop's carry takes the memory of the old one, and a result of the function that of an
+// argument which the caller gave up (`heddle.donated`), where nothing reads what lived there once the new
+// value is written.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,28 +25,16 @@ static SmallVector<Value> namesOf(Value value) {
   return names;
 }
 
-/// What a loop calls the slices of a tensor that it scans, null if it does not scan it.
-static Value sliceOf(ForOp loop, ArrayRef<Value> names) {
-  for (auto [scanned, slice] : llvm::zip(loop.getScanned(), loop.getSlices()))
-    if (llvm::is_contained(names, scanned))
+Value heddle::cpu::sliceOf(ForOp loop, Value scanned) {
+  SmallVector<Value> names = namesOf(scanned);
+  for (auto [operand, slice] : llvm::zip(loop.getScanned(), loop.getSlices()))
+    if (llvm::is_contained(names, operand))
       return slice;
   return nullptr;
 }
 
-/// The argument, or its slice in the innermost loop of a place.
-Value BufferPlan::nameOf(const Place &place) {
-  Value name = function.getArgument(storages[place.storage].number);
-  for (auto &[loop, elements] : place.steps)
-    if (Value slice = sliceOf(loop, namesOf(name)))
-      name = slice;
-  return name;
-}
-
-/// Whether `value`, of the argument's type, may end in the argument's memory: nothing in the block reads the
-/// argument after what makes the value, and that itself reads each element before it writes it. A value that
-/// the block does not make is copied at its end.
-bool BufferPlan::mayTake(Value argument, Value value, Block *block) {
-  SmallVector<Value> names = namesOf(argument);
+bool heddle::cpu::mayTake(Value occupant, Value value, Block *block) {
+  SmallVector<Value> names = namesOf(occupant);
   value = originOf(value);
   if (llvm::is_contained(names, value))
     return true;
@@ -69,7 +57,7 @@ bool BufferPlan::mayTake(Value argument, Value value, Block *block) {
   if (isa<IfOp>(producer)) {
     unsigned number = cast<OpResult>(value).getResultNumber();
     return llvm::all_of(producer->getRegions(), [&](Region &branch) {
-      return mayTake(argument, branch.front().getTerminator()->getOperand(number), &branch.front());
+      return mayTake(occupant, branch.front().getTerminator()->getOperand(number), &branch.front());
     });
   }
   if (reads.size() != 1 || reads.front()->getOwner() != producer)
