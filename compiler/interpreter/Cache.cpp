@@ -214,6 +214,8 @@ static void evaluateAppend(const Context &context, sk::AppendOp op, Inputs in, R
   int64_t group = t.heads ? q.extent(1) / t.heads : 0;
   for (int64_t b = 0; b < t.batches; ++b) {
     int64_t count = t.count(b), start = std::max<int64_t>(s.position[b].integer, 0);
+    if (start + count > std::numeric_limits<int32_t>::max())
+      fail(op, "the cache overflows: a row counts at most 2147483647 tokens");
     Attending options{scale.real(b), sk::Gate(gateMode.integer(b)),
                       estimator.integer(b) == int64_t(sk::Estimator::straight_through)};
     for (int64_t h = 0; h < t.heads; ++h) {

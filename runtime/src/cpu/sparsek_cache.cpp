@@ -20,6 +20,10 @@ using Cache = heddle_sparsek_cache_t;
 using Tokens = heddle_sparsek_tokens_t;
 using Queries = heddle_sparsek_queries_t;
 
+/// What a program hands over may be anything.
+int64_t startOf(const Cache &c, int64_t b) { return std::max(c.position[b], 0); }
+int64_t lengthOf(const Tokens &t, int64_t b) { return std::clamp<int64_t>(t.lengths[b], 0, t.count); }
+
 /// One key-value head of a row: its slots and its threshold.
 template <typename E>
 class Head {
@@ -203,7 +207,7 @@ bool appendHeads(const Cache &c, const Tokens &t, const Queries &queries, int64_
   bool fits = true;
   for (int64_t number = begin; number < end; ++number) {
     const int64_t b = number / c.heads;
-    const int64_t length = std::clamp<int64_t>(t.lengths[b], 0, t.count), start = std::max(c.position[b], 0);
+    const int64_t length = lengthOf(t, b), start = startOf(c, b);
     Head<E> head(c, t, number);
     if (start == 0 && length > 0)
       head.makeEmpty();
@@ -253,7 +257,7 @@ bool fillHeads(const Cache &c, const Tokens &t, int64_t begin, int64_t end) {
   ThresholdSweep<Score> sweep;
   bool fits = true;
   for (int64_t number = begin; number < end; ++number) {
-    const int64_t length = std::clamp<int64_t>(t.lengths[number / c.heads], 0, t.count);
+    const int64_t length = lengthOf(t, number / c.heads);
     fits &= Head<E>(c, t, number).fill(t.count - length, length, scratch, ends, sweep);
   }
   return fits;
@@ -272,6 +276,9 @@ void check(const Cache &c, const Tokens &t) {
 /// Calls heads(begin, end) for all heads in parallel, then moves the positions on.
 template <typename Heads>
 void eachHead(const Cache &c, const Tokens &t, int64_t work, bool fromZero, const Heads &heads) {
+  for (int64_t b = 0; b < c.batch; ++b)
+    if (!fromZero && startOf(c, b) + lengthOf(t, b) > INT32_MAX)
+      throw Failure(HEDDLE_OUT_OF_RANGE, "the cache overflows: a row counts at most 2147483647 tokens");
   std::atomic<bool> overflows{false};
   const int64_t grain = std::max<int64_t>(1, (int64_t(1) << 16) / std::max<int64_t>(work, 1));
   parallelChunks(c.batch * c.heads, grain, [&](int64_t begin, int64_t end) {
@@ -279,8 +286,7 @@ void eachHead(const Cache &c, const Tokens &t, int64_t work, bool fromZero, cons
       overflows = true;
   });
   for (int64_t b = 0; b < c.batch; ++b)
-    c.position[b] =
-        (fromZero ? 0 : c.position[b]) + static_cast<int32_t>(std::clamp<int64_t>(t.lengths[b], 0, t.count));
+    c.position[b] = static_cast<int32_t>((fromZero ? 0 : startOf(c, b)) + lengthOf(t, b));
   if (overflows)
     throw Failure(HEDDLE_OUT_OF_RANGE,
                   "the cache overflows: more than " + std::to_string(c.capacity) +

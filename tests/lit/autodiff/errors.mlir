@@ -114,3 +114,22 @@ func.func @gradient(%x: tensor<2xf32>, %n: tensor<i32>) -> tensor<2xf32> {
   %y:2 = heddle.vjp @caller(%x, %n, %x) wrt [0] : (tensor<2xf32>, tensor<i32>, tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>)
   return %y#1 : tensor<2xf32>
 }
+
+// -----
+
+func.func private @cache(%k: tensor<1x1x4x2xf32>, %u: tensor<1x1x4xf32>) -> tensor<1x1x3x2xf32> {
+  %lengths = heddle.constant dense<4> : tensor<1xi32>
+  // expected-error @below {{'sparsek.fill_cache' (the cache that sparsek_prefill makes) has no derivative}}
+  // expected-note @below {{sparsek_attention over the whole sequence has one}}
+  %c:9 = sparsek.fill_cache %k, %k, %u, %lengths topk 2 window 1 capacity 4
+      : (tensor<1x1x4x2xf32>, tensor<1x1x4x2xf32>, tensor<1x1x4xf32>, tensor<1xi32>)
+      -> (tensor<1x1x3x2xf32>, tensor<1x1x3x2xf32>, tensor<1x1x3xf32>, tensor<1x1x3xi32>, tensor<1x1x4xf32>,
+          tensor<1x1xi32>, tensor<1x1xf32>, tensor<1x1xf32>, tensor<1xi32>)
+  return %c#0 : tensor<1x1x3x2xf32>
+}
+func.func @tangent(%k: tensor<1x1x4x2xf32>, %u: tensor<1x1x4xf32>) -> tensor<1x1x3x2xf32> {
+  // expected-note @below {{called for the tangent here}}
+  %y:2 = heddle.jvp @cache(%k, %u, %k) wrt [0]
+      : (tensor<1x1x4x2xf32>, tensor<1x1x4xf32>, tensor<1x1x4x2xf32>) -> (tensor<1x1x3x2xf32>, tensor<1x1x3x2xf32>)
+  return %y#1 : tensor<1x1x3x2xf32>
+}

@@ -368,6 +368,16 @@ TEST_CASE("A cache that is too small for its live scores says so", "[cache]") {
   CHECK(jump.count[0] == 1);
 }
 
+TEST_CASE("A row counts its tokens in 31 bits", "[cache]") {
+  Generation<f32> g(small(4, 2, 2));
+  g.position[0] = INT32_MAX - 2;
+  CHECK(g.append(0, 2) == HEDDLE_OK);
+  CHECK(g.position[0] == INT32_MAX);
+  CHECK(g.append(2, 3) == HEDDLE_OUT_OF_RANGE);
+  CHECK(g.position[0] == INT32_MAX);
+  CHECK(std::string(heddle_last_error()) == "the cache overflows: a row counts at most 2147483647 tokens");
+}
+
 TEST_CASE("A cache with nonsense in it harms nothing", "[cache]") {
   for (int32_t nonsense : {-1, -2000000000, 2000000000, 7}) {
     Generation<f32> g(small(40, 4, 3));
