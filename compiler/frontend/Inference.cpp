@@ -213,8 +213,12 @@ std::optional<Inference::Mismatch> Inference::unify(const ast::Expr &pattern, co
       bool elementFits =
           actual.isTensor() && (slot == types.end() || !slot->second.value ||
                                 actual.element() == accumulatorOf(slot->second.value->element()));
-      if (!elementFits || actual.rank() != index->items.size())
-        return mismatch(pattern, actual, what);
+      if (!elementFits || actual.rank() != index->items.size()) {
+        Mismatch result = mismatch(pattern, actual, what);
+        if (slot != types.end() && slot->second.value)
+          result.message += " with " + slot->first + " = " + slot->second.value->str();
+        return result;
+      }
       std::vector<const ast::Expr *> patterns;
       for (const ast::IndexItem &item : index->items)
         patterns.push_back(item.value.get());
