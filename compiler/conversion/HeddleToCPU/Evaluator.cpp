@@ -315,17 +315,7 @@ Value Evaluator::compute(Value tensor, ArrayRef<Linear> indices) {
         if (!builder)
           return {};
         at(level);
-        ScalarEmitter emit(*builder, *loc);
-        Type i32 = builder->getI32Type(), i64 = builder->getI64Type();
-        Value wide = emit.cast(data, data.getType(), i64);
-        Value high = arith::ShRUIOp::create(*builder, *loc, wide, emit.integer(i64, 32));
-        auto words = emit.philox(key, {arith::TruncIOp::create(*builder, *loc, i32, wide),
-                                       arith::TruncIOp::create(*builder, *loc, i32, high),
-                                       emit.integer(i32, 0), emit.integer(i32, 1)});
-        Value low = arith::ExtUIOp::create(*builder, *loc, i64, words[0]);
-        Value upper = arith::ShLIOp::create(
-            *builder, *loc, arith::ExtUIOp::create(*builder, *loc, i64, words[1]), emit.integer(i64, 32));
-        return arith::OrIOp::create(*builder, *loc, low, upper);
+        return ScalarEmitter(*builder, *loc).foldIn(key, data);
       })
       .Default([&](Operation *) -> Value {
         SmallVector<Value> operands;

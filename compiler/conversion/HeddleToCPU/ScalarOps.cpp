@@ -368,7 +368,7 @@ Value ScalarEmitter::elementwise(Operation *op, ValueRange v) {
 }
 
 std::array<Value, 4> ScalarEmitter::philox(Value key, std::array<Value, 4> c) {
-  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  Type i32 = shapedLike(key, b.getI32Type()), i64 = shapedLike(key, b.getI64Type());
   auto low = [&](Value x) -> Value { return arith::TruncIOp::create(b, loc, i32, x); };
   auto high = [&](Value x) -> Value {
     return arith::TruncIOp::create(b, loc, i32, arith::ShRUIOp::create(b, loc, x, integer(i64, 32)));
@@ -388,8 +388,21 @@ std::array<Value, 4> ScalarEmitter::philox(Value key, std::array<Value, 4> c) {
   return c;
 }
 
+Value ScalarEmitter::foldIn(Value key, Value data) {
+  Type i32 = shapedLike(key, b.getI32Type()), i64 = shapedLike(key, b.getI64Type());
+  Value wide = cast(data, getElementTypeOrSelf(data), b.getI64Type());
+  Value high = arith::ShRUIOp::create(b, loc, wide, integer(i64, 32));
+  auto words = philox(key, {arith::TruncIOp::create(b, loc, i32, wide),
+                            arith::TruncIOp::create(b, loc, i32, high), integer(i32, 0), integer(i32, 1)});
+  Value low = arith::ExtUIOp::create(b, loc, i64, words[0]);
+  Value upper =
+      arith::ShLIOp::create(b, loc, arith::ExtUIOp::create(b, loc, i64, words[1]), integer(i64, 32));
+  return arith::OrIOp::create(b, loc, low, upper);
+}
+
 Value ScalarEmitter::random(RandomDistribution distribution, Value key, int64_t stream, Value position) {
-  Type i32 = b.getI32Type(), i64 = b.getI64Type(), f32 = b.getF32Type();
+  Type i32 = shapedLike(key, b.getI32Type()), i64 = shapedLike(key, b.getI64Type()),
+       f32 = shapedLike(key, b.getF32Type());
   auto select = [&](Value c, Value p, Value q) -> Value { return arith::SelectOp::create(b, loc, c, p, q); };
   Value group = arith::ShRUIOp::create(b, loc, position, integer(i64, 2));
   Value low = arith::TruncIOp::create(b, loc, i32, group);

@@ -23,8 +23,8 @@ mlir::Type storageType(mlir::Type element);
 /// A flat buffer of `count` elements of a tensor.
 mlir::MemRefType bufferType(mlir::RankedTensorType type);
 
-/// Emits code on scalars in compute types. Elementwise operations, casts and rounding also work on vectors of
-/// them, if all operands have the same shape.
+/// Emits code on scalars in compute types. What is elementwise, random numbers and rounding also works on
+/// vectors of them, if all operands have the same shape.
 class ScalarEmitter {
 public:
   ScalarEmitter(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}
@@ -53,6 +53,8 @@ public:
 
   /// The four words of Philox 4x32-10 as i32.
   std::array<mlir::Value, 4> philox(mlir::Value key, std::array<mlir::Value, 4> counter);
+  /// heddle.fold_in.
+  mlir::Value foldIn(mlir::Value key, mlir::Value data);
   /// Element number `position` (i64) of heddle.random, in f32 or i32.
   mlir::Value random(ir::RandomDistribution distribution, mlir::Value key, int64_t stream,
                      mlir::Value position);

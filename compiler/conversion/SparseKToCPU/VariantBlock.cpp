@@ -105,6 +105,7 @@ VariantBlock::VariantBlock(Operation *op) : block(bodyOf(op)) {
       site.value = cast.getX();
     sites.push_back(site);
   }
+  visibleSlice = slice(visible);
   addTerm(visible, /*negated=*/false, visible);
 }
 
@@ -326,17 +327,30 @@ void VariantBlock::addTerm(Value term, bool negated, Value condition) {
           break;
         }
     }
-    Affine difference = affine(compare.getLhs()) + affine(compare.getRhs()) * -1;
-    Affine opposite = difference * -1;
-    auto strict = [](Affine x) {
-      x.constant += 1;
-      return x;
+    Value low = compare.getLhs(), high = compare.getRhs();
+    if (predicate == P::gt || predicate == P::ge) {
+      std::swap(low, high);
+      predicate = predicate == P::gt ? P::lt : P::le;
+    }
+    auto isAtMost = [&](Affine x, const Affine &y) {
+      x = x + y * -1;
+      x.constant += predicate == P::lt;
+      return addConstraint(x);
     };
     bool found = false;
-    if (predicate == P::lt || predicate == P::le || predicate == P::eq)
-      found |= addConstraint(predicate == P::lt ? strict(difference) : difference);
-    if (predicate == P::gt || predicate == P::ge || predicate == P::eq)
-      found |= addConstraint(predicate == P::gt ? strict(opposite) : opposite);
+    if (predicate != P::ne) {
+      // |x| <= y is x <= y and -x <= y.
+      auto magnitude = low.getDefiningOp<ir::AbsOp>();
+      if (magnitude && predicate != P::eq && rangeOf(magnitude.getX(), false).low > INT32_MIN) {
+        Affine x = affine(magnitude.getX()), y = affine(high);
+        bool above = isAtMost(x, y), below = isAtMost(x * -1, y);
+        found = above && below;
+      } else {
+        found = isAtMost(affine(low), affine(high));
+        if (predicate == P::eq)
+          found |= isAtMost(affine(high), affine(low));
+      }
+    }
     if (found)
       return;
   }

@@ -78,6 +78,8 @@ public:
   /// Why no bound limits the work; empty if one does.
   std::string whyUnbounded() const;
 
+  /// Whether the visibility is computed from an operation.
+  bool decidesVisibility(mlir::Operation *op) const { return visibleSlice.contains(op); }
   /// The operations that some values are computed from, in their order.
   llvm::SetVector<mlir::Operation *> slice(llvm::ArrayRef<mlir::Value> roots) const;
 
@@ -94,6 +96,7 @@ private:
   llvm::SmallVector<Bound, 4> allBounds;
   llvm::SmallVector<mlir::Value, 2> otherTerms;
   llvm::DenseMap<mlir::Value, unsigned> dependence;
+  llvm::SetVector<mlir::Operation *> visibleSlice;
   mutable llvm::DenseMap<mlir::Value, Range> ranges[2];
 };
 

@@ -72,11 +72,21 @@ Value VariantCode::emit(Value value, int64_t part) {
   for (Value operand : op->getOperands())
     operands.push_back(get(operand, part));
   // Changes of shape have nothing to do.
-  if (isa<ir::ReshapeOp, ir::BroadcastOp, ir::TransposeOp>(op))
+  if (isa<ir::ReshapeOp, ir::BroadcastOp, ir::TransposeOp, ir::SliceOp, ir::PadOp, ir::ReverseOp>(op))
     return operands[0];
   if (llvm::any_of(operands, isLanes))
     for (Value &operand : operands)
       operand = asLanes(operand);
+  if (isa<ir::FoldInOp>(op))
+    return emitter.foldIn(operands[0], operands[1]);
+  if (auto random = dyn_cast<ir::RandomOp>(op)) {
+    Type position = v.b.getI64Type();
+    if (isLanes(operands[0]))
+      position = VectorType::get(v.lanes, position);
+    Value x = emitter.random(random.getDistribution(), operands[0], random.getStream(),
+                             emitter.integer(position, 0));
+    return emitter.cast(x, getElementTypeOrSelf(x), tensorOf(value).getElementType());
+  }
   return emitter.elementwise(op, operands);
 }
 
@@ -192,8 +202,23 @@ Value VariantCode::read(sparsek::ReadOp op, int64_t part) {
     return isa<FloatType>(compute) ? emitter.floating(compute, 0) : emitter.integer(compute, 0);
   }
   Place where = place(op.getIndices(), type.getShape(), part);
+  // The visibility may come from what is read outside: zero. Nothing else does.
+  auto orZero = [&](Value x) -> Value {
+    if (!block.decidesVisibility(op))
+      return x;
+    for (auto [index, extent] : llvm::zip(op.getIndices(), type.getShape()))
+      if (Value isOutside = outside(index, extent, part)) {
+        if (isLanes(isOutside))
+          x = asLanes(x);
+        else if (isLanes(x))
+          isOutside = asLanes(isOutside);
+        Value zero = arith::ConstantOp::create(v.b, v.b.getZeroAttr(x.getType()));
+        x = arith::SelectOp::create(v.b, isOutside, zero, x);
+      }
+    return x;
+  };
   if (!isLanes(where.offset))
-    return emitter.load(memref, where.offset, element);
+    return orZero(emitter.load(memref, where.offset, element));
   auto lanesType = VectorType::get(v.lanes, stored);
   auto gather = [&]() -> Value {
     auto maskType = VectorType::get(v.lanes, v.b.getI1Type());
@@ -209,12 +234,10 @@ Value VariantCode::read(sparsek::ReadOp op, int64_t part) {
         [&] { return Values{gather()}; })[0];
   else
     x = gather();
-  return emitter.fromStorage(x, element);
+  return orZero(emitter.fromStorage(x, element));
 }
 
-Value VariantCode::outsideOf(sparsek::ReadOp op, unsigned axis, int64_t part) {
-  Value index = op.getIndices()[axis];
-  int64_t extent = tensorOf(op.getCapture()).getDimSize(axis);
+Value VariantCode::outside(Value index, int64_t extent, int64_t part) {
   if (extent > 0 && block.range(index).isWithin(0, extent - 1))
     return {};
   // A negative one is large as an unsigned number.
@@ -225,15 +248,22 @@ Value VariantCode::outsideOf(sparsek::ReadOp op, unsigned axis, int64_t part) {
   return arith::CmpIOp::create(v.b, arith::CmpIPredicate::uge, x, emitter.integer(x.getType(), extent));
 }
 
+Value VariantCode::outside(ValueRange indices, ArrayRef<int64_t> shape, int64_t part) {
+  Value all;
+  for (auto [index, extent] : llvm::zip(indices, shape))
+    if (Value bad = outside(index, extent, part)) {
+      bad = asLanes(bad);
+      all = all ? Value(arith::OrIOp::create(v.b, all, bad)) : bad;
+    }
+  return all;
+}
+
 Value VariantCode::outside(ArrayRef<Operation *> needed, int64_t part) {
   Value all;
   for (Operation *op : needed)
     if (auto read = dyn_cast<sparsek::ReadOp>(op))
-      for (unsigned axis = 0; axis < read.getIndices().size(); ++axis)
-        if (Value bad = outsideOf(read, axis, part)) {
-          bad = asLanes(bad);
-          all = all ? Value(arith::OrIOp::create(v.b, all, bad)) : bad;
-        }
+      if (Value bad = outside(read.getIndices(), tensorOf(read.getCapture()).getShape(), part))
+        all = all ? Value(arith::OrIOp::create(v.b, all, bad)) : bad;
   return all;
 }
 
@@ -247,17 +277,18 @@ void VariantCode::report(ArrayRef<Operation *> needed, int64_t part, Value bad, 
       if (!read)
         continue;
       for (unsigned axis = 0; axis < read.getIndices().size(); ++axis) {
-        Value outside = outsideOf(read, axis, part);
-        if (!outside)
+        const int64_t size = tensorOf(read.getCapture()).getDimSize(axis);
+        Value isOutside = outside(read.getIndices()[axis], size, part);
+        if (!isOutside)
           continue;
-        Value lanes = arith::AndIOp::create(v.b, bad, asLanes(outside));
+        Value lanes = arith::AndIOp::create(v.b, bad, asLanes(isOutside));
         v.loop(v.index(0), v.index(v.lanes), 1, [&](Value lane) {
           v.when(vector::ExtractOp::create(v.b, lanes, lane), [&] {
             Value x = get(read.getIndices()[axis], part);
             if (isLanes(x))
               x = vector::ExtractOp::create(v.b, x, lane);
             Value code = emitter.integer(v.b.getI32Type(), outOfRangeStatus);
-            Value extent = emitter.integer(i64, tensorOf(read.getCapture()).getDimSize(axis));
+            Value extent = emitter.integer(i64, size);
             ir::RuntimeCallOp::create(v.b, "heddle_fail_values",
                                       ValueRange{reports.call, code, reports.messages.lookup(op),
                                                  arith::ExtSIOp::create(v.b, i64, x), extent});

@@ -37,6 +37,11 @@ public:
   /// A limit as i64 lanes (or a scalar where it does not depend on the query).
   Value limit(const Affine &x, int64_t part);
 
+  /// Whether an index is outside its axis, as it is given: a scalar or lanes; null if it cannot be for
+  /// visible pairs.
+  Value outside(Value index, int64_t extent, int64_t part);
+  /// The same of any index, as lanes.
+  Value outside(mlir::ValueRange indices, llvm::ArrayRef<int64_t> shape, int64_t part);
   /// Which lanes of the reads among `needed` have an index out of range; null if none can have.
   Value outside(llvm::ArrayRef<mlir::Operation *> needed, int64_t part);
   /// Reports the reads among `needed` whose index is out of range in one of the lanes `bad`.
@@ -60,7 +65,6 @@ private:
   Value &at(Value value, int64_t part);
   Value emit(Value value, int64_t part);
   Value read(sparsek::ReadOp op, int64_t part);
-  Value outsideOf(sparsek::ReadOp op, unsigned axis, int64_t part);
   Value index(Value x); ///< a scalar i32 as an index
 
   llvm::ArrayRef<Value> captures;

@@ -155,8 +155,7 @@ llvm::SmallVector<Value> VariantAdjoint::roots(const VariantBlock &block, ArrayR
   SmallVector<Value> roots{block.ds};
   for (const Target &target : targets) {
     roots.push_back(target.sums->site->value);
-    if (target.sums->site->kind == Site::Scattered)
-      llvm::append_range(roots, sparsek::AccumulateOp(target.sums->site->op).getIndices());
+    llvm::append_range(roots, sparsek::AccumulateOp(target.sums->site->op).getIndices());
   }
   return roots;
 }
@@ -200,10 +199,12 @@ Value VariantAdjoint::adjoint(Value j, int64_t part, const Pair &pair, Value pro
       else
         x = arith::TruncFOp::create(v.b, target.sums->lanes, x);
     }
-    if (pair.seen) {
-      Value none = arith::ConstantOp::create(v.b, v.b.getZeroAttr(target.sums->lanes));
+    Value none = arith::ConstantOp::create(v.b, v.b.getZeroAttr(target.sums->lanes));
+    if (pair.seen)
       x = v.select(pair.seen, x, none);
-    }
+    sparsek::AccumulateOp op = site.op;
+    if (Value outside = code.outside(op.getIndices(), captureType(site).getShape(), part))
+      x = v.select(outside, none, x);
     switch (site.kind) {
     case Site::Queries: {
       Value &sum = carried[2 * next++ + size_t(part)];
@@ -214,7 +215,6 @@ Value VariantAdjoint::adjoint(Value j, int64_t part, const Pair &pair, Value pro
       keyParts[number] = part > 0 ? v.sumOf(keyParts[number], x) : x;
       break;
     case Site::Scattered: {
-      sparsek::AccumulateOp op = site.op;
       auto place = code.place(op.getIndices(), captureType(site).getShape(), part,
                               [&](unsigned axis) { return isInner(block, site, axis); });
       addLanes(v, place, x, target.memref, target.base, target.room);

@@ -299,3 +299,69 @@ func.func @empty_queries_backward(%q: tensor<1x2x0x6xf32>, %k: tensor<1x1x5x6xf3
   }
   return %dq, %dk, %dv : tensor<1x2x0x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>
 }
+func.func @even_backward(%q: tensor<1x2x150x6xf32>, %k: tensor<1x1x150x6xf32>, %v: tensor<1x1x150x6xf32>, %do: tensor<1x2x150x6xf32>) -> (tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>) {
+  %o, %lse = sparsek.variant_attention %q, %k, %v captures() scale 0.5
+      : (tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>) -> (tensor<1x2x150x6xf32>, tensor<1x2x150xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %two = heddle.constant dense<2> : tensor<i32>
+    %far = heddle.constant dense<40> : tensor<i32>
+    %d = heddle.sub %i, %j : tensor<i32>
+    %r = heddle.rem %d, %two : tensor<i32>
+    %z = heddle.constant dense<0> : tensor<i32>
+    %e = heddle.compare eq %r, %z : tensor<i32>
+    %late = heddle.compare gt %j, %i : tensor<i32>
+    %past = heddle.not %late : tensor<i1>
+    %a = heddle.abs %d : tensor<i32>
+    %near = heddle.compare lt %a, %far : tensor<i32>
+    %p = heddle.and %past, %near : tensor<i1>
+    %seen = heddle.and %p, %e : tensor<i1>
+    sparsek.yield %s, %one, %seen : tensor<f32>
+  }
+  %dq, %dk, %dv = sparsek.variant_attention_backward %q, %k, %v captures() from %o, %lse, %do
+      wanted [] scale 0.5
+      : (tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x2x150x6xf32>, tensor<1x2x150xf32>, tensor<1x2x150x6xf32>) -> (tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %dscore: tensor<f32>, %dgate: tensor<f32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %two = heddle.constant dense<2> : tensor<i32>
+    %far = heddle.constant dense<40> : tensor<i32>
+    %d = heddle.sub %i, %j : tensor<i32>
+    %r = heddle.rem %d, %two : tensor<i32>
+    %z = heddle.constant dense<0> : tensor<i32>
+    %e = heddle.compare eq %r, %z : tensor<i32>
+    %late = heddle.compare gt %j, %i : tensor<i32>
+    %past = heddle.not %late : tensor<i1>
+    %a = heddle.abs %d : tensor<i32>
+    %near = heddle.compare lt %a, %far : tensor<i32>
+    %p = heddle.and %past, %near : tensor<i1>
+    %seen = heddle.and %p, %e : tensor<i1>
+    sparsek.yield_adjoint %s, %one, %seen, %dscore : tensor<f32>
+  }
+  return %dq, %dk, %dv : tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>
+}
+func.func @ends_backward(%q: tensor<1x4x130x6xf32>, %k: tensor<1x2x150x6xf32>, %v: tensor<1x2x150x6xf32>, %end: tensor<4x150xi32> {heddle.range = [0, 150]}, %from: tensor<150xi32> {heddle.range = [-10, 100]}, %do: tensor<1x4x130x6xf32>) -> (tensor<1x4x130x6xf32>, tensor<1x2x150x6xf32>, tensor<1x2x150x6xf32>) {
+  %o, %lse = sparsek.variant_attention %q, %k, %v captures(%end, %from) scale 0.5
+      : (tensor<1x4x130x6xf32>, tensor<1x2x150x6xf32>, tensor<1x2x150x6xf32>, tensor<4x150xi32>, tensor<150xi32>) -> (tensor<1x4x130x6xf32>, tensor<1x4x130xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %end_: tensor<4x150xi32>, %from_: tensor<150xi32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %x = sparsek.read %end_[%h, %j] : tensor<4x150xi32>
+    %in = heddle.compare lt %i, %x : tensor<i32>
+    %f = sparsek.read %from_[%j] : tensor<150xi32>
+    %in2 = heddle.compare ge %i, %f : tensor<i32>
+    %seen = heddle.and %in, %in2 : tensor<i1>
+    sparsek.yield %s, %one, %seen : tensor<f32>
+  }
+  %dq, %dk, %dv = sparsek.variant_attention_backward %q, %k, %v captures(%end, %from) from %o, %lse, %do
+      wanted [] scale 0.5
+      : (tensor<1x4x130x6xf32>, tensor<1x2x150x6xf32>, tensor<1x2x150x6xf32>, tensor<4x150xi32>, tensor<150xi32>, tensor<1x4x130x6xf32>, tensor<1x4x130xf32>, tensor<1x4x130x6xf32>) -> (tensor<1x4x130x6xf32>, tensor<1x2x150x6xf32>, tensor<1x2x150x6xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %dscore: tensor<f32>, %dgate: tensor<f32>, %end_: tensor<4x150xi32>, %from_: tensor<150xi32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %x = sparsek.read %end_[%h, %j] : tensor<4x150xi32>
+    %in = heddle.compare lt %i, %x : tensor<i32>
+    %f = sparsek.read %from_[%j] : tensor<150xi32>
+    %in2 = heddle.compare ge %i, %f : tensor<i32>
+    %seen = heddle.and %in, %in2 : tensor<i1>
+    sparsek.yield_adjoint %s, %one, %seen, %dscore : tensor<f32>
+  }
+  return %dq, %dk, %dv : tensor<1x4x130x6xf32>, tensor<1x2x150x6xf32>, tensor<1x2x150x6xf32>
+}

@@ -260,3 +260,47 @@ func.func @untouched_backward(%q: tensor<1x2x20x6xf32>, %k: tensor<1x1x20x6xf32>
   }
   return %dq, %dk, %dv, %dw : tensor<1x2x20x6xf32>, tensor<1x1x20x6xf32>, tensor<1x1x20x6xf32>, tensor<4x4xbf16>
 }
+func.func @previous_backward(%q: tensor<1x2x70x6xf32>, %k: tensor<1x1x70x6xf32>, %v: tensor<1x1x70x6xf32>, %t: tensor<70xi32> {heddle.range = [1, 5]}, %c: tensor<f32>, %do: tensor<1x2x70x6xf32>) -> (tensor<1x2x70x6xf32>, tensor<1x1x70x6xf32>, tensor<1x1x70x6xf32>, tensor<f32>) {
+  %o, %lse = sparsek.variant_attention %q, %k, %v captures(%t, %c) scale 0.5
+      : (tensor<1x2x70x6xf32>, tensor<1x1x70x6xf32>, tensor<1x1x70x6xf32>, tensor<70xi32>, tensor<f32>) -> (tensor<1x2x70x6xf32>, tensor<1x2x70xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %t_: tensor<70xi32>, %c_: tensor<f32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %seen = heddle.compare le %j, %i : tensor<i32>
+    %k1 = heddle.constant dense<1> : tensor<i32>
+    %d = heddle.sub %i, %k1 : tensor<i32>
+    %a = sparsek.read %t_[%d] : tensor<70xi32>
+    %b1 = sparsek.read %t_[%j] : tensor<70xi32>
+    %x = sparsek.read %c_[] : tensor<f32>
+    %ne = heddle.compare ne %a, %k1 : tensor<i32>
+    %z = heddle.constant dense<0> : tensor<i32>
+    %z0 = heddle.compare ne %a, %z : tensor<i32>
+    %e = heddle.compare ge %j, %a : tensor<i32>
+    %z1 = heddle.and %seen, %z0 : tensor<i1>
+    %all = heddle.and %z1, %e : tensor<i1>
+    %score = heddle.mul %s, %x : tensor<f32>
+    sparsek.yield %score, %one, %all : tensor<f32>
+  }
+  %dq, %dk, %dv, %dc = sparsek.variant_attention_backward %q, %k, %v captures(%t, %c) from %o, %lse, %do
+      wanted [1] scale 0.5
+      : (tensor<1x2x70x6xf32>, tensor<1x1x70x6xf32>, tensor<1x1x70x6xf32>, tensor<70xi32>, tensor<f32>, tensor<1x2x70x6xf32>, tensor<1x2x70xf32>, tensor<1x2x70x6xf32>) -> (tensor<1x2x70x6xf32>, tensor<1x1x70x6xf32>, tensor<1x1x70x6xf32>, tensor<f32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %dscore: tensor<f32>, %dgate: tensor<f32>, %t_: tensor<70xi32>, %c_: tensor<f32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %seen = heddle.compare le %j, %i : tensor<i32>
+    %k1 = heddle.constant dense<1> : tensor<i32>
+    %d = heddle.sub %i, %k1 : tensor<i32>
+    %a = sparsek.read %t_[%d] : tensor<70xi32>
+    %b1 = sparsek.read %t_[%j] : tensor<70xi32>
+    %x = sparsek.read %c_[] : tensor<f32>
+    %ne = heddle.compare ne %a, %k1 : tensor<i32>
+    %z = heddle.constant dense<0> : tensor<i32>
+    %z0 = heddle.compare ne %a, %z : tensor<i32>
+    %e = heddle.compare ge %j, %a : tensor<i32>
+    %z1 = heddle.and %seen, %z0 : tensor<i1>
+    %all = heddle.and %z1, %e : tensor<i1>
+    %score = heddle.mul %s, %x : tensor<f32>
+    %dx = heddle.mul %dscore, %s : tensor<f32>
+    sparsek.accumulate %dx into %c_[] : tensor<f32>
+    sparsek.yield_adjoint %score, %one, %all, %dscore : tensor<f32>
+  }
+  return %dq, %dk, %dv, %dc : tensor<1x2x70x6xf32>, tensor<1x1x70x6xf32>, tensor<1x1x70x6xf32>, tensor<f32>
+}

@@ -306,3 +306,26 @@ func.func @empty_queries(%q: tensor<1x2x0x6xf32>, %k: tensor<1x1x5x6xf32>, %v: t
   }
   return %o, %lse : tensor<1x2x0x6xf32>, tensor<1x2x0xf32>
 }
+// A random gate for each pair.
+func.func @dropout(%q: tensor<1x2x100x6xf32>, %k: tensor<1x1x100x6xf32>, %v: tensor<1x1x100x6xf32>) -> (tensor<1x2x100x6xf32>, tensor<1x2x100xf32>) {
+  %o, %lse = sparsek.variant_attention %q, %k, %v captures() scale 0.5
+      : (tensor<1x2x100x6xf32>, tensor<1x1x100x6xf32>, tensor<1x1x100x6xf32>) -> (tensor<1x2x100x6xf32>, tensor<1x2x100xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>):
+    %n = heddle.constant dense<100> : tensor<i32>
+    %seen = heddle.compare le %j, %i : tensor<i32>
+    
+    %r = heddle.mul %i, %n : tensor<i32>
+    %p = heddle.add %r, %j : tensor<i32>
+    %k0 = heddle.constant dense<7> : tensor<i64>
+    %k1 = heddle.fold_in %k0, %h : tensor<i64>, tensor<i32>
+    %k2 = heddle.fold_in %k1, %p : tensor<i64>, tensor<i32>
+    %x = heddle.random uniform %k2 stream 3 : tensor<i64> -> tensor<f32>
+    %half = heddle.constant dense<0.5> : tensor<f32>
+    %two = heddle.constant dense<2.0> : tensor<f32>
+    %zero = heddle.constant dense<0.0> : tensor<f32>
+    %keep = heddle.compare lt %x, %half : tensor<f32>
+    %g = heddle.select %keep, %two, %zero : tensor<i1>, tensor<f32>
+    sparsek.yield %s, %g, %seen : tensor<f32>
+  }
+  return %o, %lse : tensor<1x2x100x6xf32>, tensor<1x2x100xf32>
+}
