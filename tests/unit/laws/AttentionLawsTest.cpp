@@ -55,14 +55,23 @@ public:
                  tensor(a.dotK, s.k), tensor(a.dotV, s.v), scores(a.dotU, s.u)});
   }
 
+  /// o of a prompt, an appended piece, and token by token.
+  Results inPieces(const Attention &a, int64_t prompt, int64_t appended) {
+    const Shapes s(a.sizes);
+    return call("in_pieces", {tensor(a.q, s.q), tensor(a.k, s.k), tensor(a.v, s.v), scores(a.u, s.u)},
+                {{"P", prompt}, {"A", appended}});
+  }
+
 private:
   Argument tensor(const Numbers &x, const Shape &shape) const { return tensorOf(x, shape, c.element); }
   Argument scores(const Numbers &x, const Shape &shape) const { return tensorOf(x, shape, c.scoreType()); }
 
-  Results call(const std::string &name, const std::vector<Argument> &arguments) {
+  Results call(const std::string &name, const std::vector<Argument> &arguments,
+               const std::map<std::string, int64_t> &dims = {}) {
     auto found = functions.find(name);
     if (found == functions.end()) {
       FunctionOptions own = options;
+      own.dims.insert(dims.begin(), dims.end());
       found = functions.emplace(name, program.function(name, own)).first;
     }
     Results results;
@@ -164,6 +173,7 @@ public:
   void more() {
     if (c.holdsNaN())
       return;
+    inPieces();
     if (c.seed % 8 == 0)
       duplicatedHeads();
     if (c.seed % 8 == 1)
@@ -276,6 +286,22 @@ private:
     ++applied["law 6, duplicated heads"];
   }
 
+  /// Law 4: prefill, then decoding token by token, equals the full call, for any split.
+  void inPieces() {
+    if (s.length < 2 || s.length > 70)
+      return;
+    const int64_t prompt = c.seed % 5 == 0 ? 0 : c.seed / 8 % s.length, left = s.length - prompt,
+                  appended = c.seed / 64 % 3 * (left - 1) / 2;
+    Results o = backends.exact.inPieces(a, prompt, appended);
+    RC_ASSERT(distance(o[0], a.o).excess(tight.relative, tight.rounding) <= 0);
+    ++applied["law 4, pieces"];
+    if (c.seed % 8 != 3)
+      return;
+    o = backends.compiled.inPieces(a, prompt, appended);
+    RC_ASSERT(distance(o[0], a.o).excess(tolerance.relative, tolerance.rounding) <= 0);
+    ++applied["law 4, compiled"];
+  }
+
   void compiledForwardMode() {
     const Results forward = backends.compiled.tangent(a);
     RC_ASSERT(distance(forward[0], a.o).excess(tolerance.relative, tolerance.rounding) <= 0);
@@ -323,6 +349,8 @@ TEST_CASE("Laws of SPARSEK attention", "[laws]") {
   for (const auto &[law, least] : std::map<std::string, int>{{"gradients of scores", 150},
                                                              {"law 2, dense attention", 5},
                                                              {"law 3, a window", 5},
+                                                             {"law 4, pieces", 40},
+                                                             {"law 4, compiled", 3},
                                                              {"law 5, dead scores", 30},
                                                              {"law 6, duplicated heads", 5},
                                                              {"law 7, transposes", 150},

@@ -101,11 +101,28 @@ fn both[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, 
   SELECTION
 }
 
+fn in_pieces[K, W, P, A](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, N]) -> T[B, Hq, N, V] {
+  FIRST
+  let (o1, cache) = sparsek_prefill(q[:, :, P:P + A], k[:, :, P:P + A], v[:, :, P:P + A], u[:, :, P:P + A], cache = cache)
+  let (cache, rest) = for t in range(N - P - A) carry cache collect {
+    let i = t + P + A
+    let (o, cache) = sparsek_decode(q[:, :, i], k[:, :, i], v[:, :, i], u[:, :, i], cache)
+    (cache, o)
+  }
+  concat(o0, o1, rearrange(rest, "n b h v -> b h n v"), axis = 2)
+}
+
 fn tangent[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, N],
                  dot_q: T[B, Hq, N, E], dot_k: T[B, H, N, E], dot_v: T[B, H, N, V], dot_u: U[B, H, N]) {
   jvp(value[K, W], wrt = (q, k, v, u))(q, k, v, u, (dot_q, dot_k, dot_v, dot_u))
 }
 )";
+  // A prompt makes a cache of its own, or is appended to an empty one.
+  const char *prompt =
+      "let (o0, cache) = sparsek_prefill(q[:, :, :P], k[:, :, :P], v[:, :, :P], u[:, :, :P], ";
+  const std::string empty = std::string("let empty = sparsek_cache(") + name(element) +
+                            "[B, H, E, V], OPTIONS)\n  ",
+                    first = seed % 2 ? empty + prompt + "cache = empty)" : std::string(prompt) + "OPTIONS)";
   auto replace = [&](const std::string &what, const std::string &with) {
     for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
       text.replace(at, what.size(), with);
@@ -113,6 +130,7 @@ fn tangent[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, 
   replace(": T[", std::string(": ") + name(element) + "[");
   replace("-> T[", std::string("-> ") + name(element) + "[");
   replace(": U[", std::string(": ") + name(scoreType()) + "[");
+  replace("FIRST", first);
   replace("OPTIONS", options);
   replace("SELECTION", sizes.topk > 0 ? "let (tau, count, end) = sparsek_threshold(u, topk = K, window = W)\n"
                                         "  (o, dq, dk, dv, du, tau, count, end)"

@@ -27,7 +27,8 @@ struct Configuration {
   Configuration withOtherScores() const;
 
   std::string text() const;
-  /// A program with `both` (o, the gradients and what is selected) and `tangent` (o and its tangent).
+  /// A program with `both` (o, the gradients and what is selected), `tangent` (o and its tangent) and
+  /// `in_pieces`: a prompt of P positions, a piece of A that is appended, and the rest one by one.
   std::string program() const;
   /// The numbers, rounded to their element types.
   Attention attention() const;
