@@ -297,43 +297,6 @@ static Value sparsekAttention(Call &call) {
                 *estimator == "soft" ? 0 : 1);
 }
 
-/// Whether query i and key j are of one sequence: bool[N, N].
-static Value together(Call &call, const Value &bounds, const Dim &positions) {
-  OpEmitter &emit = call.emit;
-  Math math(call);
-  auto bound = [&](int64_t row) {
-    return emit.reshape(emit.sliceAxis(bounds, 0, Dim(row), Dim(1), call.span()), {positions, Dim(1)},
-                        call.span());
-  };
-  Value key = emit.iota(Type::tensor(ElementType::I32, {positions, positions}), 1, call.span());
-  return math.binary(BinaryKind::And, math.compare(CompareKind::Ge, key, bound(0)),
-                     math.compare(CompareKind::Lt, key, bound(1)));
-}
-
-/// softmax(scale q k') v over all keys of the query's sequence, each key-value head shared by its group of
-/// query heads.
-static Value fullAttention(Call &call, const AttentionArguments &args, const std::optional<Value> &bounds,
-                           double scale) {
-  OpEmitter &emit = call.emit;
-  Math math(call);
-  ElementType element = args.q.getType().element();
-  Dim group = *Dim::divide(args.queryHeads, args.heads);
-  Value q = emit.reshape(args.q, {args.batch, args.heads, group, args.positions, args.width}, call.span());
-  Value logits = emit.cast(emit.einsum("bhgne,bhme->bhgnm", q, args.k, call.span()), accumulatorOf(element),
-                           call.span());
-  logits = math.mul(logits, scale);
-  if (bounds)
-    logits = emit.select(
-        emit.broadcastTo(together(call, *bounds, args.positions), logits.getType().dims(), call.span()),
-        logits, math.number(logits, -INFINITY), call.span());
-  Value largest = math.stopGradient(math.reduceKeeping(ReduceKind::Max, logits, 4));
-  Value exponentials = math.exp(math.sub(logits, largest));
-  Value weights = math.div(exponentials, math.reduceKeeping(ReduceKind::Sum, exponentials, 4));
-  Value out = emit.einsum("bhgnm,bhmv->bhgnv", emit.cast(weights, element, call.span()), args.v, call.span());
-  return emit.reshape(out, {args.batch, args.queryHeads, args.positions, args.v.getType().dims().back()},
-                      call.span());
-}
-
 static Value attention(Call &call) {
   std::optional<bool> causal = call.flag("causal", false);
   if (!causal)
@@ -353,11 +316,9 @@ static Value attention(Call &call) {
   std::optional<Value> bounds;
   if (!scale || !boundsArgument(call, args->positions, bounds))
     return Value::error();
-  if (call.context.with)
+  if (call.context.with || !*causal)
     return variantAttention(call, args->q, args->k, args->v, *causal,
                             call.has("window") ? std::optional(*window) : std::nullopt, bounds, *scale);
-  if (!*causal)
-    return fullAttention(call, *args, bounds, *scale);
   auto [u, thresholds] = noSelection(call, *args);
   Dim reach = call.has("window") ? *window : args->positions;
   return attend(call, *args, u, thresholds, bounds, 0, reach, *scale, 2, 0);

@@ -61,6 +61,9 @@ bool allowedInPairBlock(CallContext &context, const Value &result) {
 // The block
 //===----------------------------------------------------------------------===//
 
+/// s, b, h, i, j.
+static constexpr size_t numNames = 5;
+
 /// The values of a block, in the types that attention takes.
 namespace {
 struct PairResult {
@@ -70,9 +73,10 @@ struct PairResult {
 class PairEvaluation {
 public:
   PairEvaluation(Call &call, ElementType element)
-      : call(call), block(*call.context.with), emit(call.emit), scoreType(Type::tensor(element)) {}
+      : call(call), emit(call.emit), scoreType(Type::tensor(element)) {}
 
-  /// Evaluates the block, with further conditions on what is visible. Empty after an error.
+  /// Evaluates the block, or that of plain attention where none is written, with further conditions on what
+  /// is visible. Empty after an error.
   std::optional<PairResult> evaluate(bool causal, const std::optional<Dim> &window,
                                      const std::optional<Value> &bounds);
 
@@ -83,13 +87,15 @@ public:
   void close(const PairResult &result);
 
 private:
-  std::optional<PairResult> check(const Value &value);
+  Value argument(size_t i);
+  std::optional<PairResult> run(const WithBlock &block);
+  std::optional<PairResult> check(const WithBlock &block, const Value &value);
   std::optional<Value> number(const Value &value, const char *what, Span span);
 
   Call &call;
-  const WithBlock &block;
   OpEmitter &emit;
-  Type scoreType;
+  Type scoreType, position = Type::tensor(ElementType::I32);
+  PairBlock pairs;
 };
 } // namespace
 
@@ -107,7 +113,7 @@ std::optional<Value> PairEvaluation::number(const Value &value, const char *what
   return std::nullopt;
 }
 
-std::optional<PairResult> PairEvaluation::check(const Value &value) {
+std::optional<PairResult> PairEvaluation::check(const WithBlock &block, const Value &value) {
   if (value.isError())
     return std::nullopt;
   if (!value.getType().isTuple() || value.elements().size() != 3) {
@@ -133,35 +139,43 @@ std::optional<PairResult> PairEvaluation::check(const Value &value) {
   return PairResult{*score, *gate, visible};
 }
 
+/// s, b, h, i or j.
+Value PairEvaluation::argument(size_t i) {
+  const std::optional<WithBlock> &block = call.context.with;
+  llvm::SmallVector<mlir::Value, 1> leaves;
+  if (emit.isEmitting())
+    leaves.push_back(region->front().getArgument(unsigned(i)));
+  return Value::ofLeaves(i == 0 ? scoreType : position, leaves, block ? block->names[i] : call.span());
+}
+
+std::optional<PairResult> PairEvaluation::run(const WithBlock &block) {
+  std::vector<Argument> args;
+  for (size_t i = 0; i < numNames; ++i)
+    args.push_back({"", argument(i), block.names[i], {}});
+  Evaluator &evaluator = call.context.evaluator;
+  const PairBlock *outer = std::exchange(evaluator.pairs, &pairs);
+  Value value = evaluator.apply(block.function, args, block.span);
+  evaluator.pairs = outer;
+  return check(block, value);
+}
+
 std::optional<PairResult> PairEvaluation::evaluate(bool causal, const std::optional<Dim> &window,
                                                    const std::optional<Value> &bounds) {
-  PairBlock pairs;
   std::optional<mlir::OpBuilder::InsertionGuard> guard;
-  llvm::SmallVector<mlir::Value> arguments(5);
-  Type position = Type::tensor(ElementType::I32);
   if (emit.isEmitting()) {
     mlir::OpBuilder &builder = emit.getBuilder();
     guard.emplace(builder);
     pairs.outside = builder.saveInsertionPoint();
     region = std::make_unique<mlir::Region>();
     mlir::Block &body = region->emplaceBlock();
-    for (auto [i, argument] : llvm::enumerate(arguments))
-      argument = body.addArgument(emit.mlirType(i == 0 ? scoreType : position), emit.location(call.span()));
+    for (size_t i = 0; i < numNames; ++i)
+      body.addArgument(emit.mlirType(i == 0 ? scoreType : position), emit.location(call.span()));
     builder.setInsertionPointToStart(&body);
   }
-  auto argument = [&](size_t i) {
-    return Value::ofLeaves(i == 0 ? scoreType : position,
-                           emit.isEmitting() ? llvm::ArrayRef(arguments[i]) : llvm::ArrayRef<mlir::Value>(),
-                           block.names[i]);
-  };
-  std::vector<Argument> args;
-  for (size_t i = 0; i < arguments.size(); ++i)
-    args.push_back({"", argument(i), block.names[i], {}});
-  Evaluator &evaluator = call.context.evaluator;
-  const PairBlock *outer = std::exchange(evaluator.pairs, &pairs);
-  Value value = evaluator.apply(block.function, args, block.span);
-  evaluator.pairs = outer;
-  std::optional<PairResult> result = check(value);
+  std::optional<PairResult> result = call.context.with
+                                         ? run(*call.context.with)
+                                         : PairResult{argument(0), emit.constant(scoreType, 1.0, call.span()),
+                                                      Value::boolean(true, call.span())};
   if (!result)
     return std::nullopt;
   // Bounds come first: a target that reads the conditions in order skips most pairs by them.
@@ -236,10 +250,9 @@ void PairEvaluation::close(const PairResult &result) {
 Value variantAttention(Call &call, const Value &q, const Value &k, const Value &v, bool causal,
                        const std::optional<Dim> &window, const std::optional<Value> &bounds, double scale) {
   OpEmitter &emit = call.emit;
-  const WithBlock &written = *call.context.with;
-  if (written.names.size() != 5) {
-    call.error(written.span,
-               "the block of attention takes 5 names, not " + std::to_string(written.names.size()))
+  if (const auto &block = call.context.with; block && block->names.size() != numNames) {
+    call.error(block->span,
+               "the block of attention takes 5 names, not " + std::to_string(block->names.size()))
         .hint("'with (s, b, h, i, j) { … }': scaled product, batch, query head, query and key position");
     return Value::error();
   }

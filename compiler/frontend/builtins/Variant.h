@@ -5,8 +5,8 @@
 
 namespace heddle::frontend {
 
-/// Attention with the block in `call.context.with`. `causal`, `window` and the bounds i32[2, N] of packed
-/// sequences narrow what the block lets see.
+/// Attention with the block in `call.context.with`, plain where there is none. `causal`, `window` and the
+/// bounds i32[2, N] of packed sequences narrow what the block lets see.
 Value variantAttention(Call &call, const Value &q, const Value &k, const Value &v, bool causal,
                        const std::optional<Dim> &window, const std::optional<Value> &bounds, double scale);
 
