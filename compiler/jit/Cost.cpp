@@ -37,12 +37,22 @@ static std::string whereText(Location location) {
                   : "";
 }
 
-/// Sparse attention's useful operations: 4 N (k + w) d for each query head forward, 2.5 times that backward.
-static int64_t attentionFlops(RankedTensorType q, RankedTensorType v, int64_t topk, int64_t window,
-                              bool backward) {
-  int64_t n = q.getDimSize(2), keys = std::min(topk + window, n);
-  int64_t forward = 2 * q.getDimSize(0) * q.getDimSize(1) * n * keys * (q.getDimSize(3) + v.getDimSize(3));
+/// Attention's useful operations: 4 N keys d for each query head forward, 2.5 times that backward.
+static int64_t attentionFlops(RankedTensorType q, RankedTensorType v, int64_t keys, bool backward) {
+  int64_t forward =
+      2 * q.getDimSize(0) * q.getDimSize(1) * q.getDimSize(2) * keys * (q.getDimSize(3) + v.getDimSize(3));
   return backward ? forward * 5 / 2 : forward;
+}
+
+/// Of a written variant, if every pair is visible: the same products, and the operations of the block.
+template <typename Op>
+static int64_t variantFlops(Op op, bool backward) {
+  auto q = cast<RankedTensorType>(op.getQ().getType()), v = cast<RankedTensorType>(op.getV().getType());
+  int64_t keys = v.getDimSize(2), pairs = q.getDimSize(0) * q.getDimSize(1) * q.getDimSize(2) * keys;
+  int64_t block = llvm::count_if(op.getBody().front().without_terminator(), [](Operation &inner) {
+    return !isa<ir::ConstantOp, sparsek::ReadOp>(inner);
+  });
+  return attentionFlops(q, v, keys, backward) + block * pairs;
 }
 
 /// One operation per element, as far as an operation computes at all.
@@ -94,8 +104,9 @@ static Step describe(Operation *op) {
       .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](auto attention) {
         bool backward = isa<sparsek::AttentionBackwardOp>(op);
         auto q = cast<RankedTensorType>(attention.getQ().getType());
-        step.flops = attentionFlops(q, cast<RankedTensorType>(attention.getV().getType()),
-                                    attention.getTopk(), attention.getWindow(), backward);
+        step.flops = attentionFlops(
+            q, cast<RankedTensorType>(attention.getV().getType()),
+            std::min<int64_t>(attention.getTopk() + attention.getWindow(), q.getDimSize(2)), backward);
         step.what = std::string(backward ? "sparsek.attention_backward " : "sparsek.attention ") +
                     shapeText(q) + " topk " + std::to_string(attention.getTopk()) + " window " +
                     std::to_string(attention.getWindow());
@@ -103,13 +114,19 @@ static Step describe(Operation *op) {
       .Case<sparsek::AppendOp>([&](sparsek::AppendOp append) {
         auto q = cast<RankedTensorType>(append.getQ().getType()),
              v = cast<RankedTensorType>(append.getV().getType());
-        int64_t slots = append.getTopk() + append.getWindow();
-        step.flops = 2 * q.getDimSize(0) * q.getDimSize(1) * q.getDimSize(2) * slots *
-                     (q.getDimSize(3) + v.getDimSize(3));
+        step.flops = attentionFlops(q, v, append.getTopk() + append.getWindow(), false);
         for (Value leaf : append.getState()) // updated where it lies
           step.bytes -= bytesOf(leaf.getType());
         step.what = "sparsek.append " + shapeText(q) + " topk " + std::to_string(append.getTopk()) +
                     " window " + std::to_string(append.getWindow());
+      })
+      .Case<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>([&](auto variant) {
+        bool backward = isa<sparsek::VariantAttentionBackwardOp>(op);
+        auto q = cast<RankedTensorType>(variant.getQ().getType());
+        step.flops = variantFlops(variant, backward);
+        step.what =
+            std::string(backward ? "sparsek.variant_attention_backward " : "sparsek.variant_attention ") +
+            shapeText(q) + " on " + std::to_string(variant.getK().getType().getDimSize(2)) + " keys";
       })
       .Default([&](Operation *other) {
         step.flops = other->getName().getDialectNamespace() == "heddle" ? elementwiseFlops(other) : 0;
