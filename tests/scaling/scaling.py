@@ -90,9 +90,14 @@ def packed_is_linear(options):
     time_is_linear(options, "packed_backward")
 
 
+def variant_is_linear(options):
+    """A written variant whose visibility bounds the keys, with the cotangent of a bias indexed by the distance."""
+    time_is_linear(options, "variant_backward")
+
+
 def buffers_are_linear(options):
     """No buffer grows faster than the length, and none has a place for each pair of positions."""
-    for entry in ("forward", "backward", "select", "packed_backward"):
+    for entry in ("forward", "backward", "select", "packed_backward", "variant_backward"):
         arenas = []
         for length in (16384, 65536):
             sizes = dims(N=length, K=TOPK, W=WINDOW) + ([] if entry == "select" else dims(E=WIDTH))
@@ -203,7 +208,7 @@ def table(options):
 
 
 CHECKS = [buffers_are_linear, training_step_is_linear, slopes_are_linear, attention_is_linear, packed_is_linear,
-          long_slopes_are_linear, training_is_linear]
+          variant_is_linear, long_slopes_are_linear, training_is_linear]
 
 
 def main():

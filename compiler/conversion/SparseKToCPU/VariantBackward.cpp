@@ -226,12 +226,20 @@ private:
     place.firstKey = firstKey;
     queryHead = v.add(v.mul(row, plan.spec.group()), head);
     bounds = boundRow(v, p, place.batch, place.head);
-    Value begin = v.index(0), end = v.index(plan.tiles());
-    if (Value table = builder.bounds().blocks) {
-      Value at = v.mul(v.add(v.mul(bounds, p.blocks()), number), boundEntries);
-      begin = v.div(v.loadIndex(table, v.add(at, LeastFrom)), plan.tile);
-      end = v.div(v.add(v.loadIndex(table, v.add(at, MostUntil)), plan.tile - 1), plan.tile);
-    }
+    // The queries that may see the block.
+    Value begin = v.index(0), end = v.index(p.block.queries);
+    Value entry = v.add(v.mul(bounds, p.blocks()), number);
+    auto narrow = [&](Value table, int64_t width, int64_t from, int64_t until) {
+      Value at = v.mul(entry, width);
+      begin = v.max(begin, v.loadIndex(table, v.add(at, from)));
+      end = v.min(end, v.loadIndex(table, v.add(at, until)));
+    };
+    if (Value table = builder.bounds().blocks)
+      narrow(table, boundEntries, LeastFrom, MostUntil);
+    if (Value table = builder.bounds().visits)
+      narrow(table, 2, 0, 1);
+    begin = v.div(begin, plan.tile);
+    end = v.div(v.add(end, plan.tile - 1), plan.tile);
     v.loop(begin, end, 1, [&](Value tile) { emitTile(tile); });
     v.loop(v.index(0), count, 1, [&](Value j) {
       for (auto [site, memref] : keySums) {

@@ -45,6 +45,8 @@ public:
         v.loop(v.index(0), v.index(p.blocks()), 1, [&](Value block) {
           storeEntries(tables.blocks, v.add(v.mul(task, p.blocks()), block), blockEntries(block));
         });
+      if (p.visits)
+        storeVisits(task);
     });
   }
 
@@ -108,6 +110,29 @@ private:
           return Values{least(e[0], a.from), most(e[1], a.from), least(e[2], a.until), most(e[3], a.until)};
         });
     return {entries[0], entries[1], entries[2], entries[3]};
+  }
+
+  /// The first and the last panel that come to each block, as queries. As many steps as panels visit blocks.
+  void storeVisits(Value row) {
+    const int64_t size = p.plan.keyBlock;
+    auto at = [&](Value block, int64_t entry) {
+      return v.add(v.mul(v.add(v.mul(row, p.blocks()), block), 2), entry);
+    };
+    v.loop(v.index(0), v.index(p.blocks()), 1, [&](Value block) {
+      v.storeI32(v.index(p.block.queries), tables.visits, at(block, 0));
+      v.storeI32(v.index(0), tables.visits, at(block, 1));
+    });
+    v.loop(v.index(0), v.index(p.panels()), 1, [&](Value panel) {
+      Value entries = v.mul(v.add(v.mul(row, p.panels()), panel), boundEntries);
+      Value begin = v.div(v.loadIndex(tables.panels, v.add(entries, LeastFrom)), size);
+      Value end = v.div(v.add(v.loadIndex(tables.panels, v.add(entries, MostUntil)), size - 1), size);
+      Value first = v.mul(panel, p.plan.panel);
+      Value last = v.min(v.add(first, p.plan.panel), v.index(p.block.queries));
+      v.loop(begin, end, 1, [&](Value block) {
+        v.storeI32(v.min(v.loadIndex(tables.visits, at(block, 0)), first), tables.visits, at(block, 0));
+        v.storeI32(last, tables.visits, at(block, 1));
+      });
+    });
   }
 
   AttentionCode &v;

@@ -30,6 +30,7 @@ VariantPlan::VariantPlan(Operation *op, const MatmulTarget &target, bool backwar
     plan.headBlock = 1; // heads see other keys
   for (const Bound &bound : block.bounds())
     (bound.isOnKeys() ? boundsKeys : boundsQueries) = true;
+  visits = backward && boundsKeys;
 }
 
 int64_t VariantPlan::boundRows() const {
@@ -52,10 +53,11 @@ VariantBuilder::VariantBuilder(OpBuilder &builder, ModuleOp module, const Varian
     : plan(plan), builder(builder), module(module), namePrefix(namePrefix) {
   auto table = [&](bool isThere, int64_t extent) {
     if (isThere)
-      boundOperands.push_back(reserve(builder.getI32Type(), plan.boundRows() * extent * boundEntries));
+      boundOperands.push_back(reserve(builder.getI32Type(), plan.boundRows() * extent));
   };
-  table(plan.boundsKeys, plan.panels());
-  table(plan.boundsQueries, plan.blocks());
+  table(plan.boundsKeys, plan.panels() * boundEntries);
+  table(plan.boundsQueries, plan.blocks() * boundEntries);
+  table(plan.visits, plan.blocks() * 2);
 }
 
 VariantBuilder::Number VariantBuilder::operand(unsigned number) {
@@ -146,6 +148,8 @@ VariantStep &VariantBuilder::kernel(StringRef suffix, int64_t count,
       boundValues.panels = argument(next++);
     if (plan.boundsQueries)
       boundValues.blocks = argument(next++);
+    if (plan.visits)
+      boundValues.visits = argument(next++);
   }
   body(v, function.getArgument(0), function.getArgument(1));
   func::ReturnOp::create(b);

@@ -19,6 +19,7 @@ struct VariantPlan {
   VariantBlock block;
   Plan plan;
   bool boundsKeys = false, boundsQueries = false; ///< whether there are such bounds
+  bool visits = false; ///< whether blocks of keys look for the queries that bounds on keys lead to them
 
   int64_t heads() const { return plan.spec.heads; }
   int64_t panels() const { return plan.tiles() * (plan.tile / plan.panel); }
@@ -30,10 +31,11 @@ struct VariantPlan {
 /// The row of the tables of bounds for a batch and a query head.
 Value boundRow(AttentionCode &v, const VariantPlan &plan, Value batch, Value head);
 
-/// The table of the bounds of all panels [row, panel, entry] and of all key blocks [row, block, entry]; null
-/// memrefs where there are no such bounds.
+/// The table of the bounds of all panels [row, panel, entry] and of all key blocks [row, block, entry], and
+/// the queries from the first to the last panel that a block has keys for [row, block, begin and end]; null
+/// where there are no such bounds.
 struct BoundTables {
-  Value panels, blocks;
+  Value panels, blocks, visits;
 };
 
 /// A program under construction.
@@ -77,7 +79,7 @@ private:
   llvm::SmallVector<VariantOperand, 16> operands;
   Values arguments;
   Number firstCapture = -1, firstReport = -1, firstBounds = -1;
-  llvm::SmallVector<VariantOperand, 2> boundOperands;
+  llvm::SmallVector<VariantOperand, 3> boundOperands;
   Values captureValues;
   Reports reportValues;
   BoundTables boundValues;
