@@ -46,7 +46,7 @@ public:
 private:
   void clearCopies() {
     for (const SiteSums &entry : sites.sums) {
-      if (entry.site->kind != Site::Scattered)
+      if (entry.site->kind != Site::Scattered || entry.isDirect)
         continue;
       const int64_t size = plan.spec.group() * entry.inner;
       Value none = arith::ConstantOp::create(v.b, v.b.getZeroAttr(entry.lanes.getElementType()));
@@ -111,7 +111,8 @@ private:
       if (entry.site->kind == Site::Queries)
         base = v.add(v.mul(queryHead(place.headOfGroup), sites.paddedQueries), place.firstQuery);
       else if (entry.site->kind == Site::Scattered)
-        base = v.mul(v.add(v.mul(task, plan.spec.group()), place.headOfGroup), entry.inner);
+        base = entry.isDirect ? v.index(0)
+                              : v.mul(v.add(v.mul(task, plan.spec.group()), place.headOfGroup), entry.inner);
       else
         continue;
       targets.push_back({&entry, sites.memref(entry), base, rooms.lookup(entry.site)});

@@ -25,6 +25,37 @@ static bool isInner(const VariantBlock &block, const Site &site, unsigned axis) 
 
 //===--- Sizes and operands ---===//
 
+/// The axes whose index is a number itself, such as the query's.
+static llvm::SmallVector<unsigned> axesOf(const VariantBlock &block, const Site &site, Value number) {
+  const Affine wanted = block.affine(number);
+  llvm::SmallVector<unsigned> axes;
+  for (auto [axis, index] : llvm::enumerate(sparsek::AccumulateOp(site.op).getIndices())) {
+    Affine x = block.affine(index);
+    if (x.hasEqualTerms(wanted) && x.constant == 0)
+      axes.push_back(unsigned(axis));
+  }
+  return axes;
+}
+
+bool VariantSites::isDirect(const Site &site) const {
+  if (site.kind != Site::Scattered)
+    return false;
+  // All sites of the capture must agree, since they write the same elements.
+  return llvm::any_of(axesOf(p.block, site, p.block.i), [&](unsigned axis) {
+    return llvm::all_of(p.block.sites, [&](const Site &other) {
+      return other.kind != Site::Scattered || other.capture != site.capture ||
+             llvm::is_contained(axesOf(p.block, other, p.block.i), axis);
+    });
+  });
+}
+
+bool VariantSites::rowsAreApart(const Site &site) const {
+  auto isIndexed = [&](Value number, int64_t extent) {
+    return extent == 1 || !axesOf(p.block, site, number).empty();
+  };
+  return isIndexed(p.block.b, p.block.batch) && isIndexed(p.block.h, p.block.queryHeads);
+}
+
 VariantSites::VariantSites(VariantBuilder &builder) : builder(builder), p(builder.plan) {
   constexpr int64_t tasks = 32, copyBytes = 64 << 20;
   const Plan &plan = p.plan;
@@ -33,11 +64,13 @@ VariantSites::VariantSites(VariantBuilder &builder) : builder(builder), p(builde
   paddedKeys = p.blocks() * plan.keyBlock;
 
   int64_t taskBytes = 0;
+  bool mustWait = false; // rows share elements
   for (const Site &site : p.block.sites) {
     if (captureType(site).getNumElements() == 0)
       continue;
-    SiteSums entry{&site, {}, 1, VectorType::get(plan.lanes, accumulator(site.capture))};
-    if (site.kind == Site::Scattered) {
+    SiteSums entry{&site, {}, 1, isDirect(site), VectorType::get(plan.lanes, accumulator(site.capture))};
+    mustWait |= entry.isDirect && !rowsAreApart(site);
+    if (site.kind == Site::Scattered && !entry.isDirect) {
       for (auto [axis, extent] : llvm::enumerate(captureType(site).getShape()))
         entry.inner *= isInner(p.block, site, axis) ? extent : 1;
       taskBytes += group * entry.inner * (accumulator(site.capture).getIntOrFloatBitWidth() / 8);
@@ -52,8 +85,12 @@ VariantSites::VariantSites(VariantBuilder &builder) : builder(builder), p(builde
     chunkTiles = divideUp(tiles, std::clamp<int64_t>(std::min(fitting, divideUp(tasks, rows)), 1, tiles));
     waveRows = std::clamp<int64_t>(fitting / chunks(), 1, rows);
   }
+  if (mustWait)
+    waveRows = 1;
   const int64_t heads = plan.spec.batch * plan.spec.queryHeads;
   for (SiteSums &entry : sums) {
+    if (entry.isDirect)
+      continue;
     int64_t extent = heads * (entry.site->kind == Site::Queries ? paddedQueries : paddedKeys);
     if (entry.site->kind == Site::Scattered)
       extent = waveRows * chunks() * group * entry.inner;
@@ -83,9 +120,19 @@ Type VariantSites::accumulator(int64_t capture) const {
 
 void VariantSites::addOperands(ArrayRef<Site::Kind> kinds) {
   numbers.clear();
-  for (const SiteSums &entry : sums)
-    if (llvm::is_contained(kinds, entry.site->kind))
+  llvm::DenseMap<int64_t, int> direct; // an accumulator is one operand
+  for (const SiteSums &entry : sums) {
+    if (!llvm::is_contained(kinds, entry.site->kind))
+      continue;
+    if (!entry.isDirect) {
       numbers[entry.site] = builder.add(entry.sums);
+      continue;
+    }
+    auto [known, isNew] = direct.try_emplace(entry.site->capture, 0);
+    if (isNew)
+      known->second = builder.add(accumulators[size_t(entry.site->capture)]);
+    numbers[entry.site] = known->second;
+  }
 }
 
 Value VariantSites::memref(const SiteSums &entry) const {
@@ -215,8 +262,8 @@ Value VariantAdjoint::adjoint(Value j, int64_t part, const Pair &pair, Value pro
       keyParts[number] = part > 0 ? v.sumOf(keyParts[number], x) : x;
       break;
     case Site::Scattered: {
-      auto place = code.place(op.getIndices(), captureType(site).getShape(), part,
-                              [&](unsigned axis) { return isInner(block, site, axis); });
+      auto inCopy = [&](unsigned axis) { return target.sums->isDirect || isInner(block, site, axis); };
+      auto place = code.place(op.getIndices(), captureType(site).getShape(), part, inCopy);
       addLanes(v, place, x, target.memref, target.base, target.room);
       break;
     }
@@ -260,9 +307,8 @@ void VariantSites::emitScattered() {
   const int64_t group = p.plan.spec.group();
   for (const SiteSums &entry : sums) {
     const Site &site = *entry.site;
-    if (site.kind != Site::Scattered)
+    if (site.kind != Site::Scattered || entry.isDirect)
       continue;
-    addOperands({});
     auto copies = builder.add(entry.sums), total = builder.add(accumulators[size_t(site.capture)]);
     builder.addBlock(/*reports=*/false);
     auto firstRow = builder.integer(0), rows = builder.integer(0);

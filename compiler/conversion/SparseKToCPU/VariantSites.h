@@ -16,7 +16,9 @@ struct SiteSums {
   const Site *site;
   VariantOperand
       sums; ///< Queries, Keys: [batch, query head, padded length]; Scattered: [task, head of group, inner]
-  int64_t inner = 1;      ///< elements of the axes that depend on query or key
+  int64_t inner = 1; ///< elements of the axes that depend on query or key
+  /// Scattered, but one axis is the query: tiles write elements of their own, and no copies are needed.
+  bool isDirect = false;
   mlir::VectorType lanes; ///< of f32 or f64
 };
 
@@ -36,7 +38,8 @@ public:
 
   /// Adds the operands of the sites of these kinds to the kernel to be emitted.
   void addOperands(llvm::ArrayRef<Site::Kind> kinds);
-  Value memref(const SiteSums &sums) const; ///< within a kernel
+  /// The memref of the sums, or of the accumulator of a direct site: within a kernel.
+  Value memref(const SiteSums &sums) const;
 
   /// The kernels that set the accumulators to zero; that add the copies of a wave; that add the other sums
   /// and round.
@@ -55,6 +58,10 @@ private:
   const VariantPlan &p;
   llvm::SmallVector<VariantOperand, 4> accumulators; ///< by capture; without a type where not wanted
   llvm::DenseMap<const Site *, int> numbers;
+  /// Whether the indices of a direct site are apart for all batches and heads.
+  bool rowsAreApart(const Site &site) const;
+  bool isDirect(const Site &site) const;
+
   llvm::SmallVector<VariantStep, 2> scatteredSteps;
 };
 

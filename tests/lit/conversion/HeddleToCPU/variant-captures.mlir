@@ -304,3 +304,45 @@ func.func @previous_backward(%q: tensor<1x2x70x6xf32>, %k: tensor<1x1x70x6xf32>,
   }
   return %dq, %dk, %dv, %dc : tensor<1x2x70x6xf32>, tensor<1x1x70x6xf32>, tensor<1x1x70x6xf32>, tensor<f32>
 }
+// A bias for each pair: by head, shared by heads and batches, and read both ways.
+func.func @pairs_backward(%q: tensor<2x4x70x6xf32>, %k: tensor<2x2x70x6xf32>, %v: tensor<2x2x70x6xf32>, %p: tensor<4x70x70xf32>, %r: tensor<70x70xf32>, %t: tensor<70x70xbf16>, %do: tensor<2x4x70x6xf32>) -> (tensor<2x4x70x6xf32>, tensor<2x2x70x6xf32>, tensor<2x2x70x6xf32>, tensor<4x70x70xf32>, tensor<70x70xf32>, tensor<70x70xbf16>) {
+  %o, %lse = sparsek.variant_attention %q, %k, %v captures(%p, %r, %t) scale 0.5
+      : (tensor<2x4x70x6xf32>, tensor<2x2x70x6xf32>, tensor<2x2x70x6xf32>, tensor<4x70x70xf32>, tensor<70x70xf32>, tensor<70x70xbf16>) -> (tensor<2x4x70x6xf32>, tensor<2x4x70xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %p_: tensor<4x70x70xf32>, %r_: tensor<70x70xf32>, %t_: tensor<70x70xbf16>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %seen = heddle.compare le %j, %i : tensor<i32>
+    %x = sparsek.read %p_[%h, %i, %j] : tensor<4x70x70xf32>
+    %y = sparsek.read %r_[%i, %j] : tensor<70x70xf32>
+    %z = sparsek.read %r_[%j, %i] : tensor<70x70xf32>
+    %w0 = sparsek.read %t_[%j, %i] : tensor<70x70xbf16>
+    %w1 = heddle.cast %w0 : tensor<bf16> -> tensor<f32>
+    %a = heddle.add %s, %x : tensor<f32>
+    %b1 = heddle.add %a, %y : tensor<f32>
+    %c = heddle.add %b1, %w1 : tensor<f32>
+    %score = heddle.add %c, %z : tensor<f32>
+    sparsek.yield %score, %one, %seen : tensor<f32>
+  }
+  %dq, %dk, %dv, %dp, %dr, %dt = sparsek.variant_attention_backward %q, %k, %v captures(%p, %r, %t) from %o, %lse, %do
+      wanted [0, 1, 2] scale 0.5
+      : (tensor<2x4x70x6xf32>, tensor<2x2x70x6xf32>, tensor<2x2x70x6xf32>, tensor<4x70x70xf32>, tensor<70x70xf32>, tensor<70x70xbf16>, tensor<2x4x70x6xf32>, tensor<2x4x70xf32>, tensor<2x4x70x6xf32>) -> (tensor<2x4x70x6xf32>, tensor<2x2x70x6xf32>, tensor<2x2x70x6xf32>, tensor<4x70x70xf32>, tensor<70x70xf32>, tensor<70x70xbf16>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %dscore: tensor<f32>, %dgate: tensor<f32>, %p_: tensor<4x70x70xf32>, %r_: tensor<70x70xf32>, %t_: tensor<70x70xbf16>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %seen = heddle.compare le %j, %i : tensor<i32>
+    %x = sparsek.read %p_[%h, %i, %j] : tensor<4x70x70xf32>
+    %y = sparsek.read %r_[%i, %j] : tensor<70x70xf32>
+    %z = sparsek.read %r_[%j, %i] : tensor<70x70xf32>
+    %w0 = sparsek.read %t_[%j, %i] : tensor<70x70xbf16>
+    %w1 = heddle.cast %w0 : tensor<bf16> -> tensor<f32>
+    %a = heddle.add %s, %x : tensor<f32>
+    %b1 = heddle.add %a, %y : tensor<f32>
+    %c = heddle.add %b1, %w1 : tensor<f32>
+    %score = heddle.add %c, %z : tensor<f32>
+    %n = heddle.cast %dscore : tensor<f32> -> tensor<bf16>
+    sparsek.accumulate %dscore into %p_[%h, %i, %j] : tensor<4x70x70xf32>
+    sparsek.accumulate %dscore into %r_[%i, %j] : tensor<70x70xf32>
+    sparsek.accumulate %dscore into %r_[%j, %i] : tensor<70x70xf32>
+    sparsek.accumulate %n into %t_[%j, %i] : tensor<70x70xbf16>
+    sparsek.yield_adjoint %score, %one, %seen, %dscore : tensor<f32>
+  }
+  return %dq, %dk, %dv, %dp, %dr, %dt : tensor<2x4x70x6xf32>, tensor<2x2x70x6xf32>, tensor<2x2x70x6xf32>, tensor<4x70x70xf32>, tensor<70x70xf32>, tensor<70x70xbf16>
+}
