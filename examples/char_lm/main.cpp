@@ -1,5 +1,6 @@
 // Trains a byte-level language model with SPARSEK attention and samples from it. The model is char_lm.heddle;
 // this program only holds tensors and calls its functions.
+#include "generate.h"
 #include "options.h"
 #include "report.h"
 #include "text.h"
@@ -12,7 +13,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <random>
 
 using char_lm::Options;
 using heddle::Struct;
@@ -32,25 +32,6 @@ double validate(heddle::Function &loss, const Struct &model, const char_lm::Corp
                  .tensor()
                  .item<float>();
   return total / rounds;
-}
-
-/// Continues `prompt` byte by byte, drawing from the softmax at a temperature.
-std::string sampleText(heddle::Function &nextLogits, const Struct &model, std::string prompt,
-                       const Options &options) {
-  std::mt19937_64 engine(options.seed);
-  while (static_cast<int64_t>(prompt.size()) < options.sample) {
-    const int64_t length = std::min<int64_t>(prompt.size(), options.context);
-    Tensor tokens = Tensor::zeros({1, options.context}, heddle::DType::i32);
-    for (int64_t i = 0; i < length; ++i)
-      tokens.data<int32_t>()[i] = static_cast<unsigned char>(prompt[prompt.size() - length + i]);
-    Tensor logits = nextLogits({model, tokens, static_cast<int32_t>(length)})[0].tensor();
-    std::vector<double> weights;
-    float top = *std::max_element(logits.values<float>().begin(), logits.values<float>().end());
-    for (float logit : logits.values<float>())
-      weights.push_back(std::exp((logit - top) / options.temperature));
-    prompt += static_cast<char>(std::discrete_distribution<int>(weights.begin(), weights.end())(engine));
-  }
-  return prompt;
 }
 
 /// Warm-up over the first steps, then a cosine down to a tenth.
@@ -91,8 +72,10 @@ int run(const Options &options) {
   heddle::Function init = program.function("init", sizes), initState = program.function("init_state", sizes),
                    step = program.function("train_step", attention),
                    loss = program.function("loss", attention),
-                   selectionLog = program.function("selection_log", attention),
-                   nextLogits = program.function("next_logits", attention);
+                   selectionLog = program.function("selection_log", attention);
+  char_lm::Generator generate{program.function("prefill", {.dims = attention.dims}),
+                              program.function("decode", {.dims = attention.dims}), options.temperature,
+                              options.seed};
 
   Struct model, state;
   std::vector<float> losses;
@@ -146,14 +129,17 @@ int run(const Options &options) {
   const double after = validate(loss, model, corpus, options) * bits;
   std::printf("validation: %.3f bits/byte before, %.3f after; bigram model %.3f; ratio %.3f\n", before * bits,
               after, bigram, after / bigram);
+  char_lm::Generator::Text sample;
+  if (options.sample > 0)
+    sample = generate(model, "And God said", options.sample);
   std::printf("compile time: %.1f s (%.1f s of it the training step); peak memory: %.0f MiB\n",
               init.stats().compileSeconds + initState.stats().compileSeconds + step.stats().compileSeconds +
                   loss.stats().compileSeconds + selectionLog.stats().compileSeconds +
-                  nextLogits.stats().compileSeconds,
+                  generate.prefill.stats().compileSeconds + generate.decode.stats().compileSeconds,
               step.stats().compileSeconds, char_lm::peakMemoryMiB());
   if (options.sample > 0)
-    std::printf("sample:\n%s\n",
-                char_lm::printable(sampleText(nextLogits, model, "And God said", options)).c_str());
+    std::printf("generation: %.0f bytes/s\nsample:\n%s\n", sample.bytesPerSecond,
+                char_lm::printable(sample.text).c_str());
   std::printf("wrote %s, loss.csv and loss.svg\n", checkpoint.c_str());
   return 0;
 }

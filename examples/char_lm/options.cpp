@@ -37,9 +37,9 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_option("--rate", options.rate, "highest learning rate")->capture_default_str();
   app.add_option("--seed", options.seed, "seed of parameters, batches and samples")->capture_default_str();
   app.add_option("--sample", options.sample, "bytes of text to generate at the end")->capture_default_str();
-  app.add_option("--temperature", options.temperature, "of the sampling")
+  app.add_option("--temperature", options.temperature, "of the sampling; 0 takes the likeliest byte")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--dense", options.decompose,
                "use the dense decomposition of SPARSEK, O(N^2): for comparison");
   try {
