@@ -24,9 +24,8 @@ void hoistInvariants(mlir::func::FuncOp function);
 /// of checkpointed functions count as checkpointed.
 void cutLongLoops(mlir::func::FuncOp function, mlir::SymbolTable &symbols);
 
-/// Replaces sparsek operations without the derivative that is asked for by dense ones, with a remark. In
-/// reverse mode these are backward operations, where a second derivative is taken, and attention whose lse
-/// has a reader; in forward mode attention and threshold too.
+/// Replaces active sparsek operations without the derivative that is asked for by dense ones, with a remark:
+/// those which are derivatives themselves, and in forward mode attention variants.
 bool decomposeForDerivative(mlir::func::FuncOp function, const Activity &activity, bool forward);
 
 /// Fails, with an error, where a value's shape is not static.

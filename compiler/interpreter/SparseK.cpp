@@ -26,6 +26,14 @@ static void assign(Array &array, ArrayRef<double> values) {
     cell.real = roundTo(array.element(), value);
 }
 
+/// The array of an operand that may be left out, null where it is.
+static const Array *optionalInput(Operation *op, Inputs inputs, Value operand) {
+  for (auto [value, array] : llvm::zip_equal(op->getOperands(), inputs))
+    if (operand && value == operand)
+      return &array;
+  return nullptr;
+}
+
 //===----------------------------------------------------------------------===//
 // Projection and thresholds
 //===----------------------------------------------------------------------===//
@@ -165,6 +173,26 @@ static Array evaluateThresholdBackward(const Context &context, sk::ThresholdBack
   return result;
 }
 
+static Array evaluateThresholdTangent(const Context &context, sk::ThresholdTangentOp op, Inputs inputs) {
+  const Array &u = inputs[0], &hi = inputs[1], &lo = inputs[2], &count = inputs[3], &du = inputs[4];
+  int64_t n = u.extent(2);
+  Sequences sequences(op, inputs, n);
+  Array result = context.make(op, u.shape());
+  std::vector<double> dtau(u.count(), 0);
+  for (int64_t row = 0; n > 0 && row < u.count() / n; ++row)
+    for (int64_t i = 0, query = row * n; i < n; ++i, ++query) {
+      if (count.integer(query) <= 0)
+        continue;
+      for (int64_t j = sequences.start(i), key = row * n + j; j <= i - static_cast<int64_t>(op.getWindow());
+           ++j, ++key)
+        if (insideSupport(gate(u.element(), u.real(key), {hi.real(query), lo.real(query)})))
+          dtau[query] += du.real(key);
+      dtau[query] /= static_cast<double>(count.integer(query));
+    }
+  assign(result, dtau);
+  return result;
+}
+
 //===----------------------------------------------------------------------===//
 // Attention
 //===----------------------------------------------------------------------===//
@@ -289,13 +317,14 @@ static void evaluateAttentionBackward(const Context &context, sk::AttentionBackw
       o.shape() != ArrayRef<int64_t>{a.batches, a.queryHeads, a.length, a.valueWidth})
     fail(op, "operands disagree: o is " + o.typeString() + ", lse " + lse.typeString() + ", dout " +
                  dout.typeString());
+  const Array *dlse = optionalInput(op, inputs, op.getDlse());
   std::vector<double> dq(a.q.count(), 0), dk(a.k.count(), 0), dv(a.v.count(), 0), du(a.u.count(), 0),
       dtau(a.u.count(), 0);
 
   a.forEachQuery([&](int64_t query, int64_t first, int64_t i) {
     if (lse.real(query) == -infinity)
       return;
-    double d = a.dot(dout, query, o, query, a.valueWidth);
+    double d = a.dot(dout, query, o, query, a.valueWidth) - (dlse ? dlse->real(query) : 0);
     for (const Attended &at : a.attendedBy(first, i)) {
       int64_t key = first + at.key;
       double product = a.dot(a.q, query, a.k, key, a.width), e = a.dot(dout, query, a.v, key, a.valueWidth);
@@ -321,6 +350,53 @@ static void evaluateAttentionBackward(const Context &context, sk::AttentionBackw
   }
 }
 
+static void evaluateAttentionTangent(const Context &context, sk::AttentionTangentOp op, Inputs inputs,
+                                     Results &results) {
+  Attention a(op, inputs);
+  const Array &o = inputs[7], &lse = inputs[8];
+  auto given = [&](Value operand) { return optionalInput(op, inputs, operand); };
+  const Array *dq = given(op.getDq()), *dk = given(op.getDk()), *dv = given(op.getDv()),
+              *du = given(op.getDu()), *dtau = given(op.getDtau());
+  results.push_back(context.make(op, {a.batches, a.queryHeads, a.length, a.valueWidth}, 0));
+  results.push_back(context.make(op, {a.batches, a.queryHeads, a.length}, 1));
+  std::vector<double> dout(results[0].count(), 0), dlse(results[1].count(), 0);
+  const bool keysGated = a.gateMode == sk::Gate::both, valuesGated = a.gateMode != sk::Gate::none;
+
+  a.forEachQuery([&](int64_t query, int64_t first, int64_t i) {
+    MutableArrayRef<double> out = MutableArrayRef(dout).slice(query * a.valueWidth, a.valueWidth);
+    if (std::isnan(lse.real(query))) {
+      llvm::fill(out, notANumber);
+      dlse[query] = notANumber;
+      return;
+    }
+    if (lse.real(query) == -infinity)
+      return;
+    for (const Attended &at : a.attendedBy(first, i)) {
+      int64_t key = first + at.key;
+      double product = a.dot(a.q, query, a.k, key, a.width), dg = 0, moved = 0;
+      double p = std::exp(a.scale * at.keyGate * product - lse.real(query));
+      if (at.selected && insideSupport(at.gate))
+        dg = (du ? du->real(key) : 0) - (dtau ? dtau->real(first + i) : 0);
+      if (dq)
+        moved += a.dot(*dq, query, a.k, key, a.width);
+      if (dk)
+        moved += a.dot(a.q, query, *dk, key, a.width);
+      double ds = a.scale * ((keysGated ? dg * product : 0) + at.keyGate * moved);
+      dlse[query] += p * ds;
+      for (int64_t f = 0; f < a.valueWidth; ++f) {
+        double change = (ds * at.valueGate + (valuesGated ? dg : 0)) * a.v.real(key * a.valueWidth + f);
+        if (dv)
+          change += at.valueGate * dv->real(key * a.valueWidth + f);
+        out[f] += p * change;
+      }
+    }
+    for (int64_t f = 0; f < a.valueWidth; ++f)
+      out[f] -= dlse[query] * o.real(query * a.valueWidth + f);
+  });
+  assign(results[0], dout);
+  assign(results[1], dlse);
+}
+
 bool heddle::interp::evaluateSparseK(const Context &context, Operation *op, Inputs inputs, Results &results) {
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case([&](sk::ProjectOp o) {
@@ -332,9 +408,15 @@ bool heddle::interp::evaluateSparseK(const Context &context, Operation *op, Inpu
       .Case([&](sk::ThresholdBackwardOp o) {
         return results.push_back(evaluateThresholdBackward(context, o, inputs)), true;
       })
+      .Case([&](sk::ThresholdTangentOp o) {
+        return results.push_back(evaluateThresholdTangent(context, o, inputs)), true;
+      })
       .Case([&](sk::AttentionOp o) { return evaluateAttention(context, o, inputs, results), true; })
       .Case([&](sk::AttentionBackwardOp o) {
         return evaluateAttentionBackward(context, o, inputs, results), true;
+      })
+      .Case([&](sk::AttentionTangentOp o) {
+        return evaluateAttentionTangent(context, o, inputs, results), true;
       })
       .Default([](Operation *) { return false; });
 }

@@ -44,6 +44,13 @@ static int64_t attentionFlops(RankedTensorType q, RankedTensorType v, int64_t ke
   return backward ? forward * 5 / 2 : forward;
 }
 
+/// What the tangents of q, k and v add to the forward products.
+static int64_t tangentFlops(sparsek::AttentionTangentOp op, int64_t keys) {
+  auto q = cast<RankedTensorType>(op.getQ().getType()), v = cast<RankedTensorType>(op.getV().getType());
+  int64_t width = q.getDimSize(3) * (!!op.getDq() + !!op.getDk()) + v.getDimSize(3) * !!op.getDv();
+  return 2 * q.getDimSize(0) * q.getDimSize(1) * q.getDimSize(2) * keys * width;
+}
+
 /// Of a written variant, if every pair is visible: the same products, and the operations of the block.
 template <typename Op>
 static int64_t variantFlops(Op op, bool backward) {
@@ -101,16 +108,18 @@ static Step describe(Operation *op) {
         step.what = fusionText(fusion, step.flops);
         step.where = whereText(fusion.getBody().front().getTerminator()->getPrevNode()->getLoc());
       })
-      .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](auto attention) {
-        bool backward = isa<sparsek::AttentionBackwardOp>(op);
-        auto q = cast<RankedTensorType>(attention.getQ().getType());
-        step.flops = attentionFlops(
-            q, cast<RankedTensorType>(attention.getV().getType()),
-            std::min<int64_t>(attention.getTopk() + attention.getWindow(), q.getDimSize(2)), backward);
-        step.what = std::string(backward ? "sparsek.attention_backward " : "sparsek.attention ") +
-                    shapeText(q) + " topk " + std::to_string(attention.getTopk()) + " window " +
-                    std::to_string(attention.getWindow());
-      })
+      .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp, sparsek::AttentionTangentOp>(
+          [&](auto attention) {
+            auto q = cast<RankedTensorType>(attention.getQ().getType());
+            auto v = cast<RankedTensorType>(attention.getV().getType());
+            int64_t keys = std::min<int64_t>(attention.getTopk() + attention.getWindow(), q.getDimSize(2));
+            step.flops = attentionFlops(q, v, keys, isa<sparsek::AttentionBackwardOp>(op));
+            if constexpr (std::is_same_v<decltype(attention), sparsek::AttentionTangentOp>)
+              step.flops += tangentFlops(attention, keys);
+            step.what = op->getName().getStringRef().str() + " " + shapeText(q) + " topk " +
+                        std::to_string(attention.getTopk()) + " window " +
+                        std::to_string(attention.getWindow());
+          })
       .Case<sparsek::AppendOp>([&](sparsek::AppendOp append) {
         auto q = cast<RankedTensorType>(append.getQ().getType()),
              v = cast<RankedTensorType>(append.getV().getType());

@@ -110,7 +110,9 @@ CompiledAttention::CompiledAttention(Pass pass, const cpu::AttentionSpec &spec,
   context.loadAllAvailableDialects();
   ImplicitLocOpBuilder b(UnknownLoc::get(&context), &context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
-  auto emit = pass == Pass::Forward ? cpu::emitAttentionForward : cpu::emitAttentionBackward;
+  auto emit = pass == Pass::Forward    ? cpu::emitAttentionForward
+              : pass == Pass::Backward ? cpu::emitAttentionBackward
+                                       : cpu::emitAttentionTangent;
   impl->program = emit(b, *module, spec, cpu::MatmulTarget::of(options.target.level), "sparsek");
   impl->order = emitEntry(b, *module, spec, impl->program, options.reversed);
   PassManager manager(&context);

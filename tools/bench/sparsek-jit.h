@@ -23,11 +23,11 @@ struct AttentionOptions {
   bool reversed = false;
 };
 
-/// Attention's forward or backward pass in executable form: an entry that runs the steps of its program,
-/// lowered and compiled as in a program of the language.
+/// Attention's forward, backward or tangent pass in executable form: an entry that runs the steps of its
+/// program, lowered and compiled as in a program of the language.
 class CompiledAttention {
 public:
-  enum class Pass { Forward, Backward };
+  enum class Pass { Forward, Backward, Tangent };
   /// Throws std::runtime_error when a stage refuses the module.
   CompiledAttention(Pass pass, const cpu::AttentionSpec &spec, const AttentionOptions &options = {});
   ~CompiledAttention();

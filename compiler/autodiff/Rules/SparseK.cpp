@@ -1,9 +1,8 @@
 //===- SparseK.cpp - Rules of the sparsek operations ----------------------===//
 //
-// The threshold's derivative travels on `hi` alone; `lo` is the rounding residue of the same number. The
-// reverse of attention and threshold are operations of the dialect; their tangents, the cotangent of
-// attention's lse and second derivatives go through the dense decomposition, which is done before a rule is
-// asked (see Prepare.cpp).
+// The threshold's derivative travels on `hi` alone; `lo` is the rounding residue of the same number. Adjoints
+// and tangents of attention and threshold are operations of the dialect; second derivatives go through the
+// dense decomposition, which is done before a rule is asked (see PrepareSparseK.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -93,19 +92,24 @@ struct ThresholdRule : DifferentiableOpInterface::ExternalModel<ThresholdRule, T
                                                    op.getCount(), c, op.getBounds(), op.getWindow()));
     return success();
   }
-  LogicalResult emitTangent(Operation *op, OpBuilder &, TangentScope &) const {
-    return op->emitOpError("has no tangent of its own: it must be decomposed first");
+  LogicalResult emitTangent(Operation *operation, OpBuilder &builder, TangentScope &scope) const {
+    auto op = cast<ThresholdOp>(operation);
+    if (Value du = scope.tangent(op.getU()))
+      scope.setTangent(op.getHi(),
+                       ThresholdTangentOp::create(builder, op.getLoc(), op.getU(), op.getHi(), op.getLo(),
+                                                  op.getCount(), du, op.getBounds(), op.getWindow()));
+    return success();
   }
 };
 
 struct AttentionRule : DifferentiableOpInterface::ExternalModel<AttentionRule, AttentionOp> {
   LogicalResult emitAdjoint(Operation *operation, OpBuilder &builder, CotangentScope &scope) const {
     auto op = cast<AttentionOp>(operation);
-    if (scope.cotangent(op.getLse()))
-      return op.emitOpError("has no adjoint for lse: it must be decomposed first");
-    auto back = AttentionBackwardOp::create(builder, op.getLoc(), op.getQ(), op.getK(), op.getV(), op.getU(),
-                                            op.getHi(), op.getLo(), op.getEnd(), op.getO(), op.getLse(),
-                                            scope.cotangent(op.getO()), op.getBounds(), op.getTopk(),
+    Location loc = op.getLoc();
+    Value dout = orZeros(builder, loc, scope.cotangent(op.getO()), op.getO().getType());
+    auto back = AttentionBackwardOp::create(builder, loc, op.getQ(), op.getK(), op.getV(), op.getU(),
+                                            op.getHi(), op.getLo(), op.getEnd(), op.getO(), op.getLse(), dout,
+                                            scope.cotangent(op.getLse()), op.getBounds(), op.getTopk(),
                                             op.getWindow(), op.getScale(), op.getGate(), op.getEstimator());
     scope.accumulate(op.getQ(), back.getDq());
     scope.accumulate(op.getK(), back.getDk());
@@ -116,8 +120,20 @@ struct AttentionRule : DifferentiableOpInterface::ExternalModel<AttentionRule, A
     scope.accumulate(op.getHi(), back.getDtau());
     return success();
   }
-  LogicalResult emitTangent(Operation *op, OpBuilder &, TangentScope &) const {
-    return op->emitOpError("has no tangent of its own: it must be decomposed first");
+  LogicalResult emitTangent(Operation *operation, OpBuilder &builder, TangentScope &scope) const {
+    auto op = cast<AttentionOp>(operation);
+    const bool gated = op.getTopk() > 0 && op.getGate() != Gate::none;
+    Value dq = scope.tangent(op.getQ()), dk = scope.tangent(op.getK()), dv = scope.tangent(op.getV()),
+          du = gated ? scope.tangent(op.getU()) : Value(), dtau = gated ? scope.tangent(op.getHi()) : Value();
+    if (!dq && !dk && !dv && !du && !dtau)
+      return success();
+    auto moved = AttentionTangentOp::create(builder, op.getLoc(), op.getQ(), op.getK(), op.getV(), op.getU(),
+                                            op.getHi(), op.getLo(), op.getEnd(), op.getO(), op.getLse(), dq,
+                                            dk, dv, du, dtau, op.getBounds(), op.getTopk(), op.getWindow(),
+                                            op.getScale(), op.getGate(), op.getEstimator());
+    scope.setTangent(op.getO(), moved.getDout());
+    scope.setTangent(op.getLse(), moved.getDlse());
+    return success();
   }
 };
 

@@ -22,7 +22,7 @@ EntryLowering::EntryLowering(func::FuncOp source, const MatmulTarget &target)
       plan(source, [this](Operation *op) { return workspaceBytes(op); }), builder(source) {}
 
 int64_t EntryLowering::workspaceBytes(Operation *op) {
-  if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp>(op))
+  if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp, sparsek::AttentionTangentOp>(op))
     return attentionProgram(op).workspaceBytes;
   if (isa<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>(op))
     return variantProgram(op).workspaceBytes;
@@ -281,15 +281,17 @@ LogicalResult EntryLowering::lower(Operation *op) {
         lower(typed);
         return success();
       })
-      .Case<sparsek::SegmentsOp, sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ProjectOp,
-            sparsek::AppendOp, sparsek::FillCacheOp>([&](auto typed) {
-        lower(typed);
-        return success();
-      })
-      .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp>([&](Operation *attention) {
-        lowerAttention(attention);
-        return success();
-      })
+      .Case<sparsek::SegmentsOp, sparsek::ThresholdOp, sparsek::ThresholdBackwardOp,
+            sparsek::ThresholdTangentOp, sparsek::ProjectOp, sparsek::AppendOp, sparsek::FillCacheOp>(
+          [&](auto typed) {
+            lower(typed);
+            return success();
+          })
+      .Case<sparsek::AttentionOp, sparsek::AttentionBackwardOp, sparsek::AttentionTangentOp>(
+          [&](Operation *attention) {
+            lowerAttention(attention);
+            return success();
+          })
       .Case<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>([&](Operation *variant) {
         lowerVariant(variant);
         return success();

@@ -51,6 +51,7 @@ private:
   void lower(sparsek::SegmentsOp op);
   void lower(sparsek::ThresholdOp op);
   void lower(sparsek::ThresholdBackwardOp op);
+  void lower(sparsek::ThresholdTangentOp op);
   void lower(sparsek::ProjectOp op);
   mlir::Value boundsBuffer(mlir::Location loc, mlir::Value bounds);
   void lower(sparsek::AppendOp op);

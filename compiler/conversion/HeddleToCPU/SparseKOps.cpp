@@ -22,31 +22,40 @@ const AttentionProgram &EntryLowering::attentionProgram(Operation *op) {
   if (isNew) {
     OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
     AttentionSpec spec = *AttentionSpec::of(op);
-    known->second = isa<sk::AttentionOp>(op)
-                        ? emitAttentionForward(end, module, spec, target, uniqueName("attention"))
-                        : emitAttentionBackward(end, module, spec, target, uniqueName("attention_backward"));
+    if (isa<sk::AttentionOp>(op))
+      known->second = emitAttentionForward(end, module, spec, target, uniqueName("attention"));
+    else if (isa<sk::AttentionBackwardOp>(op))
+      known->second = emitAttentionBackward(end, module, spec, target, uniqueName("attention_backward"));
+    else
+      known->second = emitAttentionTangent(end, module, spec, target, uniqueName("attention_tangent"));
   }
   return known->second;
+}
+
+/// The operand or result that an attention's program names.
+static Value attentionTensor(Operation *op, AttentionArgument argument) {
+  using A = AttentionArgument;
+  auto nth = [&](ArrayRef<Value> values, A first) { return values[size_t(argument) - size_t(first)]; };
+  if (argument == A::Bounds)
+    return op->getOperands().back();
+  if (argument <= A::End)
+    return op->getOperand(unsigned(argument)); // q, k, v, u, hi, lo, end come first
+  if (auto forward = dyn_cast<sk::AttentionOp>(op))
+    return nth({forward.getO(), forward.getLse()}, A::O);
+  if (auto b = dyn_cast<sk::AttentionBackwardOp>(op))
+    return nth({b.getO(), b.getLse(), b.getDout(), b.getDlse(), b.getDq(), b.getDk(), b.getDv(), b.getDu(),
+                b.getDtau()},
+               A::O);
+  auto t = cast<sk::AttentionTangentOp>(op);
+  return nth({t.getO(), t.getLse(), t.getDout(), t.getDlse(), t.getDq(), t.getDk(), t.getDv(), t.getDu(),
+              t.getDtau()},
+             A::O);
 }
 
 void EntryLowering::lowerAttention(Operation *op) {
   Location loc = op->getLoc();
   const AttentionProgram &program = attentionProgram(op);
   AttentionSpec spec = *AttentionSpec::of(op);
-  auto tensorOf = [&](AttentionArgument argument) -> Value {
-    if (argument == AttentionArgument::Bounds)
-      return op->getOperands().back();
-    if (auto forward = dyn_cast<sk::AttentionOp>(op)) {
-      if (argument == AttentionArgument::O)
-        return forward.getO();
-      if (argument == AttentionArgument::Lse)
-        return forward.getLse();
-    } else if (argument >= AttentionArgument::DQ) {
-      return op->getResult((int)argument - (int)AttentionArgument::DQ);
-    }
-    // q, k, v, u, hi, lo, end, o, lse, dout: the order of the operands.
-    return op->getOperand((int)argument);
-  };
   for (const AttentionStep &step : program.steps) {
     SmallVector<Value> operands;
     if (step.isRuntimeCall)
@@ -59,7 +68,7 @@ void EntryLowering::lowerAttention(Operation *op) {
       auto type = cast<MemRefType>(attentionOperandType(builder, spec, operand));
       operands.push_back(operand.argument == AttentionArgument::Workspace
                              ? arenaView(plan.workspace(op) + operand.byteOffset, type, loc)
-                             : buffer(tensorOf(operand.argument)));
+                             : buffer(attentionTensor(op, operand.argument)));
     }
     if (step.isRuntimeCall)
       ir::RuntimeCallOp::create(builder, loc, step.symbol, operands);
@@ -153,6 +162,17 @@ void EntryLowering::lower(sk::ThresholdBackwardOp op) {
                  buffer(op.getDtau()), constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
                  constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getWindow()),
                  boundsBuffer(loc, op.getBounds()), buffer(op.getDu())});
+}
+
+void EntryLowering::lower(sk::ThresholdTangentOp op) {
+  Location loc = op.getLoc();
+  auto type = tensorType(op.getU());
+  ir::RuntimeCallOp::create(
+      builder, loc, scoreFunction("threshold_tangent", type.getElementType()),
+      ValueRange{call, buffer(op.getU()), buffer(op.getHi()), buffer(op.getLo()), buffer(op.getCount()),
+                 buffer(op.getDu()), constantIndex(loc, type.getDimSize(0) * type.getDimSize(1)),
+                 constantIndex(loc, type.getDimSize(2)), constantIndex(loc, op.getWindow()),
+                 boundsBuffer(loc, op.getBounds()), buffer(op.getDtau())});
 }
 
 void EntryLowering::lower(sk::ProjectOp op) {

@@ -24,6 +24,29 @@ namespace heddle::cpu {
 /// What the gate multiplies; as sparsek's attribute.
 enum class AttentionGate { Both, Value, None };
 
+/// The caller's buffers. DX belongs to X: its cotangent in the backward pass, its tangent in the tangent
+/// pass. The workspace is uninitialised memory, aligned to 64 bytes.
+enum class AttentionArgument {
+  Q,
+  K,
+  V,
+  U,
+  Hi,
+  Lo,
+  End,
+  O,
+  Lse,
+  DOut,
+  DLse,
+  DQ,
+  DK,
+  DV,
+  DU,
+  DTau,
+  Bounds,
+  Workspace
+};
+
 /// One attention with static shapes: q [batch, queryHeads, length, keyWidth], k [batch, heads, length,
 /// keyWidth], v [batch, heads, length, valueWidth], u, hi, lo, end [batch, heads, length]; o like q with
 /// valueWidth. The scores, thresholds and statistics are f64 where the elements are, f32 otherwise; so is all
@@ -42,34 +65,18 @@ struct AttentionSpec {
   bool straightThrough = false;
   bool packed = false; ///< several sequences along the length, with bounds [2, length] of each position's
   MatmulElement element = MatmulElement::F32;
+  /// Which of the operands that may be left out are there, as bits of AttentionArgument: DLse in the backward
+  /// pass, DQ to DTau in the tangent pass.
+  uint32_t given = 0;
 
   int64_t rows() const { return batch * heads; }
   int64_t group() const { return queryHeads / heads; }
+  bool has(AttentionArgument argument) const { return given >> int(argument) & 1; }
+  void give(AttentionArgument argument) { given |= uint32_t(1) << int(argument); }
 
-  /// Reads a sparsek.attention or sparsek.attention_backward with static shapes; nothing for other
-  /// operations.
+  /// Reads a sparsek.attention, sparsek.attention_backward or sparsek.attention_tangent with static shapes;
+  /// nothing for other operations.
   static std::optional<AttentionSpec> of(mlir::Operation *op);
-};
-
-/// The caller's buffers. The workspace is uninitialised memory, aligned to 64 bytes.
-enum class AttentionArgument {
-  Q,
-  K,
-  V,
-  U,
-  Hi,
-  Lo,
-  End,
-  O,
-  Lse,
-  DOut,
-  DQ,
-  DK,
-  DV,
-  DU,
-  DTau,
-  Bounds,
-  Workspace
 };
 
 /// An operand of a step: a whole buffer as memref<extent x element>, a part of the workspace, or an integer.
@@ -104,20 +111,17 @@ struct AttentionProgram {
 mlir::Type attentionOperandType(mlir::OpBuilder &builder, const AttentionSpec &spec,
                                 const AttentionOperand &operand);
 
-/// The steps of sparsek.attention and sparsek.attention_backward; kernels are named `namePrefix` + "_" +
-/// suffix.
-AttentionProgram attentionForwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
-                                         llvm::StringRef namePrefix);
-AttentionProgram attentionBackwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
-                                          llvm::StringRef namePrefix);
-
-/// The same, and emits the kernels at the end of the module. The IR uses func, scf, memref, vector and arith;
-/// every memref argument carries llvm.noalias: lower with bare pointers.
+/// The steps of sparsek.attention, sparsek.attention_backward and sparsek.attention_tangent. Their kernels
+/// are emitted at the end of the module and named `namePrefix` + "_" + suffix. The IR uses func, scf, memref,
+/// vector and arith; every memref argument carries llvm.noalias: lower with bare pointers.
 AttentionProgram emitAttentionForward(mlir::OpBuilder &builder, mlir::ModuleOp module,
                                       const AttentionSpec &spec, const MatmulTarget &target,
                                       llvm::StringRef namePrefix);
 AttentionProgram emitAttentionBackward(mlir::OpBuilder &builder, mlir::ModuleOp module,
                                        const AttentionSpec &spec, const MatmulTarget &target,
                                        llvm::StringRef namePrefix);
+AttentionProgram emitAttentionTangent(mlir::OpBuilder &builder, mlir::ModuleOp module,
+                                      const AttentionSpec &spec, const MatmulTarget &target,
+                                      llvm::StringRef namePrefix);
 
 } // namespace heddle::cpu

@@ -137,8 +137,10 @@ private:
     v.zeroFill(shared, stats, v.index(p.tile));
     v.loop(v.index(0), count, 1, [&](Value r) {
       v.storeScalar(v.loadScalar(args.lse, v.add(at, r)), lse, v.add(stats, r));
-      v.storeScalar(outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad))), shared,
-                    v.add(stats, r));
+      Value d = outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad)));
+      if (args.dlse.memref)
+        d = v.subf(d, v.loadScalar(args.dlse, v.add(at, r)));
+      v.storeScalar(d, shared, v.add(stats, r));
     });
     eachVector([&](Value i) {
       Value x = v.loadVector(lse, i);
@@ -146,7 +148,7 @@ private:
     });
   }
 
-  /// D of one query: its row of o times its staged row of the cotangent.
+  /// do . o of one query: its row of o times its staged row of the cotangent.
   Value outProduct(Value query, Value staged) {
     const int64_t width = p.spec.valueWidth, whole = width / p.lanes * p.lanes;
     Value source = v.mul(query, width);
@@ -222,7 +224,7 @@ private:
   std::optional<KeyBlocks> blocks;
   Buffer queryRows, outRows;            ///< [head, tile, pad]: scaled queries, cotangents
   Buffer queries, outs, queryGradients; ///< the same as panels; dq without its scale
-  Buffer lse, shared;                   ///< [head, tile]; shared is D
+  Buffer lse, shared;                   ///< [head, tile]; shared is D = do . o - dlse
   GateGradients gradients;
   Buffer weights, slopes; ///< [keyBlock, tile]
   Value row, first, count;
@@ -267,6 +269,8 @@ static AttentionProgram backwardProgram(const attention::Plan &plan, StringRef n
   main.symbol = (namePrefix + "_attention_backward").str();
   for (A argument : {A::Q, A::K, A::V, A::O, A::Lse, A::DOut})
     main.operands.push_back(bufferOperand(plan, argument));
+  if (s.has(A::DLse))
+    main.operands.push_back(bufferOperand(plan, A::DLse));
   if (s.topk > 0)
     for (A argument : {A::U, A::Hi, A::Lo, A::End})
       main.operands.push_back(bufferOperand(plan, argument));
@@ -298,15 +302,10 @@ static AttentionProgram backwardProgram(const attention::Plan &plan, StringRef n
   return program;
 }
 
-AttentionProgram attentionBackwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
-                                          StringRef namePrefix) {
-  return backwardProgram(attention::makePlan(spec, target, /*backward=*/true), namePrefix);
-}
-
 AttentionProgram emitAttentionBackward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
                                        const MatmulTarget &target, StringRef namePrefix) {
   using namespace attention;
-  const Plan plan = makePlan(spec, target, /*backward=*/true);
+  const Plan plan = makePlan(spec, target, Pass::Backward);
   AttentionProgram program = backwardProgram(plan, namePrefix);
   if (program.steps.empty())
     return program;

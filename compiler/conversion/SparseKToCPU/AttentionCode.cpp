@@ -271,19 +271,29 @@ llvm::SmallVector<std::pair<int64_t, int64_t>, 2> evenTiles(int64_t total, int64
 }
 
 void AttentionCode::scoreProduct(Buffer rows, int64_t pad, int64_t width, Buffer panel, Value panelBase,
-                                 const PanelRange &range, Buffer out, int64_t outStride, Value outBase) {
+                                 const PanelRange &range, Buffer out, int64_t outStride, Value outBase,
+                                 bool accumulate) {
   const int64_t height = plan.tileRows;
   // Blocks hold whole register tiles, so rounding out stays inside them.
   Value begin = mul(div(range.begin, height), height);
   loop(begin, range.end, height, [&](Value j) {
     matmul::PanelView a{rows, mul(j, pad), pad, 1, true};
     matmul::PanelView q{panel, panelBase, 1, plan.panel, true};
+    auto at = [&](int64_t i, int64_t part) {
+      return add(add(outBase, mul(add(j, i), outStride)), part * lanes);
+    };
     matmul::emitTile(
-        *this, {height, 2, lanes}, a, q, index(width), [&] { return Values(size_t(2 * height), zero()); },
+        *this, {height, 2, lanes}, a, q, index(width),
+        [&] {
+          Values start(size_t(2 * height), zero());
+          for (int64_t i = 0; accumulate && i < 2 * height; ++i)
+            start[size_t(i)] = loadVector(out, at(i / 2, i % 2));
+          return start;
+        },
         [&](ValueRange sums) {
           for (int64_t i = 0; i < height; ++i)
             for (int64_t part = 0; part < 2; ++part)
-              storeLanes(sums[i * 2 + part], out, add(add(outBase, mul(add(j, i), outStride)), part * lanes));
+              storeLanes(sums[i * 2 + part], out, at(i, part));
         });
   });
 }
@@ -403,13 +413,17 @@ void AttentionCode::keySums(Buffer weights, int64_t weightStride, const PanelRan
 }
 
 void AttentionCode::gather(const KeyBlock &block, Buffer k, Buffer v, Value row, Value count,
-                           llvm::function_ref<Value(Value)> key) {
+                           llvm::function_ref<Value(Value)> key, Buffer dk, Buffer dv) {
+  const int64_t width = plan.spec.keyWidth, valueWidth = plan.spec.valueWidth;
   Value first = mul(row, plan.keyLength);
   loop(index(0), count, 1, [&](Value position) {
     Value at = add(first, key(position));
-    copyRow(k, mul(at, plan.spec.keyWidth), block.keys, mul(position, plan.keyPad), plan.spec.keyWidth);
-    copyRow(v, mul(at, plan.spec.valueWidth), block.values, mul(position, plan.valuePad),
-            plan.spec.valueWidth);
+    copyRow(k, mul(at, width), block.keys, mul(position, plan.keyPad), width);
+    copyRow(v, mul(at, valueWidth), block.values, mul(position, plan.valuePad), valueWidth);
+    if (block.keyTangents.memref)
+      copyRow(dk, mul(at, width), block.keyTangents, mul(position, plan.keyPad), width);
+    if (block.valueTangents.memref)
+      copyRow(dv, mul(at, valueWidth), block.valueTangents, mul(position, plan.valuePad), valueWidth);
   });
 }
 

@@ -18,9 +18,11 @@ struct KeyBlock {
   Buffer keys;   ///< [keyBlock, keyPad]
   Buffer values; ///< [keyBlock, valuePad]
   Buffer scores; ///< [keyBlock], clamped; null without selection
-  Value from;    ///< [keyBlock] i32: the first query of the tile that sees the key
-  Value until;   ///< [keyBlock] i32: the first one after them that does not
-  Value slot;    ///< [keyBlock] i32: row of the partial sums; null in the forward pass
+  /// The tangents of the three, null where they have none.
+  Buffer keyTangents, valueTangents, scoreTangents;
+  Value from;  ///< [keyBlock] i32: the first query of the tile that sees the key
+  Value until; ///< [keyBlock] i32: the first one after them that does not
+  Value slot;  ///< [keyBlock] i32: row of the partial sums; null in the forward pass
   Value oddKeys,
       oddValues; ///< i1: some row is not finite; keys in the backward pass, values in the forward pass
 };
@@ -92,9 +94,10 @@ public:
                   Value factorBase, Buffer rows);
 
   /// S[j][q] = sum over e of rows[j][e] * panel[e][q] for the keys of the range, rounded out to whole
-  /// register tiles.
+  /// register tiles; added to what is there where `accumulate`.
   void scoreProduct(Buffer rows, int64_t pad, int64_t width, Buffer panel, Value panelBase,
-                    const PanelRange &range, Buffer out, int64_t outStride, Value outBase);
+                    const PanelRange &range, Buffer out, int64_t outStride, Value outBase,
+                    bool accumulate = false);
   /// out[d][q] = out[d][q] * rescale[q] + sum over the range's keys j of rows[j][d] * weights[j][q]; rescale
   /// is two vectors or empty.
   void weightedSum(Buffer rows, int64_t pad, int64_t width, Buffer weights, int64_t weightStride,
@@ -113,9 +116,10 @@ public:
   void keySums(Buffer weights, int64_t weightStride, const PanelRange &range, Buffer rows, Value rowsBase,
                int64_t pad, Buffer out, int64_t outStride, Value firstRow, Value slot, int64_t column);
 
-  /// Loads keys and values of one block. `key` gives the key of a position of the block.
+  /// Loads keys and values of one block, and those of their tangents that it holds. `key` gives the key of a
+  /// position of the block.
   void gather(const KeyBlock &block, Buffer k, Buffer v, Value row, Value count,
-              llvm::function_ref<Value(Value position)> key);
+              llvm::function_ref<Value(Value position)> key, Buffer dk = {}, Buffer dv = {});
 
 private:
   Value smallestExponent();

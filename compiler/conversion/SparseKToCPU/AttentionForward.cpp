@@ -180,15 +180,10 @@ static AttentionProgram forwardProgram(const attention::Plan &plan, StringRef na
   return program;
 }
 
-AttentionProgram attentionForwardProgram(const AttentionSpec &spec, const MatmulTarget &target,
-                                         StringRef namePrefix) {
-  return forwardProgram(attention::makePlan(spec, target, /*backward=*/false), namePrefix);
-}
-
 AttentionProgram emitAttentionForward(OpBuilder &builder, ModuleOp module, const AttentionSpec &spec,
                                       const MatmulTarget &target, StringRef namePrefix) {
   using namespace attention;
-  const Plan plan = makePlan(spec, target, /*backward=*/false);
+  const Plan plan = makePlan(spec, target, Pass::Forward);
   AttentionProgram program = forwardProgram(plan, namePrefix);
   if (!program.steps.empty())
     emitKernel(builder, module, plan, program.steps.back(),

@@ -45,9 +45,24 @@ static std::optional<AttentionSpec> specOf(Op op) {
 std::optional<AttentionSpec> AttentionSpec::of(Operation *op) {
   if (auto forward = dyn_cast<sparsek::AttentionOp>(op))
     return specOf(forward);
-  if (auto backward = dyn_cast<sparsek::AttentionBackwardOp>(op))
-    return specOf(backward);
-  return std::nullopt;
+  using A = AttentionArgument;
+  std::optional<AttentionSpec> spec;
+  if (auto backward = dyn_cast<sparsek::AttentionBackwardOp>(op)) {
+    spec = specOf(backward);
+    if (spec && backward.getDlse())
+      spec->give(A::DLse);
+  } else if (auto tangent = dyn_cast<sparsek::AttentionTangentOp>(op)) {
+    spec = specOf(tangent);
+    const std::pair<A, Value> tangents[] = {{A::DQ, tangent.getDq()},
+                                            {A::DK, tangent.getDk()},
+                                            {A::DV, tangent.getDv()},
+                                            {A::DU, tangent.getDu()},
+                                            {A::DTau, tangent.getDtau()}};
+    for (auto [argument, value] : tangents)
+      if (spec && value)
+        spec->give(argument);
+  }
+  return spec;
 }
 
 static Type elementType(OpBuilder &b, MatmulElement element) {
@@ -81,20 +96,23 @@ int64_t Plan::windowKeys(int64_t queries) const {
   return spec.window == 0 ? 0 : std::min(spec.window - 1 + queries, spec.length);
 }
 
-int64_t forwardScratchBytes(const Plan &p) {
+int64_t scratchBytes(const Plan &p, Pass pass) {
+  // Forward: queries and outputs as panels and two statistics for each head; a block of keys and values with
+  // its scores, and rows in transit.
   int64_t perHead = p.tile * (p.spec.keyWidth + p.spec.valueWidth + 2);
   int64_t shared =
       p.keyBlock * (p.keyPad + p.valuePad + 2 * p.panel + 4) + p.tile * std::max(p.keyPad, p.valuePad);
+  if (pass == Pass::Backward) {
+    perHead = p.tile * (3 * p.keyPad + 2 * p.valuePad + 3);
+    shared = p.keyBlock * (p.keyPad + p.valuePad + 2 * p.tile + p.lanes + 4);
+  } else if (pass == Pass::Tangent) {
+    perHead += p.tile * p.spec.keyWidth;
+    shared += p.keyBlock * (p.keyPad + p.valuePad + 1) + 2 * p.tile;
+  }
   return p.computeBytes() * (p.headBlock * perHead + shared);
 }
 
-int64_t backwardScratchBytes(const Plan &p) {
-  int64_t perHead = p.tile * (3 * p.keyPad + 2 * p.valuePad + 3);
-  int64_t shared = p.keyBlock * (p.keyPad + p.valuePad + 2 * p.tile + p.lanes + 4);
-  return p.computeBytes() * (p.headBlock * perHead + shared);
-}
-
-Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backward) {
+Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, Pass pass) {
   constexpr int64_t stackLimit = 192 << 10;
   Plan p;
   p.spec = spec;
@@ -114,7 +132,7 @@ Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backwa
   p.keyPad = roundUp(spec.keyWidth, p.lanes);
   p.valuePad = roundUp(spec.valueWidth, p.lanes);
   p.headBlock = 1;
-  auto bytes = [&] { return backward ? backwardScratchBytes(p) : forwardScratchBytes(p); };
+  auto bytes = [&] { return scratchBytes(p, pass); };
   while (bytes() > stackLimit && (p.tile > p.panel || p.keyBlock > p.tileRows)) {
     if (p.tile > p.panel)
       p.tile = roundUp(p.tile / 2, p.panel);
@@ -130,7 +148,7 @@ Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backwa
     p.headBlock = 1;
   }
   p.listStride = std::min(p.spec.topk + p.tile, spec.length);
-  if (!backward)
+  if (pass != Pass::Backward)
     return p;
 
   // A chunk's partial sums hold topk + window + 2 chunk keys. Long chunks keep that small beside the keys,
@@ -185,6 +203,7 @@ AttentionOperand bufferOperand(const Plan &plan, AttentionArgument argument) {
     operand.extent = keys * s.valueWidth;
     break;
   case A::Lse:
+  case A::DLse:
     operand.extent = queries;
     operand.element = E::Score;
     break;

@@ -5,6 +5,8 @@
 
 namespace heddle::cpu::attention {
 
+enum class Pass { Forward, Backward, Tangent };
+
 /// Queries are the lanes of vectors: scores are computed as keys x queries, outputs as widths x queries, so
 /// no maximum, sum, gate or mask needs a horizontal step, and any width is a number of rows.
 struct Plan {
@@ -52,12 +54,11 @@ private:
   bool softForward() const { return spec.topk > 0 && !spec.straightThrough; }
 };
 
-/// The plan of the forward pass, or of the backward pass, which keeps more per tile.
-Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, bool backward);
+/// The plan of a pass; the others keep more per tile than the forward pass.
+Plan makePlan(const AttentionSpec &spec, const MatmulTarget &target, Pass pass);
 
 /// Bytes of the stack that a kernel's scratch takes.
-int64_t forwardScratchBytes(const Plan &plan);
-int64_t backwardScratchBytes(const Plan &plan);
+int64_t scratchBytes(const Plan &plan, Pass pass);
 
 /// Hands out parts of the workspace.
 class Workspace {

@@ -45,16 +45,19 @@ Value GatePairs::adjoint(Value j, int64_t part, const Pair &pair, Value product,
                          llvm::MutableArrayRef<Value> carried) {
   if (routes()) {
     Value gradient = routesKeys ? v.multiplyAdd(dscore, product, dgate) : dgate;
-    // The same predicate as everywhere: strictly between 0 and 1.
-    Value inside =
-        arith::AndIOp::create(v.b, v.isGreater(argument, v.zero()), v.isGreater(v.constant(1), argument));
+    Value inside = gateMoves();
     if (pair.seen)
       inside = arith::AndIOp::create(v.b, inside, pair.seen);
     gradient = v.select(inside, gradient, v.zero());
     carried[part] = v.subf(carried[part], gradient);
     keyGradient = part > 0 ? v.sumOf(keyGradient, gradient) : gradient;
   }
-  return gateKeys ? v.mulf(dscore, gate) : dscore;
+  return timesKeyGate(dscore);
+}
+
+Value GatePairs::gateMoves() {
+  // The same predicate as everywhere.
+  return arith::AndIOp::create(v.b, v.isGreater(argument, v.zero()), v.isGreater(v.constant(1), argument));
 }
 
 void GatePairs::endKey(Value j) {

@@ -32,6 +32,14 @@ public:
   void endKey(Value j) override;
   void finish(mlir::ValueRange carried) override;
 
+  /// How a change of the pair's gate reaches the output: through the score, and through the value's factor.
+  bool gateMovesScore() const { return routesKeys; }
+  bool gateMovesValue() const { return routesValues; }
+  /// `factor` times the gate of the pair that was emitted last, if its score has one.
+  Value timesKeyGate(Value factor) { return gateKeys ? v.mulf(factor, gate) : factor; }
+  /// Whether that pair's gate is strictly between 0 and 1, so that it moves.
+  Value gateMoves();
+
 private:
   bool routes() const { return routesKeys || routesValues; }
 

@@ -21,10 +21,19 @@ KeyBlocks::KeyBlocks(AttentionCode &v, const KernelArguments &arguments) : v(v),
     v.zeroFill(block.keys, v.index(0), v.index(p.keyBlock * p.keyPad));
   if (p.valuePad != p.spec.valueWidth)
     v.zeroFill(block.values, v.index(0), v.index(p.keyBlock * p.valuePad));
+  if (args.dk.memref)
+    block.keyTangents = v.scratch(p.keyBlock * p.keyPad);
+  if (args.dv.memref) {
+    block.valueTangents = v.scratch(p.keyBlock * p.valuePad);
+    if (p.valuePad != p.spec.valueWidth)
+      v.zeroFill(block.valueTangents, v.index(0), v.index(p.keyBlock * p.valuePad));
+  }
   block.from = v.intScratch(p.keyBlock);
   block.until = v.intScratch(p.keyBlock);
   if (p.spec.topk > 0) {
     block.scores = v.scratch(p.keyBlock);
+    if (args.du.memref)
+      block.scoreTangents = v.scratch(p.keyBlock);
     hi = v.scratch(p.tile);
     lo = v.scratch(p.tile);
   }
@@ -58,6 +67,11 @@ Values BlockKind::each(AttentionCode &v, TypeRange types, llvm::function_ref<Val
 
 Values KeyBlocks::withPairs(TypeRange types, Value head, const PanelRange &range, Value masked,
                             PairsUse body) {
+  return withGatePairs(types, range, masked, body);
+}
+
+Values KeyBlocks::withGatePairs(TypeRange types, const PanelRange &range, Value masked,
+                                llvm::function_ref<Values(GatePairs &)> body) {
   return kind.each(v, types, [&](bool selected) {
     return v.choose(masked, types, [&](bool isMasked) {
       GatePairs pairs(v, block, range, {hi, lo}, selected, isMasked, gradients);
@@ -110,6 +124,9 @@ void KeyBlocks::forEachBlock(Value firstHead, BlockUse body) {
       block.oddKeys = v.hasNonFinite(block.keys, p.keyPad, blockCount);
     else
       block.oddValues = v.hasNonFinite(block.values, p.valuePad, blockCount);
+    if (block.valueTangents.memref)
+      block.oddValues = arith::OrIOp::create(v.b, block.oddValues,
+                                             v.hasNonFinite(block.valueTangents, p.valuePad, blockCount));
     body(block, [&](Value panelStart, PanelUse use) {
       Values part = kind.each(v, {index, index, flag}, [&](bool selected) {
         if (selected)
@@ -156,7 +173,7 @@ void KeyBlocks::gatherSelected(Value start) {
   Value slots; // the names in the list are slots of the chunk, or keys
   if (block.slot)
     slots = v.mul(v.add(v.mul(row, p.chunks()), v.div(first, p.chunk)), p.slotStride);
-  v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
+  auto keyOf = [&](Value position) {
     Value key = v.loadIndex(args.lists, v.add(base, v.add(start, position)));
     if (slots) {
       v.storeI32(key, block.slot, position);
@@ -169,9 +186,12 @@ void KeyBlocks::gatherSelected(Value start) {
     u = v.select(v.isGreater(u, v.scalarConstant(-big)), u, v.scalarConstant(-big));
     u = v.select(v.isGreater(u, v.scalarConstant(big)), v.scalarConstant(big), u);
     v.storeScalar(u, block.scores, position);
+    if (block.scoreTangents.memref)
+      v.storeScalar(v.loadScalar(args.du, at), block.scoreTangents, position);
     storeInterval(position, v.add(key, p.spec.window), v.loadIndex(args.ends, at));
     return key;
-  });
+  };
+  v.gather(block, args.k, args.v, row, blockCount, keyOf, args.dk, args.dv);
 }
 
 void KeyBlocks::gatherWindow(Value start) {
@@ -180,7 +200,7 @@ void KeyBlocks::gatherWindow(Value start) {
     Value chunkStart = v.mul(v.div(first, p.chunk), p.chunk);
     origin = firstWindowKey(v, args, chunkStart);
   }
-  v.gather(block, args.k, args.v, row, blockCount, [&](Value position) {
+  auto keyOf = [&](Value position) {
     Value key = v.add(start, position);
     Value until = v.add(key, p.spec.window);
     if (args.bounds)
@@ -189,7 +209,8 @@ void KeyBlocks::gatherWindow(Value start) {
     if (block.slot)
       v.storeI32(v.add(v.sub(key, origin), p.firstWindowRow()), block.slot, position);
     return key;
-  });
+  };
+  v.gather(block, args.k, args.v, row, blockCount, keyOf, args.dk, args.dv);
 }
 
 llvm::SmallVector<AttentionOperand, 3> takeTileLists(const Plan &plan, Workspace &workspace,
@@ -255,6 +276,9 @@ void emitKernel(OpBuilder &builder, ModuleOp module, const Plan &plan, const Att
       break;
     case A::DOut:
       arguments.dout = input;
+      break;
+    case A::DLse:
+      arguments.dlse = score;
       break;
     case A::DQ:
       arguments.dq = input;

@@ -77,13 +77,16 @@ public:
   void forEachBlock(Value firstHead, BlockUse body) override;
   Values withPairs(mlir::TypeRange types, Value head, const PanelRange &range, Value masked,
                    PairsUse body) override;
+  /// The same, with what the pairs of SPARSEK know besides.
+  Values withGatePairs(mlir::TypeRange types, const PanelRange &range, Value masked,
+                       llvm::function_ref<Values(GatePairs &pairs)> body);
   bool hasGates() const override { return p.gateValues(); }
   Value takesPart(const PanelRange &range, Value j, int64_t part, Value weight) override;
   Value brokenQueries(Value at) override;
 
   BlockKind kind;                     ///< of the current block
   Value blockCount;                   ///< its keys
-  GateGradients *gradients = nullptr; ///< of the backward pass
+  GateGradients *gradients = nullptr; ///< of the passes of derivatives
 
 private:
   void gatherSelected(Value start);

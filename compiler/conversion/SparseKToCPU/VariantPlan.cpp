@@ -24,7 +24,7 @@ VariantPlan::VariantPlan(Operation *op, const MatmulTarget &target, bool backwar
   spec.gate = AttentionGate::None;
   spec.scale = op->getAttrOfType<FloatAttr>("scale").getValueAsDouble();
   spec.element = *matmulElement(q.getElementType());
-  plan = makePlan(spec, target, backward);
+  plan = makePlan(spec, target, backward ? Pass::Backward : Pass::Forward);
   plan.keyLength = block.keys;
   if (block.boundsDepend() & OnHead)
     plan.headBlock = 1; // heads see other keys

@@ -192,23 +192,31 @@ static Thresholds threshold(Call &call, const Value &u, const std::optional<Valu
   return {results[0], results[1], results[2], results[3]};
 }
 
+/// The output, or (output, lse) where `withLse`.
 static Value attend(Call &call, const AttentionArguments &args, const Value &u, const Thresholds &thresholds,
                     const std::optional<Value> &bounds, const Dim &topk, const Dim &window, double scale,
-                    int gate, int estimator) {
+                    int gate, int estimator, bool withLse) {
   OpEmitter &emit = call.emit;
   llvm::SmallVector<Dim> dims(args.q.getType().dims());
   dims.back() = args.v.getType().dims().back();
   Type type = args.q.getType().withDims(dims);
-  Type lse = Type::tensor(scoreElement(args.q), llvm::ArrayRef<Dim>(dims).drop_back());
-  return emit.make(type, call.span(), [&](mlir::OpBuilder &builder, mlir::Location location) -> mlir::Value {
-    mlir::Type types[] = {emit.mlirType(type), emit.mlirType(lse)};
-    return sparsek::AttentionOp::create(
-               builder, location, types, emit.leaf(args.q), emit.leaf(args.k), emit.leaf(args.v),
-               emit.leaf(u), emit.leaf(thresholds.hi), emit.leaf(thresholds.lo), emit.leaf(thresholds.end),
-               boundsOperand(call, bounds), topk.value(), window.value(), llvm::APFloat(scale),
-               sparsek::Gate(gate), sparsek::Estimator(estimator))
-        .getO();
-  });
+  Type lseType = Type::tensor(scoreElement(args.q), llvm::ArrayRef<Dim>(dims).drop_back());
+  sparsek::AttentionOp op;
+  if (emit.isEmitting()) {
+    mlir::Type types[] = {emit.mlirType(type), emit.mlirType(lseType)};
+    op = sparsek::AttentionOp::create(
+        emit.getBuilder(), emit.location(call.span()), types, emit.leaf(args.q), emit.leaf(args.k),
+        emit.leaf(args.v), emit.leaf(u), emit.leaf(thresholds.hi), emit.leaf(thresholds.lo),
+        emit.leaf(thresholds.end), boundsOperand(call, bounds), topk.value(), window.value(),
+        llvm::APFloat(scale), sparsek::Gate(gate), sparsek::Estimator(estimator));
+  }
+  Value o = emit.make(type, call.span(),
+                      [&](mlir::OpBuilder &, mlir::Location) -> mlir::Value { return op.getO(); });
+  if (!withLse)
+    return o;
+  Value lse = emit.make(lseType, call.span(),
+                        [&](mlir::OpBuilder &, mlir::Location) -> mlir::Value { return op.getLse(); });
+  return Value::tuple({o, lse}, call.span());
 }
 
 /// Operands in the place of scores and thresholds where there is no selection.
@@ -284,7 +292,8 @@ static Value sparsekAttention(Call &call) {
   std::optional<Dim> topk = count(call, "topk"), window = count(call, "window");
   std::optional<std::string> gate = call.choice("gate", {"both", "value", "none"});
   std::optional<std::string> estimator = call.choice("estimator", {"soft", "straight_through"});
-  if (!topk || !window || !gate || !estimator || !requireSome(call, *topk, *window))
+  std::optional<bool> lse = call.flag("lse", false);
+  if (!topk || !window || !gate || !estimator || !lse || !requireSome(call, *topk, *window))
     return Value::error();
   std::optional<double> scale = scaleArgument(call, *args);
   std::optional<Value> bounds;
@@ -294,12 +303,12 @@ static Value sparsekAttention(Call &call) {
   Thresholds thresholds =
       *topk == Dim(0) ? noSelection(call, *args).second : threshold(call, *u, bounds, *topk, *window);
   return attend(call, *args, *u, thresholds, bounds, *topk, *window, *scale, gateNumber,
-                *estimator == "soft" ? 0 : 1);
+                *estimator == "soft" ? 0 : 1, *lse);
 }
 
 static Value attention(Call &call) {
-  std::optional<bool> causal = call.flag("causal", false);
-  if (!causal)
+  std::optional<bool> causal = call.flag("causal", false), lse = call.flag("lse", false);
+  if (!causal || !lse)
     return Value::error();
   // Packed sequences are those of queries and keys alike.
   std::optional<AttentionArguments> args = attentionArguments(call, *causal || call.has("segments"));
@@ -318,10 +327,10 @@ static Value attention(Call &call) {
     return Value::error();
   if (call.context.with || !*causal)
     return variantAttention(call, args->q, args->k, args->v, *causal,
-                            call.has("window") ? std::optional(*window) : std::nullopt, bounds, *scale);
+                            call.has("window") ? std::optional(*window) : std::nullopt, bounds, *scale, *lse);
   auto [u, thresholds] = noSelection(call, *args);
   Dim reach = call.has("window") ? *window : args->positions;
-  return attend(call, *args, u, thresholds, bounds, 0, reach, *scale, 2, 0);
+  return attend(call, *args, u, thresholds, bounds, 0, reach, *scale, 2, 0, *lse);
 }
 
 llvm::ArrayRef<Builtin> attentionBuiltins() {
@@ -330,15 +339,18 @@ llvm::ArrayRef<Builtin> attentionBuiltins() {
        sparsekProject},
       {"sparsek_attention",
        "sparsek_attention(q, k, v, u, topk, window = 0, scale = 1/sqrt(E), gate = \"both\", estimator = "
-       "\"soft\", segments?)",
-       "Causal attention over the topk keys of largest score and a window of recent ones.", sparsekAttention},
+       "\"soft\", segments?, lse = false)",
+       "Causal attention over the topk keys of largest score and a window of recent ones. lse = true: (o, "
+       "log of each query's sum of exponentials).",
+       sparsekAttention},
       {"sparsek_threshold", "sparsek_threshold(u, topk, window = 0, segments?)",
        "(tau, count, end): thresholds, support sizes and the ends of the intervals in which keys are "
        "attended.",
        sparsekThreshold},
-      {"attention", "attention(q, k, v, causal = false, window = all, scale = 1/sqrt(E), segments?)",
+      {"attention",
+       "attention(q, k, v, causal = false, window = all, scale = 1/sqrt(E), segments?, lse = false)",
        "Dense softmax attention. 'with (s, b, h, i, j) { (score, gate, visible) }' after it writes what each "
-       "pair gets.",
+       "pair gets. lse = true: (o, log of each query's sum of exponentials).",
        attention, true},
   };
   return table;

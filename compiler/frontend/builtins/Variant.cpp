@@ -248,7 +248,8 @@ void PairEvaluation::close(const PairResult &result) {
 }
 
 Value variantAttention(Call &call, const Value &q, const Value &k, const Value &v, bool causal,
-                       const std::optional<Dim> &window, const std::optional<Value> &bounds, double scale) {
+                       const std::optional<Dim> &window, const std::optional<Value> &bounds, double scale,
+                       bool withLse) {
   OpEmitter &emit = call.emit;
   if (const auto &block = call.context.with; block && block->names.size() != numNames) {
     call.error(block->span,
@@ -263,16 +264,22 @@ Value variantAttention(Call &call, const Value &q, const Value &k, const Value &
     return Value::error();
   if (emit.isEmitting())
     block.close(*result);
+  sparsek::VariantAttentionOp op;
+  if (emit.isEmitting()) {
+    op =
+        sparsek::VariantAttentionOp::create(emit.getBuilder(), emit.location(call.span()), emit.leaf(q),
+                                            emit.leaf(k), emit.leaf(v), block.captures, llvm::APFloat(scale));
+    op.getBody().takeBody(*block.region);
+  }
   llvm::SmallVector<Dim> dims(q.getType().dims());
   dims.back() = v.getType().dims().back();
-  return emit.make(q.getType().withDims(dims), call.span(),
-                   [&](mlir::OpBuilder &builder, mlir::Location location) -> mlir::Value {
-                     auto op = sparsek::VariantAttentionOp::create(builder, location, emit.leaf(q),
-                                                                   emit.leaf(k), emit.leaf(v), block.captures,
-                                                                   llvm::APFloat(scale));
-                     op.getBody().takeBody(*block.region);
-                     return op.getO();
-                   });
+  Value o = emit.make(q.getType().withDims(dims), call.span(),
+                      [&](mlir::OpBuilder &, mlir::Location) -> mlir::Value { return op.getO(); });
+  if (!withLse)
+    return o;
+  Value lse = emit.make(Type::tensor(element, llvm::ArrayRef<Dim>(dims).drop_back()), call.span(),
+                        [&](mlir::OpBuilder &, mlir::Location) -> mlir::Value { return op.getLse(); });
+  return Value::tuple({o, lse}, call.span());
 }
 
 } // namespace heddle::frontend

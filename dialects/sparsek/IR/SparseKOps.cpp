@@ -11,6 +11,12 @@ using namespace heddle::sparsek;
 #define GET_OP_CLASSES
 #include "dialects/sparsek/IR/SparseKOps.cpp.inc"
 
+/// Checks the type of an operand that may be left out.
+static LogicalResult checkLike(std::optional<Location> loc, StringRef name, Value operand,
+                               RankedTensorType type) {
+  return operand ? checkShape(loc, name, typeOf(operand), type.getShape(), type.getElementType()) : success();
+}
+
 /// Checks the bounds of packed sequences, where there are any, over `n` positions.
 static LogicalResult checkBounds(std::optional<Location> loc, Value bounds, int64_t n) {
   if (!bounds)
@@ -51,20 +57,33 @@ LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *context, std::optional<
   return success();
 }
 
-LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
-                                                    Adaptor adaptor, SmallVectorImpl<Type> &results) {
+/// What the derivatives of the threshold share: `moved` is the cotangent of tau or the tangent of u.
+template <typename Adaptor>
+static LogicalResult checkThresholdDerivative(MLIRContext *context, std::optional<Location> loc,
+                                              Adaptor adaptor, StringRef name, Value moved,
+                                              SmallVectorImpl<Type> &results) {
   auto u = typeOf(adaptor.getU());
   if (u.getRank() != 3)
     return emitOptionalError(loc, "scores have type ", u, ", not rank 3: batch, head, position");
   if (failed(checkShape(loc, "hi", typeOf(adaptor.getHi()), u.getShape(), u.getElementType())) ||
       failed(checkShape(loc, "lo", typeOf(adaptor.getLo()), u.getShape(), u.getElementType())) ||
-      failed(checkShape(loc, "dtau", typeOf(adaptor.getDtau()), u.getShape(), u.getElementType())) ||
+      failed(checkShape(loc, name, typeOf(moved), u.getShape(), u.getElementType())) ||
       failed(checkShape(loc, "count", typeOf(adaptor.getCount()), u.getShape(),
                         IntegerType::get(context, 32))) ||
       failed(checkBounds(loc, adaptor.getBounds(), u.getDimSize(2))))
     return failure();
   results.push_back(u);
   return success();
+}
+
+LogicalResult ThresholdBackwardOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                                    Adaptor adaptor, SmallVectorImpl<Type> &results) {
+  return checkThresholdDerivative(context, loc, adaptor, "dtau", adaptor.getDtau(), results);
+}
+
+LogicalResult ThresholdTangentOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                                   Adaptor adaptor, SmallVectorImpl<Type> &results) {
+  return checkThresholdDerivative(context, loc, adaptor, "du", adaptor.getDu(), results);
 }
 
 /// What attention and its backward pass share. On success the results of attention.
@@ -112,9 +131,26 @@ LogicalResult AttentionBackwardOp::inferReturnTypes(MLIRContext *context, std::o
   if (failed(checkAttention(context, loc, adaptor, o, lse)) ||
       failed(checkShape(loc, "o", typeOf(adaptor.getO()), o.getShape(), o.getElementType())) ||
       failed(checkShape(loc, "dout", typeOf(adaptor.getDout()), o.getShape(), o.getElementType())) ||
-      failed(checkShape(loc, "lse", typeOf(adaptor.getLse()), lse.getShape(), lse.getElementType())))
+      failed(checkShape(loc, "lse", typeOf(adaptor.getLse()), lse.getShape(), lse.getElementType())) ||
+      failed(checkLike(loc, "dlse", adaptor.getDlse(), lse)))
     return failure();
   results.append({adaptor.getQ().getType(), adaptor.getK().getType(), adaptor.getV().getType(),
                   adaptor.getU().getType(), adaptor.getU().getType()});
+  return success();
+}
+
+LogicalResult AttentionTangentOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                                   Adaptor adaptor, SmallVectorImpl<Type> &results) {
+  RankedTensorType o, lse;
+  if (failed(checkAttention(context, loc, adaptor, o, lse)) ||
+      failed(checkShape(loc, "o", typeOf(adaptor.getO()), o.getShape(), o.getElementType())) ||
+      failed(checkShape(loc, "lse", typeOf(adaptor.getLse()), lse.getShape(), lse.getElementType())) ||
+      failed(checkLike(loc, "dq", adaptor.getDq(), typeOf(adaptor.getQ()))) ||
+      failed(checkLike(loc, "dk", adaptor.getDk(), typeOf(adaptor.getK()))) ||
+      failed(checkLike(loc, "dv", adaptor.getDv(), typeOf(adaptor.getV()))) ||
+      failed(checkLike(loc, "du", adaptor.getDu(), typeOf(adaptor.getU()))) ||
+      failed(checkLike(loc, "dtau", adaptor.getDtau(), typeOf(adaptor.getU()))))
+    return failure();
+  results.append({o, lse});
   return success();
 }

@@ -107,8 +107,8 @@ def SparseK_ThresholdBackwardOp : SparseK_Op<"threshold_backward"> {
   let summary = "Cotangent of the scores from that of the thresholds";
   let description = [{
     `ubar_j = sum over the queries i >= j + window with j in S_i of taubar_i / |S_i|`: those queries are one run, found by binary
-    search on tau, so the sum is a difference of prefix sums (in double, in order, per row). With `bounds`, as given to the
-    threshold, the queries and the prefix sums are those of j's sequence.
+    search on tau, so the sum is a difference of prefix sums (in double, in an order that depends on N alone, per row). With
+    `bounds`, as given to the threshold, the queries and the prefix sums are those of j's sequence.
 
     ```mlir
     %du = sparsek.threshold_backward %u, %hi, %lo, %count, %dtau window 16
@@ -160,10 +160,11 @@ def SparseK_AttentionOp : SparseK_Op<"attention"> {
   }];
 }
 
-def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward"> {
+def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward", [AttrSizedOperandSegments]> {
   let summary = "Cotangents of sparsek.attention's operands";
   let description = [{
-    With `do` the cotangent of o (one of lse is differentiated through the dense form instead), `D_i = do_i . o_i`, `e_ij = do_i . v_j`, `p_ij = exp(s_ij - lse_i)`:
+    With `do` the cotangent of o and `dlse` that of lse (0 where it is left out), `D_i = do_i . o_i - dlse_i`,
+    `e_ij = do_i . v_j`, `p_ij = exp(s_ij - lse_i)`:
 
         sbar = p (gv e - D),  dq_i = scale sum_j sbar gk k_j,  dk_j = scale sum_i sbar gk q_i,  dv_j = sum_i p gv do_i
         gbar = [gate both] scale sbar (q.k) + [gate both or value] p e   for selected pairs with 0 < g < 1
@@ -181,16 +182,19 @@ def SparseK_AttentionBackwardOp : SparseK_Op<"attention_backward"> {
   }];
   let arguments = (ins SparseK_FloatTensor:$q, SparseK_FloatTensor:$k, SparseK_FloatTensor:$v, SparseK_ScoreTensor:$u,
                        SparseK_ScoreTensor:$hi, SparseK_ScoreTensor:$lo, SparseK_CountTensor:$end, SparseK_FloatTensor:$o,
-                       SparseK_ScoreTensor:$lse, SparseK_FloatTensor:$dout, Optional<SparseK_CountTensor>:$bounds,
-                       I64Attr:$topk, I64Attr:$window, F64Attr:$scale, SparseK_GateAttr:$gate, SparseK_EstimatorAttr:$estimator);
+                       SparseK_ScoreTensor:$lse, SparseK_FloatTensor:$dout, Optional<SparseK_ScoreTensor>:$dlse,
+                       Optional<SparseK_CountTensor>:$bounds, I64Attr:$topk, I64Attr:$window, F64Attr:$scale,
+                       SparseK_GateAttr:$gate, SparseK_EstimatorAttr:$estimator);
   let results = (outs SparseK_FloatTensor:$dq, SparseK_FloatTensor:$dk, SparseK_FloatTensor:$dv, SparseK_ScoreTensor:$du,
                       SparseK_ScoreTensor:$dtau);
   let assemblyFormat = [{
-    $q `,` $k `,` $v `,` $u `,` $hi `,` $lo `,` $end `,` $o `,` $lse `,` $dout (`,` `bounds` $bounds^)?
-    `topk` $topk `window` $window `scale` $scale `gate` $gate `estimator` $estimator attr-dict `:` functional-type(operands, results)
+    $q `,` $k `,` $v `,` $u `,` $hi `,` $lo `,` $end `,` $o `,` $lse `,` $dout (`dlse` $dlse^)?
+    (`,` `bounds` $bounds^)? `topk` $topk `window` $window `scale` $scale `gate` $gate `estimator` $estimator attr-dict
+    `:` functional-type(operands, results)
   }];
 }
 
+include "dialects/sparsek/IR/SparseKTangentOps.td"
 include "dialects/sparsek/IR/SparseKVariantOps.td"
 include "dialects/sparsek/IR/SparseKCacheOps.td"
 

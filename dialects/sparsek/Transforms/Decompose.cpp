@@ -194,7 +194,10 @@ public:
     // Masked once more: a NaN of one query must not reach keys that it does not attend to.
     Value p = select(attendedAll, exp(sub(logits, perGroupQuery(lse))), 0);
     Value e = einsum("bhgif,bhjf->bhgij", cotangent, values);
-    Value d = perGroupQuery(sum(mul(cotangent, o), {4}));
+    Value shared = sum(mul(cotangent, o), {4});
+    if (op.getDlse())
+      shared = sub(shared, grouped(op.getDlse()));
+    Value d = perGroupQuery(shared);
     Value ds = select(attendedAll, mul(p, sub(gateValues(e), d)), 0);
     Value gatedDs = keyGate ? mul(ds, perGroup(keyGate)) : ds;
     Value dq = mul(einsum("bhgij,bhje->bhgie", gatedDs, keys), scale);
@@ -215,6 +218,63 @@ public:
     for (auto [result, value] : llvm::zip(op->getResults(), results))
       result.replaceAllUsesWith(as(value, result));
     op.erase();
+  }
+};
+
+class DenseTangent : public Attention<AttentionTangentOp> {
+public:
+  using Attention::Attention;
+
+  void replace() {
+    Value lse = grouped(op.getLse());
+    Value shift = select(compare(ComparePredicate::eq, lse, -infinity), 0, lse);
+    Value p = select(attendedAll, exp(sub(logits, perGroupQuery(shift))), 0);
+    Value gateTangent = gated ? movedGate() : Value();
+    Value moved;
+    if (op.getDq())
+      moved = einsum("bhgie,bhje->bhgij", grouped(op.getDq(), width), keys);
+    if (op.getDk()) {
+      Value keysMoved = einsum("bhgie,bhje->bhgij", queries, cast(op.getDk(), score));
+      moved = moved ? add(moved, keysMoved) : keysMoved;
+    }
+    if (moved && keyGate)
+      moved = mul(moved, perGroup(keyGate));
+    if (gateTangent && op.getGate() == Gate::both) {
+      Value through = mul(products, perGroup(gateTangent));
+      moved = moved ? add(moved, through) : through;
+    }
+    Value ds = moved ? mul(moved, scale) : constant(products.getType(), 0);
+    Value weighted = mul(p, ds);
+    Value dlse = sum(select(attendedAll, weighted, 0), {4});
+    Value weights = gateValues(weighted);
+    if (gateTangent)
+      weights = add(weights, mul(p, perGroup(gateTangent)));
+    weights = select(attendedAll, weights, 0);
+    Value dout = einsum("bhgij,bhjf->bhgif", weights, values);
+    if (op.getDv())
+      dout = add(dout, einsum("bhgij,bhjf->bhgif", gateValues(p), cast(op.getDv(), score)));
+    Value o = grouped(op.getO(), valueWidth);
+    dout = sub(dout, mul(broadcast(dlse, typeOf(o).getShape(), {0, 1, 2, 3}), o));
+    Value poisoned = compare(ComparePredicate::ne, lse, lse);
+    double nan = std::numeric_limits<double>::quiet_NaN();
+    dlse = select(poisoned, nan, dlse);
+    dout = select(broadcast(poisoned, typeOf(o).getShape(), {0, 1, 2, 3}), nan, dout);
+    op.getDout().replaceAllUsesWith(as(dout, op.getDout()));
+    op.getDlse().replaceAllUsesWith(as(dlse, op.getDlse()));
+    op.erase();
+  }
+
+private:
+  /// The tangent of the gate of each selected pair, null where it is zero.
+  Value movedGate() {
+    Value change;
+    if (op.getDu())
+      change = perKey(op.getDu());
+    if (op.getDtau()) {
+      Value dtau = perQuery(op.getDtau());
+      change = change ? sub(change, dtau) : neg(dtau);
+    }
+    return change ? select(inside, change, 0) : change;
   }
 };
 
@@ -259,6 +319,23 @@ private:
   ThresholdBackwardOp op;
 };
 
+class DenseThresholdTangent : public Pairs {
+public:
+  explicit DenseThresholdTangent(ThresholdTangentOp op)
+      : Pairs(op, op.getU(), op.getWindow(), op.getBounds()), op(op) {}
+
+  void replace() {
+    auto type = typeOf(op.getDu());
+    Value count = ir::MaxOp::create(b, cast(op.getCount(), type.getElementType()), constant(type, 1));
+    Value total = sum(select(support(op.getHi(), op.getLo()), perKey(op.getDu()), 0), {3});
+    op.getDtau().replaceAllUsesWith(div(total, count));
+    op.erase();
+  }
+
+private:
+  ThresholdTangentOp op;
+};
+
 } // namespace
 
 bool heddle::sparsek::decompose(Operation *op) {
@@ -267,7 +344,9 @@ bool heddle::sparsek::decompose(Operation *op) {
       .Case([](VariantAttentionOp op) { return decomposeVariant(op), true; })
       .Case([](VariantAttentionBackwardOp op) { return decomposeVariant(op), true; })
       .Case([](AttentionBackwardOp op) { return DenseBackward(op).replace(), true; })
+      .Case([](AttentionTangentOp op) { return DenseTangent(op).replace(), true; })
       .Case([](ThresholdBackwardOp op) { return DenseThresholdBackward(op).replace(), true; })
+      .Case([](ThresholdTangentOp op) { return DenseThresholdTangent(op).replace(), true; })
       .Case([](ThresholdOp op) {
         if (op.getU().getDefiningOp<ir::StopGradientOp>())
           return false;

@@ -1,8 +1,9 @@
 /* Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
  *
  * Causal SPARSEK selection on the CPU: the support kernels that generated code calls for sparsek.threshold,
- * sparsek.threshold_backward, sparsek.project and the key lists of sparsek.attention. The operator is that of
- * Lou, Jia, Zheng and Tu, "Sparser is Faster and Less is More" (arXiv 2406.16747).
+ * sparsek.threshold_backward, sparsek.threshold_tangent, sparsek.project and the key lists of
+ * sparsek.attention. The operator is that of Lou, Jia, Zheng and Tu, "Sparser is Faster and Less is More"
+ * (arXiv 2406.16747).
  *
  * A row is one sequence of n scores u, or several that follow one another where `bounds` is not null; then
  * all that is said here holds for each sequence by itself. bounds [2, n] are those of
@@ -57,6 +58,19 @@ HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_backward_f64(
     const double *u, const double *hi, const double *lo, const int32_t *count, const double *dtau,
     int64_t rows, int64_t n, int64_t window, const int32_t *bounds, double *du);
 
+/* The transpose: dtau_i = sum of du_j over j in S_i, divided by count_i, 0 where count_i is 0. Overwrites
+ * dtau. */
+HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_tangent_f32(const float *u, const float *hi,
+                                                                       const float *lo, const int32_t *count,
+                                                                       const float *du, int64_t rows,
+                                                                       int64_t n, int64_t window,
+                                                                       const int32_t *bounds, float *dtau);
+HEDDLE_EXPORT heddle_status_t heddle_cpu_sparsek_threshold_tangent_f64(const double *u, const double *hi,
+                                                                       const double *lo, const int32_t *count,
+                                                                       const double *du, int64_t rows,
+                                                                       int64_t n, int64_t window,
+                                                                       const int32_t *bounds, double *dtau);
+
 /* The selected keys of every tile of `tile` queries. Tile t of a row covers the queries [t tile, (t + 1)
  * tile), cut at n; its list holds each key that is selected by one of them, at most topk + tile keys: first
  * the `full` ones that all of its queries select, then the others, both parts ascending. A row has ceil(n /
@@ -104,6 +118,16 @@ HEDDLE_EXPORT void heddle_call_sparsek_threshold_backward_f64(heddle_call_t *cal
                                                               const int32_t *count, const double *dtau,
                                                               int64_t rows, int64_t n, int64_t window,
                                                               const int32_t *bounds, double *du);
+HEDDLE_EXPORT void heddle_call_sparsek_threshold_tangent_f32(heddle_call_t *call, const float *u,
+                                                             const float *hi, const float *lo,
+                                                             const int32_t *count, const float *du,
+                                                             int64_t rows, int64_t n, int64_t window,
+                                                             const int32_t *bounds, float *dtau);
+HEDDLE_EXPORT void heddle_call_sparsek_threshold_tangent_f64(heddle_call_t *call, const double *u,
+                                                             const double *hi, const double *lo,
+                                                             const int32_t *count, const double *du,
+                                                             int64_t rows, int64_t n, int64_t window,
+                                                             const int32_t *bounds, double *dtau);
 HEDDLE_EXPORT void heddle_call_sparsek_tile_keys(heddle_call_t *call, const int32_t *end, int64_t rows,
                                                  int64_t n, int64_t topk, int64_t window, int64_t tile,
                                                  int64_t stride, int32_t *keys, int32_t *full,

@@ -37,6 +37,20 @@ void heddle_call_sparsek_threshold_backward_f64(heddle_call_t *call, const doubl
          heddle_cpu_sparsek_threshold_backward_f64(u, hi, lo, count, dtau, rows, n, window, bounds, du));
 }
 
+void heddle_call_sparsek_threshold_tangent_f32(heddle_call_t *call, const float *u, const float *hi,
+                                               const float *lo, const int32_t *count, const float *du,
+                                               int64_t rows, int64_t n, int64_t window, const int32_t *bounds,
+                                               float *dtau) {
+  report(call, heddle_cpu_sparsek_threshold_tangent_f32(u, hi, lo, count, du, rows, n, window, bounds, dtau));
+}
+
+void heddle_call_sparsek_threshold_tangent_f64(heddle_call_t *call, const double *u, const double *hi,
+                                               const double *lo, const int32_t *count, const double *du,
+                                               int64_t rows, int64_t n, int64_t window, const int32_t *bounds,
+                                               double *dtau) {
+  report(call, heddle_cpu_sparsek_threshold_tangent_f64(u, hi, lo, count, du, rows, n, window, bounds, dtau));
+}
+
 void heddle_call_sparsek_tile_keys(heddle_call_t *call, const int32_t *end, int64_t rows, int64_t n,
                                    int64_t topk, int64_t window, int64_t tile, int64_t stride, int32_t *keys,
                                    int32_t *full, int32_t *total) {

@@ -24,8 +24,8 @@ struct Setting {
   const char *gate, *estimator;
 };
 
-/// Attention with its thresholds and its backward pass for given cotangents. Two query heads a key-value
-/// head, 11 positions.
+/// Attention with its thresholds, their adjoints and tangents for given cotangents and tangents. Two query
+/// heads a key-value head, 11 positions.
 std::string program(const Setting &s) {
   std::string options = " topk " + std::to_string(s.topk) + " window " + std::to_string(s.window);
   std::string mode = options + " scale 0.6 gate " + s.gate + " estimator " + s.estimator;
@@ -35,7 +35,8 @@ std::string program(const Setting &s) {
 !u = tensor<1x2x11xf64>
 !i = tensor<1x2x11xi32>
 !l = tensor<1x4x11xf64>
-func.func @f(%q: !q, %k: !k, %v: !k, %u: !u, %do: !q, %dtau: !u) -> (!q, !l, !u, !q, !k, !k, !u, !u, !u) {
+func.func @f(%q: !q, %k: !k, %v: !k, %u: !u, %do: !q, %dtau: !u, %dlse: !l, %dk: !k)
+    -> (!q, !l, !u, !q, !k, !k, !u, !u, !u, !q, !k, !u, !q, !l, !q, !l) {
   %hi, %lo, %count, %end = sparsek.threshold %u)" +
          options + R"( : !u -> !u, !u, !i, !i
   %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end)" +
@@ -44,7 +45,16 @@ func.func @f(%q: !q, %k: !k, %v: !k, %u: !u, %do: !q, %dtau: !u) -> (!q, !l, !u,
          mode + R"( : (!q, !k, !k, !u, !u, !u, !i, !q, !l, !q) -> (!q, !k, !k, !u, !u)
   %t = sparsek.threshold_backward %u, %hi, %lo, %count, %dtau window )" +
          std::to_string(s.window) + R"( : !u, !u, !u, !i, !u -> !u
-  return %o, %lse, %hi, %g#0, %g#1, %g#2, %g#3, %g#4, %t : !q, !l, !u, !q, !k, !k, !u, !u, !u
+  %h:5 = sparsek.attention_backward %q, %k, %v, %u, %hi, %lo, %end, %o, %lse, %do dlse %dlse)" +
+         mode + R"( : (!q, !k, !k, !u, !u, !u, !i, !q, !l, !q, !l) -> (!q, !k, !k, !u, !u)
+  %x = sparsek.threshold_tangent %u, %hi, %lo, %count, %dtau window )" +
+         std::to_string(s.window) + R"( : !u, !u, !u, !i, !u -> !u
+  %a:2 = sparsek.attention_tangent %q, %k, %v, %u, %hi, %lo, %end, %o, %lse dq %do dk %dk dv %v du %dtau dtau %x)" +
+         mode + R"( : (!q, !k, !k, !u, !u, !u, !i, !q, !l, !q, !k, !k, !u, !u) -> (!q, !l)
+  %b:2 = sparsek.attention_tangent %q, %k, %v, %u, %hi, %lo, %end, %o, %lse dk %dk)" +
+         mode + R"( : (!q, !k, !k, !u, !u, !u, !i, !q, !l, !k) -> (!q, !l)
+  return %o, %lse, %hi, %g#0, %g#1, %g#2, %g#3, %g#4, %t, %h#0, %h#1, %x, %a#0, %a#1, %b#0, %b#1
+    : !q, !l, !u, !q, !k, !k, !u, !u, !u, !q, !k, !u, !q, !l, !q, !l
 })";
 }
 
@@ -101,7 +111,8 @@ TEST_CASE("the dense forms give what the operations give", "[sparsek]") {
         cell.real = score(kind, random, i);
       Arrays arguments = {draw(random, {1, 4, 11, 3}), draw(random, {1, 2, 11, 3}),
                           draw(random, {1, 2, 11, 3}), u,
-                          draw(random, {1, 4, 11, 3}), draw(random, {1, 2, 11})};
+                          draw(random, {1, 4, 11, 3}), draw(random, {1, 2, 11}),
+                          draw(random, {1, 4, 11}),    draw(random, {1, 2, 11, 3})};
       Arrays expected = run(*module, arguments);
       PassManager passes(&context);
       passes.addPass(heddle::sparsek::createSparseKDecompose());

@@ -7,7 +7,8 @@
 // (five-point
 //   stencil, f64);
 // - <ct, J d> = <J^T ct, d>;
-// - the same three hold for the gradient as a function of its own, unless the case says `test.first`.
+// - the same three hold for the gradient as a function of its own, and for the tangent, unless the case says
+// `test.first`.
 //
 // Attributes: of an argument `test.range = [lo, hi]`, of integers with hi excluded; `test.constant` arguments
 // are not differentiated. Where a function `NAME.kinks` exists, a finite difference counts only if that
@@ -122,7 +123,8 @@ private:
     return made;
   }
 
-  /// Adds NAME.g (the gradient as a function), and NAME.v, NAME.j and the same of NAME.g.
+  /// Adds NAME.g (the gradient as a function), NAME.t (the tangent as a function), and NAME.v, NAME.j of the
+  /// three.
   void addRequests() {
     std::string text;
     llvm::raw_string_ostream os(text);
@@ -146,6 +148,26 @@ private:
         os << (i > first ? ", " : "") << "%r#" << i;
       os << " : " << typesString(ArrayRef(results).drop_front(first)) << "\n}\n";
     };
+    // A derivative as a case of its own: `extra` are its further arguments, `made` its results.
+    auto derive = [&](const Case &c, StringRef op, StringRef suffix, ArrayRef<Type> extra,
+                      ArrayRef<Type> made) {
+      declare(c, op, suffix, extra, made, true);
+      Case d = c;
+      d.name += suffix;
+      d.second = false;
+      d.results.assign(made.begin(), made.end());
+      for (Type type : extra) {
+        d.wrt.push_back(d.arguments.size());
+        d.arguments.push_back(type);
+        d.ranges.push_back({-1, 1});
+      }
+      SmallVector<Type> chosen;
+      for (int64_t i : d.wrt)
+        chosen.push_back(d.arguments[i]);
+      declare(d, "vjp", ".v", d.results, chosen, false);
+      declare(d, "jvp", ".j", chosen, d.results, false);
+      cases.push_back(d);
+    };
     size_t n = cases.size();
     for (size_t k = 0; k < n; ++k) {
       Case c = cases[k];
@@ -157,22 +179,8 @@ private:
       declare(c, "jvp", ".j", chosen, floats, false);
       if (!c.second)
         continue;
-      declare(c, "vjp", ".g", floats, chosen, true);
-      Case g = c;
-      g.name += ".g";
-      llvm::append_range(g.arguments, floats);
-      g.results = chosen;
-      for (size_t i = 0; i < floats.size(); ++i) {
-        g.wrt.push_back(c.arguments.size() + i);
-        g.ranges.push_back({-1, 1});
-      }
-      g.second = false;
-      SmallVector<Type> gradients;
-      for (int64_t i : g.wrt)
-        gradients.push_back(g.arguments[i]);
-      declare(g, "vjp", ".v", chosen, gradients, false);
-      declare(g, "jvp", ".j", gradients, chosen, false);
-      cases.push_back(g);
+      derive(c, "vjp", ".g", floats, chosen);
+      derive(c, "jvp", ".t", chosen, floats);
     }
     Block parsed; // Refers to functions of the file, so it is verified with them.
     REQUIRE(succeeded(parseSourceString(text, &parsed, ParserConfig(&context, false))));

@@ -286,6 +286,8 @@ TEST_CASE("attention with operands that do not fit") {
   CHECK(errorOf("sparsek_attention",
                 {pos(k), pos(k), pos(tensor(f32, {B, 3, M, D})), pos(u), named("topk", integer(2))}) ==
         "sparsek_attention needs axis 2 of 'v' to be N as in 'k', but it is M");
+  CHECK(errorOf("attention", {pos(k), pos(k), pos(k), named("lse", integer(1))}) ==
+        "'lse' must be true or false, known to the compiler, not an int literal");
   CHECK(errorOf("attention", {pos(k), pos(k), pos(k), named("window", integer(4))}) ==
         "attention with a window must be causal | add causal = true");
   CHECK(errorOf("sparsek", {pos(u), pos(integer(0))}) == "sparsek needs k above 0, not 0");

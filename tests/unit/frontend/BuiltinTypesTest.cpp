@@ -7,8 +7,9 @@ using namespace heddle::frontend;
 
 namespace {
 
-constexpr ElementType f32 = ElementType::F32, bf16 = ElementType::BF16, i32 = ElementType::I32,
-                      i64 = ElementType::I64, boolean = ElementType::Bool, f64 = ElementType::F64;
+constexpr ElementType f32 = ElementType::F32, bf16 = ElementType::BF16, f16 = ElementType::F16,
+                      i32 = ElementType::I32, i64 = ElementType::I64, boolean = ElementType::Bool,
+                      f64 = ElementType::F64;
 
 /// Symbolic in check mode, a number in emit mode.
 struct Dims {
@@ -300,6 +301,14 @@ TEST_CASE("attention") {
          [&](Args &a, const Dims &d) { operands(a, d, bf16); });
   expect("attention", "f32[B, 3 * H, N, D]", "f32[2, 6, 6, 8]",
          [&](Args &a, const Dims &d) { operands(a, d, f32).flag(true, "causal").tensor(f32, {}, "scale"); });
+  expect("sparsek_attention", "(bf16[B, 3 * H, N, D], f32[B, 3 * H, N])", "(bf16[2, 6, 6, 8], f32[2, 6, 6])",
+         [&](Args &a, const Dims &d) {
+           operands(a, d, bf16).tensor(f32, {d.B, d.H, d.N}).number(2, "topk").flag(true, "lse");
+         });
+  expect("attention", "(f64[B, 3 * H, N, D], f64[B, 3 * H, N])", "(f64[2, 6, 6, 8], f64[2, 6, 6])",
+         [&](Args &a, const Dims &d) { operands(a, d, f64).flag(true, "lse"); });
+  expect("attention", "(f16[B, 3 * H, N, D], f32[B, 3 * H, N])", "(f16[2, 6, 6, 8], f32[2, 6, 6])",
+         [&](Args &a, const Dims &d) { operands(a, d, f16).flag(true, "causal").flag(true, "lse"); });
   expect("sparsek", "f32[B, N]", "f32[2, 6]",
          [](Args &a, const Dims &d) { a.tensor(f32, {d.B, d.N}).real(2.5); });
   expect("sparsek", "f32[B, N]", "f32[2, 6]",

@@ -110,6 +110,19 @@ heddle_status_t callBackward(const std::vector<double> &u, const Selection<doubl
                                                    dtau.data(), rows, n, w, nullptr, du.data());
 }
 
+heddle_status_t callTangent(const std::vector<float> &u, const Selection<float> &s,
+                            const std::vector<float> &du, int64_t rows, int64_t n, int64_t w,
+                            std::vector<float> &dtau) {
+  return heddle_cpu_sparsek_threshold_tangent_f32(u.data(), s.hi.data(), s.lo.data(), s.count.data(),
+                                                  du.data(), rows, n, w, nullptr, dtau.data());
+}
+heddle_status_t callTangent(const std::vector<double> &u, const Selection<double> &s,
+                            const std::vector<double> &du, int64_t rows, int64_t n, int64_t w,
+                            std::vector<double> &dtau) {
+  return heddle_cpu_sparsek_threshold_tangent_f64(u.data(), s.hi.data(), s.lo.data(), s.count.data(),
+                                                  du.data(), rows, n, w, nullptr, dtau.data());
+}
+
 template <typename T>
 Selection<T> select(const std::vector<T> &u, int64_t rows, int64_t k, int64_t w) {
   const size_t size = u.size();
@@ -186,6 +199,24 @@ void checkAgainstDefinition(const ScoreFamily &family, int64_t k, int64_t w) {
   for (int64_t j = 0; j < n; ++j)
     worst = std::max(worst, std::abs(expected[j] - static_cast<double>(du[j])));
   CHECK(worst <= 1e-6);
+
+  // The tangent of tau is the mean over the support, and the transpose of the adjoint.
+  std::vector<T> moved(static_cast<size_t>(n)), tangent(static_cast<size_t>(n), T(77));
+  for (T &x : moved)
+    x = static_cast<T>(normal(random));
+  REQUIRE(callTangent(typed<T>(family.scores), s, moved, 1, n, w, tangent) == HEDDLE_OK);
+  double worstTangent = 0, forward = 0, backward = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    double mean = 0;
+    for (int64_t j = 0; j <= i - w && s.count[i] > 0; ++j)
+      if (inSupport(scores[j], s.hi[i], s.lo[i]))
+        mean += static_cast<double>(moved[j]) / s.count[i];
+    worstTangent = std::max(worstTangent, std::abs(mean - static_cast<double>(tangent[i])));
+    forward += static_cast<double>(dtau[i]) * mean;
+    backward += expected[i] * static_cast<double>(moved[i]);
+  }
+  CHECK(worstTangent <= 1e-6);
+  CHECK(forward == Approx(backward).epsilon(1e-11).margin(1e-11));
 }
 
 const std::vector<std::pair<int64_t, int64_t>> budgets{{1, 1},  {1, 0},  {7, 4},  {20, 16},
@@ -266,12 +297,14 @@ TEST_CASE("rows are independent and bits do not depend on threads", "[sparsek]")
     x = normal(random);
   u[3 * n + 100] = NAN;
   std::vector<Selection<float>> results;
-  std::vector<std::vector<float>> adjoints;
+  std::vector<std::vector<float>> adjoints, tangents;
   for (int threads : {1, 2, 3}) {
     REQUIRE(heddle_set_num_threads(threads) == HEDDLE_OK);
     results.push_back(select<float>(u, rows, 64, 32));
     adjoints.emplace_back(u.size());
     REQUIRE(callBackward(u, results.back(), dtau, rows, n, 32, adjoints.back()) == HEDDLE_OK);
+    tangents.emplace_back(u.size());
+    REQUIRE(callTangent(u, results.back(), dtau, rows, n, 32, tangents.back()) == HEDDLE_OK);
   }
   heddle_set_num_threads(0);
   const size_t bytes = u.size() * 4;
@@ -281,6 +314,7 @@ TEST_CASE("rows are independent and bits do not depend on threads", "[sparsek]")
     CHECK(results[t].count == results[0].count);
     CHECK(results[t].end == results[0].end);
     CHECK(std::memcmp(adjoints[t].data(), adjoints[0].data(), bytes) == 0);
+    CHECK(std::memcmp(tangents[t].data(), tangents[0].data(), bytes) == 0);
   }
   for (int64_t row = 0; row < rows; ++row) {
     auto alone = select<float>(std::vector<float>(u.begin() + row * n, u.begin() + (row + 1) * n), 1, 64, 32);

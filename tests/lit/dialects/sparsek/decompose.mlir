@@ -32,6 +32,17 @@ func.func @backward(%u: !u, %hi: !u, %lo: !u, %count: !i, %dtau: !u) -> !u {
   return %du : !u
 }
 
+// CHECK-LABEL: func.func @tangents(
+// CHECK-NOT: sparsek.
+// CHECK: return
+func.func @tangents(%q: !q, %k: !k, %u: !u, %hi: !u, %lo: !u, %count: !i, %end: !i, %o: !q, %lse: tensor<1x4x9xf32>) -> !q {
+  %dtau = sparsek.threshold_tangent %u, %hi, %lo, %count, %u window 2 : !u, !u, !u, !i, !u -> !u
+  %do, %dlse = sparsek.attention_tangent %q, %k, %k, %u, %hi, %lo, %end, %o, %lse dv %k du %u dtau %dtau
+      topk 3 window 2 scale 0.5 gate both estimator soft
+      : (!q, !k, !k, !u, !u, !u, !i, !q, tensor<1x4x9xf32>, !k, !u, !u) -> (!q, tensor<1x4x9xf32>)
+  return %do : !q
+}
+
 // Running the pass twice changes nothing: a threshold of a stopped value is left alone.
 // CHECK-LABEL: func.func @stopped(
 // CHECK-NEXT: heddle.stop_gradient

@@ -128,3 +128,37 @@ func.func @attention_bounds(%q: tensor<1x2x9x3xf32>, %u: tensor<1x2x9xf32>, %end
          tensor<1x2x9xf32>, tensor<1x2x9xi32>, tensor<1x9xi32>) -> (tensor<1x2x9x3xf32>, tensor<1x2x9xf32>)
   return
 }
+
+// -----
+
+func.func @cotangent(%q: tensor<1x2x96x16xf32>, %u: tensor<1x2x96xf32>, %e: tensor<1x2x96xi32>, %d: tensor<1x2x95xf32>) {
+  // expected-error @below {{dlse has type 'tensor<1x2x95xf32>', not 'tensor<1x2x96xf32>'}}
+  // expected-error @below {{'sparsek.attention_backward' op failed to infer returned types}}
+  %r:5 = sparsek.attention_backward %q, %q, %q, %u, %u, %u, %e, %q, %u, %q dlse %d topk 8 window 8 scale 0.25 gate both estimator soft
+      : (tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
+         tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96x16xf32>, tensor<1x2x95xf32>)
+      -> (tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>)
+  return
+}
+
+// -----
+
+func.func @tangent(%q: tensor<1x2x96x16xf32>, %u: tensor<1x2x96xf32>, %e: tensor<1x2x96xi32>) {
+  // expected-error @below {{dk has type 'tensor<1x2x96xf32>', not 'tensor<1x2x96x16xf32>'}}
+  // expected-error @below {{'sparsek.attention_tangent' op failed to infer returned types}}
+  %r:2 = sparsek.attention_tangent %q, %q, %q, %u, %u, %u, %e, %q, %u dk %u topk 8 window 8 scale 0.25 gate both estimator soft
+      : (tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>,
+         tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x96x16xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>)
+      -> (tensor<1x2x96x16xf32>, tensor<1x2x96xf32>)
+  return
+}
+
+// -----
+
+func.func @threshold_tangent(%u: tensor<1x2x96xf32>, %c: tensor<1x2x96xi32>, %d: tensor<1x2x90xf32>) {
+  // expected-error @below {{du has type 'tensor<1x2x90xf32>', not 'tensor<1x2x96xf32>'}}
+  // expected-error @below {{'sparsek.threshold_tangent' op failed to infer returned types}}
+  %t = sparsek.threshold_tangent %u, %u, %u, %c, %d window 16
+      : tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xf32>, tensor<1x2x96xi32>, tensor<1x2x90xf32> -> tensor<1x2x96xf32>
+  return
+}

@@ -117,7 +117,7 @@ func.func @wide.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tens
   %hi, %lo, %count, %end = sparsek.threshold %u topk 4 window 3 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
   return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
 }
-// A reader of lse: the dense form gives its cotangent.
+// A reader of lse beside o.
 func.func @logsumexp(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64> {test.range = [-1.0, 1.0]}) -> (tensor<1x4x9x2xf64>, tensor<1x4x9xf64>) {
   %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
   %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end topk 3 window 2 scale 0.6 gate both estimator soft
@@ -125,6 +125,39 @@ func.func @logsumexp(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tenso
   return %o, %lse : tensor<1x4x9x2xf64>, tensor<1x4x9xf64>
 }
 func.func @logsumexp.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64>) -> (tensor<1x2x9xi32>, tensor<1x2x9xi32>) {
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
+}
+// lse alone: o has no cotangent, and v no part in it.
+func.func @only_logsumexp(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64> {test.range = [-1.0, 1.0]}) -> tensor<1x4x9xf64> {
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end topk 3 window 2 scale 0.6 gate both estimator soft
+      : (tensor<1x4x9x3xf64>, tensor<1x2x9x3xf64>, tensor<1x2x9x2xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>) -> (tensor<1x4x9x2xf64>, tensor<1x4x9xf64>)
+  return %lse : tensor<1x4x9xf64>
+}
+func.func @only_logsumexp.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64>) -> (tensor<1x2x9xi32>, tensor<1x2x9xi32>) {
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
+}
+// The same with a window alone.
+func.func @window_logsumexp(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64> {test.range = [-1.0, 1.0]}) -> tensor<1x4x9xf64> {
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 0 window 4 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end topk 0 window 4 scale 0.6 gate both estimator soft
+      : (tensor<1x4x9x3xf64>, tensor<1x2x9x3xf64>, tensor<1x2x9x2xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>) -> (tensor<1x4x9x2xf64>, tensor<1x4x9xf64>)
+  return %lse : tensor<1x4x9xf64>
+}
+func.func @window_logsumexp.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64>) -> (tensor<1x2x9xi32>, tensor<1x2x9xi32>) {
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 0 window 4 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
+}
+// The gate of v alone does not reach lse.
+func.func @value_logsumexp(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64> {test.range = [-1.0, 1.0]}) -> tensor<1x4x9xf64> {
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
+  %o, %lse = sparsek.attention %q, %k, %v, %u, %hi, %lo, %end topk 3 window 2 scale 0.6 gate value estimator soft
+      : (tensor<1x4x9x3xf64>, tensor<1x2x9x3xf64>, tensor<1x2x9x2xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>) -> (tensor<1x4x9x2xf64>, tensor<1x4x9xf64>)
+  return %lse : tensor<1x4x9xf64>
+}
+func.func @value_logsumexp.kinks(%q: tensor<1x4x9x3xf64>, %k: tensor<1x2x9x3xf64>, %v: tensor<1x2x9x2xf64>, %u: tensor<1x2x9xf64>) -> (tensor<1x2x9xi32>, tensor<1x2x9xi32>) {
   %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : tensor<1x2x9xf64> -> tensor<1x2x9xf64>, tensor<1x2x9xf64>, tensor<1x2x9xi32>, tensor<1x2x9xi32>
   return %count, %end : tensor<1x2x9xi32>, tensor<1x2x9xi32>
 }
