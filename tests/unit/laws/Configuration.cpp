@@ -101,6 +101,17 @@ fn both[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, 
   SELECTION
 }
 
+fn packed_value[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, N],
+                      offsets: i32[S]) -> T[B, Hq, N, V] {
+  sparsek_attention(q, k, v, u, OPTIONS, segments = offsets)
+}
+
+fn packed[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, N], cotangent: T[B, Hq, N, V],
+                offsets: i32[S]) {
+  let (o, (dq, dk, dv, du)) = vjp(packed_value[K, W], wrt = (q, k, v, u))(q, k, v, u, offsets, cotangent)
+  PACKED
+}
+
 fn in_pieces[K, W, P, A](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, H, N]) -> T[B, Hq, N, V] {
   FIRST
   let (o1, cache) = sparsek_prefill(q[:, :, P:P + A], k[:, :, P:P + A], v[:, :, P:P + A], u[:, :, P:P + A], cache = cache)
@@ -132,9 +143,13 @@ fn tangent[K, W](q: T[B, Hq, N, E], k: T[B, H, N, E], v: T[B, H, N, V], u: U[B, 
   replace(": U[", std::string(": ") + name(scoreType()) + "[");
   replace("FIRST", first);
   replace("OPTIONS", options);
-  replace("SELECTION", sizes.topk > 0 ? "let (tau, count, end) = sparsek_threshold(u, topk = K, window = W)\n"
-                                        "  (o, dq, dk, dv, du, tau, count, end)"
-                                      : "(o, dq, dk, dv, du)");
+  auto results = [&](const std::string &more) {
+    return sizes.topk > 0 ? "let (tau, count, end) = sparsek_threshold(u, topk = K, window = W" + more +
+                                ")\n  (o, dq, dk, dv, du, tau, count, end)"
+                          : "(o, dq, dk, dv, du)";
+  };
+  replace("SELECTION", results(""));
+  replace("PACKED", results(", segments = offsets"));
   return text;
 }
 
