@@ -442,6 +442,10 @@ ExprPtr Parser::withBlock() {
     Parameter parameter;
     parameter.name = lowerName("a name");
     parameter.span = parameter.name.span;
+    for (const Parameter &other : node->parameters)
+      if (other.name.text == parameter.name.text && other.name.text != "_")
+        diagnostics.error(parameter.span, "the name '" + parameter.name.text + "' stands twice after 'with'")
+            .note(other.span, "it stands here already");
     if (at(Tok::Colon) || at(Tok::Equal))
       fail(here(), "expected ',' or ')' after the name, found " + found(),
            "the names after 'with' have no types and no defaults: 'with (s, b, h, i, j) { … }'");

@@ -157,6 +157,8 @@ TEST_CASE("each slip has its message") {
   CHECK(has(errorsOf("fn f() {\n x += 1\n}"), "t:2:4: error: values never change, so there is no '+='\n"));
   CHECK(has(errorsOf("fn f() { g(x) with (a: f32) { a } }"),
             "hint: the names after 'with' have no types and no defaults: 'with (s, b, h, i, j) { … }'\n"));
+  CHECK(has(errorsOf("fn f() { g(x) with (a, _, _, a) { a } }"),
+            "t:1:30: error: the name 'a' stands twice after 'with'\n"));
   CHECK(has(errorsOf("fn f() { g(x) with { 1 } }"), "error: expected '(' after 'with', found '{'"));
   CHECK(has(errorsOf("fn f() { g(x) with (a, B) { 1 } }"),
             "error: expected a name that starts lower case, found 'B'"));
