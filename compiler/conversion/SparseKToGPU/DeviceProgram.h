@@ -1,0 +1,56 @@
+//===- DeviceProgram.h - What an operation becomes on a device ------------===//
+//
+// An operation becomes a sequence of kernel launches, which the entry lowering emits one after the other on one
+// stream. All sizes are known when the program is made.
+//
+//===----------------------------------------------------------------------===//
+#ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
+#define HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace heddle::gpu {
+
+/// An argument of a launch, for the operation that the program was made for or an equal one.
+struct DeviceOperand {
+  enum Kind {
+    Operand,   ///< !llvm.ptr<1>: the buffer of the operation's operand `number`
+    Result,    ///< !llvm.ptr<1>: the buffer of its result `number`
+    Workspace, ///< !llvm.ptr<1>: the workspace from byte `number` on, a multiple of 256
+    I32,       ///< i32: `number` itself
+    I64,       ///< i64: `number` itself
+    Errors,    ///< !llvm.ptr: the record that failures are written to
+    Message,   ///< i32: what to report of the operation that a variant's reads list at `number`
+  } kind = I32;
+  int64_t number = 0;
+};
+
+/// A launch of a kernel of the module.
+struct DeviceStep {
+  std::string kernel;
+  std::array<int64_t, 3> grid = {1, 1, 1};
+  int64_t block = 0;  ///< threads
+  int64_t shared = 0; ///< bytes of dynamic shared memory
+  llvm::SmallVector<DeviceOperand, 16> operands;
+};
+
+/// The steps, one after the other. The workspace is uninitialised device memory.
+struct DeviceProgram {
+  llvm::SmallVector<DeviceStep, 8> steps;
+  int64_t workspaceBytes = 0;
+
+  /// Reserves a part of the workspace.
+  DeviceOperand reserve(int64_t bytes) {
+    DeviceOperand part{DeviceOperand::Workspace, workspaceBytes};
+    workspaceBytes += (bytes + 255) / 256 * 256;
+    return part;
+  }
+};
+
+} // namespace heddle::gpu
+
+#endif // HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
