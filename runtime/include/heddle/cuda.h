@@ -1,0 +1,173 @@
+/* Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+ *
+ * Programs on NVIDIA GPUs. The driver (libcuda.so.1, or the library that the environment variable
+ * HEDDLE_CUDA_DRIVER names) and cuBLASLt are opened at the first use, so a program that links the runtime
+ * starts on a machine without either; every function then says what is missing and what to do.
+ *
+ * Work on one device is ordered: each device has one stream, on which copies, calls and allocations happen in
+ * the order in which the host asks for them. The stream waits for the legacy default stream and the other way
+ * round, so tensors may be exchanged with libraries that use it (PyTorch does) without further ado. */
+#ifndef HEDDLE_CUDA_H
+#define HEDDLE_CUDA_H
+
+#include <heddle/runtime.h>
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/* ---- Devices ---- */
+
+typedef struct heddle_cuda_device {
+  char name[128];
+  int32_t major, minor;   /* compute capability: 9, 0 for H100 */
+  int32_t driver_version; /* of CUDA that the driver is for: 12040 for 12.4 */
+  int32_t multiprocessors;
+  int32_t shared_bytes;                /* the most dynamic shared memory that one block can ask for */
+  int32_t multiprocessor_shared_bytes; /* what the blocks on one multiprocessor share */
+  int64_t memory_bytes;
+  int64_t l2_bytes;
+  int32_t emulated;   /* 1 for the emulated device of the tests, which runs code for this processor */
+  int32_t has_matmul; /* heddle_cuda_matmul works here */
+} heddle_cuda_device_t;
+HEDDLE_STATIC_ASSERT(sizeof(heddle_cuda_device_t) == 176, "heddle_cuda_device_t is part of the ABI");
+
+/* How many devices there are. HEDDLE_UNSUPPORTED without a driver, or with one that is too old. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_device_count(int32_t *out);
+
+HEDDLE_EXPORT heddle_status_t heddle_cuda_device(int32_t device, heddle_cuda_device_t *out);
+
+/* 1 where cuBLASLt can be opened for the device, else 0: the compiler then makes kernels for dense products.
+ */
+HEDDLE_EXPORT int32_t heddle_cuda_has_matmul(int32_t device);
+
+/* The device's stream, a CUstream, for libraries that put their work on it. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_stream(int32_t device, void **out);
+
+/* Waits until all work on the device's stream is done, and reports what went wrong there. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_synchronize(int32_t device);
+
+/* Gives unused memory of the device's pool back to the system. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_trim(int32_t device);
+
+/* ---- Dense products ---- */
+
+/* One product of a compiled entry, row-major, for each of `batch` matrices:
+ *   out = activation(op(a) op(b) + bias + beta c)
+ * op(a) is m × k, op(b) is k × n, c and out are m × n. Sums are computed in f32, for f64 in f64. */
+typedef struct heddle_cuda_matmul {
+  int64_t m, n, k;
+  int64_t batch;
+  int64_t row_a, row_b, row_c, row_out; /* elements from one stored row to the next */
+  int64_t batch_a, batch_b, batch_c,
+      batch_out;           /* elements from one matrix to the next; 0: the same for all */
+  int64_t workspace_bytes; /* of the workspace that calls pass; 0 is possible */
+  int32_t type;            /* heddle_dtype_t of a and b: f64, f32, bf16, f16 */
+  int32_t out_type;        /* of c and out: the same, or f32 */
+  int32_t transpose_a;     /* 1: a is stored as k × m */
+  int32_t transpose_b;     /* 1: b is stored as n × k */
+  int32_t tf32;            /* 1: f32 factors may be rounded to TF32 */
+  int32_t has_bias;        /* 1: `bias` has n elements of out_type, added to every row */
+  int32_t activation;      /* heddle_cuda_activation_t; not together with c */
+  float beta;              /* 0: c is not read */
+} heddle_cuda_matmul_t;
+HEDDLE_STATIC_ASSERT(sizeof(heddle_cuda_matmul_t) == 136, "heddle_cuda_matmul_t is part of the ABI");
+
+enum heddle_cuda_activation HEDDLE_ENUM_BASE {
+  HEDDLE_CUDA_NO_ACTIVATION = 0,
+  HEDDLE_CUDA_RELU = 1,
+  HEDDLE_CUDA_GELU_TANH = 2 /* the approximation by tanh */
+};
+
+/* ---- Compiled entries ---- */
+
+typedef struct heddle_cuda_kernel {
+  const char *name;
+  const int32_t *argument_bytes; /* of each argument that launches pass, the error record left out */
+  int32_t arguments;
+  int32_t shared_bytes; /* the most dynamic shared memory that a launch asks for */
+  int32_t can_fail;     /* 1: the kernel has one more argument, the address of the error record */
+  int32_t reserved;
+} heddle_cuda_kernel_t;
+
+/* What a kernel that can fail writes: it claims the record with an atomic compare-and-swap of `claimed` from
+ * 0 to 1, and the one thread that won writes the rest. */
+typedef struct heddle_cuda_error {
+  int32_t claimed;
+  int32_t message; /* its number among the entry's messages */
+  int64_t first, second;
+} heddle_cuda_error_t;
+HEDDLE_STATIC_ASSERT(sizeof(heddle_cuda_error_t) == 24, "heddle_cuda_error_t is written by generated code");
+
+typedef struct heddle_cuda_message {
+  const char *text; /* with up to two "{}" for the integers */
+  int32_t status;   /* heddle_status_t */
+  int32_t reserved;
+} heddle_cuda_message_t;
+
+/* A compiled entry: the code of the host, which launches, and the code of the device. */
+typedef struct heddle_cuda_program {
+  const char *name;  /* of the entry, for messages */
+  const void *image; /* PTX as text with a final zero, or a cubin */
+  int64_t image_bytes;
+  const heddle_cuda_kernel_t *kernels;
+  const heddle_cuda_message_t *messages;
+  const heddle_cuda_matmul_t *products;
+  int32_t kernel_count, message_count, product_count;
+  int32_t buffer_count; /* inputs and results of the entry; the arena comes after them */
+  int64_t arena_bytes;
+  int32_t can_be_captured; /* 0: the entry calls heddle_cuda_read */
+  int32_t reserved;
+  int32_t (*entry)(heddle_call_t *call, void **buffers);
+} heddle_cuda_program_t;
+
+/* An entry loaded on one device. Opaque. */
+typedef struct heddle_cuda_function heddle_cuda_function_t;
+
+/* Loads a program; everything in it but the code of `entry` is copied. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_function_create(int32_t device,
+                                                          const heddle_cuda_program_t *program,
+                                                          heddle_cuda_function_t **out);
+/* Waits for its calls. Null does nothing. */
+HEDDLE_EXPORT void heddle_cuda_function_free(heddle_cuda_function_t *function);
+
+/* A call that was started. Opaque. */
+typedef struct heddle_cuda_run heddle_cuda_run_t;
+
+/* Puts one call on the device's stream and returns at once (an entry that cannot be captured may wait in
+ * between). `buffers` are device addresses of all inputs and results; memory that is freed to the device's
+ * stream afterwards, as tensors of the runtime are, stays valid for the call. The first call of a function
+ * launches kernels one by one; later calls replay a graph. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_function_start(heddle_cuda_function_t *function,
+                                                         void *const *buffers, heddle_cuda_run_t **out);
+
+/* Waits for the call and reports how it went; may be asked again. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_run_wait(heddle_cuda_run_t *run);
+/* 1 once the call is finished, without waiting. */
+HEDDLE_EXPORT int32_t heddle_cuda_run_done(heddle_cuda_run_t *run);
+/* Forgets the call, which goes on; what it reports is lost. Null does nothing. */
+HEDDLE_EXPORT void heddle_cuda_run_free(heddle_cuda_run_t *run);
+
+/* ---- What the host code of a compiled entry calls ---- */
+
+/* `call->reserved` points to the state of the running call. After a failure of `call` these do nothing. */
+
+/* Launches kernel number `kernel` of the program; `arguments` points to a pointer to each argument. A grid
+ * without blocks is no launch. */
+HEDDLE_EXPORT void heddle_cuda_launch(heddle_call_t *call, int32_t kernel, int64_t grid_x, int64_t grid_y,
+                                      int64_t grid_z, int32_t block, int32_t shared, void **arguments);
+/* Copies between buffers of the device. */
+HEDDLE_EXPORT void heddle_cuda_copy(heddle_call_t *call, void *to, const void *from, int64_t bytes);
+/* Sets 32-bit words. */
+HEDDLE_EXPORT void heddle_cuda_fill(heddle_call_t *call, void *to, int32_t word, int64_t words);
+/* Copies to the host and waits for it. */
+HEDDLE_EXPORT void heddle_cuda_read(heddle_call_t *call, void *host, const void *device, int64_t bytes);
+/* Computes product number `product` of the program. `c` and `bias` may be null where they are not used. */
+HEDDLE_EXPORT void heddle_cuda_matmul(heddle_call_t *call, int32_t product, const void *a, const void *b,
+                                      const void *c, const void *bias, void *out, void *workspace);
+
+#if defined(__cplusplus)
+} // extern "C"
+#endif
+
+#endif /* HEDDLE_CUDA_H */
