@@ -3,6 +3,7 @@
 #include "compiler/pipelines/Register.h"
 
 #include "compiler/autodiff/Autodiff.h"
+#include "compiler/conversion/GPUToPTX/GPUToPTX.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
@@ -18,6 +19,7 @@ void heddle::pipelines::registerPasses() {
   cpu::registerHeddleToCPUPasses();
   cpu::registerHeddleToLLVMPasses();
   cpu::registerHeddleMathExpansionPasses();
+  gpu::registerGPUToPTXPasses();
 }
 
 void heddle::pipelines::registerHeddleDialects(mlir::DialectRegistry &registry) {

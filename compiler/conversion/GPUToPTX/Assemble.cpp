@@ -1,0 +1,65 @@
+//===- Assemble.cpp - PTX to machine code by ptxas ------------------------===//
+
+#include "compiler/conversion/GPUToPTX/GPUToPTX.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
+
+using namespace heddle::gpu;
+
+std::string heddle::gpu::findAssembler() {
+  llvm::SmallVector<std::string> folders;
+  if (auto home = llvm::sys::Process::GetEnv("CUDA_HOME"))
+    folders.push_back(*home + "/bin");
+  for (llvm::StringRef folder : folders)
+    if (auto found = llvm::sys::findProgramByName("ptxas", {folder}))
+      return *found;
+  if (auto found = llvm::sys::findProgramByName("ptxas"))
+    return *found;
+  if (auto found = llvm::sys::findProgramByName("ptxas", {"/usr/local/cuda/bin"}))
+    return *found;
+  return "";
+}
+
+llvm::Expected<std::string> heddle::gpu::assemble(llvm::StringRef ptx, const Chip &chip) {
+  const std::string assembler = findAssembler();
+  if (assembler.empty())
+    return llvm::createStringError(
+        "machine code needs the program ptxas of the CUDA toolkit, which is not in "
+        "$CUDA_HOME/bin, $PATH or /usr/local/cuda/bin");
+  llvm::SmallString<128> source, object, log;
+  int descriptor;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("heddle", "ptx", descriptor, source))
+    return llvm::createStringError("cannot write a temporary file: " + error.message());
+  llvm::FileRemover removeSource(source);
+  {
+    llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+    stream << ptx;
+  }
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("heddle", "cubin", object))
+    return llvm::createStringError("cannot write a temporary file: " + error.message());
+  llvm::FileRemover removeObject(object);
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("heddle", "log", log))
+    return llvm::createStringError("cannot write a temporary file: " + error.message());
+  llvm::FileRemover removeLog(log);
+  const std::string arch = "-arch=" + chip.name.str();
+  const llvm::StringRef logName = log;
+  std::string message;
+  const int status =
+      llvm::sys::ExecuteAndWait(assembler, {assembler, arch, "-O3", source, "-o", object}, std::nullopt,
+                                {std::nullopt, logName, logName}, 0, 0, &message);
+  if (status != 0) {
+    if (auto text = llvm::MemoryBuffer::getFile(log))
+      message += (*text)->getBuffer();
+    return llvm::createStringError("ptxas failed: " + llvm::StringRef(message).trim().str());
+  }
+  auto bytes = llvm::MemoryBuffer::getFile(object, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!bytes)
+    return llvm::createStringError("cannot read what ptxas wrote: " + bytes.getError().message());
+  return (*bytes)->getBuffer().str();
+}

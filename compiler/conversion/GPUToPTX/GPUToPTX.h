@@ -1,0 +1,34 @@
+//===- GPUToPTX.h - From device kernels to PTX ------------------*- C++ -*-===//
+#ifndef HEDDLE_COMPILER_CONVERSION_GPUTOPTX_GPUTOPTX_H
+#define HEDDLE_COMPILER_CONVERSION_GPUTOPTX_GPUTOPTX_H
+
+#include "compiler/conversion/GPUToPTX/Chip.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+namespace mlir {
+class DialectRegistry;
+} // namespace mlir
+
+namespace heddle::gpu {
+
+/// What the translation of device code needs of a context.
+void registerDeviceDialects(mlir::DialectRegistry &registry);
+
+/// The PTX text of a module that `buildKernelPipeline` has lowered, optimised.
+llvm::Expected<std::string> emitPTX(mlir::gpu::GPUModuleOp module, const Chip &chip);
+/// The LLVM IR it is made from, optimised.
+llvm::Expected<std::string> emitDeviceIR(mlir::gpu::GPUModuleOp module, const Chip &chip);
+
+/// The machine code of PTX by the program ptxas, which is looked for in $CUDA_HOME/bin, $PATH and
+/// /usr/local/cuda/bin.
+llvm::Expected<std::string> assemble(llvm::StringRef ptx, const Chip &chip);
+/// Where ptxas is, empty if it is nowhere.
+std::string findAssembler();
+
+/// Makes `heddle-gpu-to-nvvm` and `heddle-print-ptx` known to command lines.
+void registerGPUToPTXPasses();
+
+} // namespace heddle::gpu
+
+#endif // HEDDLE_COMPILER_CONVERSION_GPUTOPTX_GPUTOPTX_H
