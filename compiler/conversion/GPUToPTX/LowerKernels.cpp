@@ -2,12 +2,14 @@
 
 #include "compiler/conversion/GPUToPTX/LowerKernels.h"
 
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
 #include "mlir/Conversion/LLVMCommon/LoweringOptions.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -17,7 +19,7 @@ using namespace mlir;
 
 namespace {
 
-/// The operations of GPU and memref alone. MLIR's own pass also sends elementary functions to CUDA's
+/// The operations of GPU, memref and control flow. MLIR's own pass also sends elementary functions to CUDA's
 /// libdevice, which does not exist here: they are expanded before, and what NVPTX has an instruction for
 /// comes as an LLVM intrinsic.
 struct ConvertKernels : PassWrapper<ConvertKernels, OperationPass<mlir::gpu::GPUModuleOp>> {
@@ -35,9 +37,10 @@ struct ConvertKernels : PassWrapper<ConvertKernels, OperationPass<mlir::gpu::GPU
     RewritePatternSet patterns(&getContext());
     populateGpuToNVVMConversionPatterns(converter, patterns);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
     ConversionTarget target(getContext());
     target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
-    target.addIllegalDialect<mlir::gpu::GPUDialect, memref::MemRefDialect>();
+    target.addIllegalDialect<mlir::gpu::GPUDialect, memref::MemRefDialect, cf::ControlFlowDialect>();
     target.addLegalOp<mlir::gpu::GPUModuleOp>();
     if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
@@ -65,7 +68,6 @@ void heddle::gpu::buildKernelPipeline(OpPassManager &manager) {
   kernels.addPass(createArithToLLVMConversionPass());
   kernels.addPass(createConvertIndexToLLVMPass());
   kernels.addPass(std::make_unique<ConvertKernels>());
-  kernels.addPass(createConvertControlFlowToLLVMPass());
   kernels.addPass(createUBToLLVMConversionPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(createCSEPass());
