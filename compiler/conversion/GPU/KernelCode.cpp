@@ -336,11 +336,23 @@ Scalar KernelCode::atomicAdd(Scalar x, Pointer to, Scalar at) {
   return wrap(LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::add, offset(to, at).base, x.value,
                                         LLVM::AtomicOrdering::monotonic));
 }
+Scalar KernelCode::atomicMin(Scalar x, Pointer to, Scalar at) {
+  return wrap(LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::min, offset(to, at).base, x.value,
+                                        LLVM::AtomicOrdering::monotonic));
+}
 Scalar KernelCode::compareAndSwap(Pointer at, Scalar index, Scalar expected, Scalar desired) {
   Value both =
       LLVM::AtomicCmpXchgOp::create(b, offset(at, index).base, expected.value, desired.value,
                                     LLVM::AtomicOrdering::monotonic, LLVM::AtomicOrdering::monotonic);
   return wrap(LLVM::ExtractValueOp::create(b, both, ArrayRef<int64_t>{0}));
+}
+void KernelCode::report(Scalar record, Scalar message, Scalar first, Scalar second) {
+  Pointer words{this, record.value, i32Type()}, numbers{this, record.value, i64Type()};
+  when(compareAndSwap(words, i32(0), i32(0), i32(1)) == 0, [&] {
+    store(message, words, i32(1));
+    store(first, numbers, i32(1));
+    store(second, numbers, i32(2));
+  });
 }
 
 //===----------------------------------------------------------------------===//

@@ -187,7 +187,11 @@ public:
   void releaseShared(int64_t bytes) { usedShared = bytes; }
   int64_t sharedHighWater() const { return mostShared; }
   Scalar atomicAdd(Scalar x, Pointer to, Scalar at); ///< integers only; gives the old value
+  Scalar atomicMin(Scalar x, Pointer to, Scalar at);
   Scalar compareAndSwap(Pointer at, Scalar index, Scalar expected, Scalar desired);
+  /// Writes a failure into the error record (heddle_cuda_error_t) unless another one is there already.
+  /// `record` is an !llvm.ptr, `message` an i32, the others are i64.
+  void report(Scalar record, Scalar message, Scalar first, Scalar second);
 
   // ---- Warps and blocks ----
   void barrier();

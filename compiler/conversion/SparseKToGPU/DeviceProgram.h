@@ -1,7 +1,7 @@
 //===- DeviceProgram.h - What an operation becomes on a device ------------===//
 //
-// An operation becomes a sequence of kernel launches, which the entry lowering emits one after the other on one
-// stream. All sizes are known when the program is made.
+// An operation becomes a sequence of kernel launches, which the entry lowering emits one after the other on
+// one stream. All sizes are known when the program is made.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
@@ -25,11 +25,18 @@ struct DeviceOperand {
     I64,       ///< i64: `number` itself
     Errors,    ///< !llvm.ptr: the record that failures are written to
     Message,   ///< i32: what to report of the operation that a variant's reads list at `number`
+    Failure,   ///< i32: the program's own message `number`, reported of the operation itself
   } kind = I32;
   int64_t number = 0;
 };
 
-/// A launch of a kernel of the module.
+/// What a kernel may report: `text` has up to two "{}" for integers.
+struct DeviceFailure {
+  int32_t status; ///< heddle_status_t
+  std::string text;
+};
+
+/// A launch of a kernel of the module. `Errors` comes last among the operands where it is there.
 struct DeviceStep {
   std::string kernel;
   std::array<int64_t, 3> grid = {1, 1, 1};
@@ -41,6 +48,7 @@ struct DeviceStep {
 /// The steps, one after the other. The workspace is uninitialised device memory.
 struct DeviceProgram {
   llvm::SmallVector<DeviceStep, 8> steps;
+  llvm::SmallVector<DeviceFailure, 2> failures;
   int64_t workspaceBytes = 0;
 
   /// Reserves a part of the workspace.
