@@ -50,6 +50,10 @@ HEDDLE_EXPORT heddle_status_t heddle_cuda_synchronize(int32_t device);
 /* Gives unused memory of the device's pool back to the system. */
 HEDDLE_EXPORT heddle_status_t heddle_cuda_trim(int32_t device);
 
+/* What heddle_memory_stats says for the host: bytes of tensors and working memory of this process. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_memory_stats(int32_t device, heddle_memory_stats_t *out);
+HEDDLE_EXPORT heddle_status_t heddle_cuda_memory_reset_peak(int32_t device);
+
 /* ---- Dense products ---- */
 
 /* One product of a compiled entry, row-major, for each of `batch` matrices:
@@ -80,6 +84,9 @@ enum heddle_cuda_activation HEDDLE_ENUM_BASE {
 };
 
 /* ---- Compiled entries ---- */
+
+/* Bytes that the addresses of all buffers of a call are multiples of, those within the arena included. */
+#define HEDDLE_CUDA_ALIGNMENT 16
 
 typedef struct heddle_cuda_kernel {
   const char *name;

@@ -1,0 +1,82 @@
+// Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+// A compiled entry on one GPU, and its calls.
+#pragma once
+
+#include "cuda/Graph.h"
+#include "cuda/Matmul.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace heddle::runtime::cuda {
+
+struct Kernel {
+  std::string name;
+  std::vector<int32_t> argumentBytes;
+  bool canFail;
+  CUfunction handle = nullptr;
+};
+
+struct Message {
+  std::string text;
+  int32_t status;
+};
+
+class Function {
+public:
+  Function(Device &device, const heddle_cuda_program_t &program);
+  ~Function();
+  Function(const Function &) = delete;
+  Function &operator=(const Function &) = delete;
+
+  /// Puts one call on the device's stream. What goes wrong there is thrown, what goes wrong later is in the
+  /// report.
+  void start(void *const *buffers, const Report &report);
+
+  /// What a finished call has to say; throws Failure.
+  void check(const heddle_cuda_error_t &record) const;
+
+  Device &device;
+  const std::string name;
+  std::vector<Kernel> kernels;
+  std::vector<Message> messages;
+  std::vector<std::unique_ptr<Product>> products;
+  heddle_cuda_error_t *errorRecord = nullptr; ///< on the device; null where no kernel can fail
+
+private:
+  void load(const heddle_cuda_program_t &program);
+  void enqueue(std::vector<void *> addresses);
+  void runDirectly(std::vector<void *> &addresses);
+  void capture(Graph &graph, std::vector<void *> &addresses);
+  /// Whether only arguments of kernels differed.
+  bool patch(Graph &graph, std::vector<void *> &addresses);
+  void run(struct CallState &state, std::vector<void *> &addresses);
+  void unload() noexcept;
+
+  int32_t (*const entry)(heddle_call_t *, void **);
+  const size_t bufferCount;
+  const int64_t arenaBytes;
+  bool capturable;
+
+  CUmodule module = nullptr;
+  int64_t calls = 0;
+  std::vector<std::unique_ptr<Graph>> graphs;
+};
+
+/// What heddle_call_t.reserved points to while an entry runs.
+struct CallState {
+  enum class Mode { Direct, Capture, Patch };
+
+  Function &function;
+  Mode mode;
+  CUstream stream;
+  Graph *graph = nullptr;       ///< that is patched
+  Recording recording = {};     ///< of a capture
+  size_t steps = 0;             ///< so far
+  bool differs = false;         ///< a step cannot be patched
+  std::vector<char> bytes = {}; ///< of the arguments of a step
+};
+
+} // namespace heddle::runtime::cuda

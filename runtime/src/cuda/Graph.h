@@ -1,0 +1,70 @@
+// Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+// One call of an entry as a CUDA graph: captured once, replayed with one launch, and patched where buffers
+// have other addresses.
+#pragma once
+
+#include "cuda/Device.h"
+
+#include <cstring>
+#include <vector>
+
+namespace heddle::runtime::cuda {
+
+/// What the host code of an entry asks for, in order.
+struct Step {
+  enum class Kind { Launch, Copy, Fill, Product } kind;
+  int32_t number = 0; ///< of the kernel or product
+  unsigned gridX = 0, gridY = 0, gridZ = 0, block = 0, sharedBytes = 0;
+  bool operator==(const Step &) const = default;
+};
+
+/// The steps of one call with the bytes of their arguments.
+class Recording {
+public:
+  void add(const Step &step, CUgraphNode node, const std::vector<char> &arguments);
+  size_t size() const { return entries.size(); }
+  const Step &step(size_t at) const { return entries[at].step; }
+  CUgraphNode node(size_t at) const { return entries[at].node; }
+  bool sameArguments(size_t at, const std::vector<char> &arguments) const;
+  /// Of the same size as before.
+  void setArguments(size_t at, const std::vector<char> &arguments);
+  /// Takes the nodes of another recording of the same steps.
+  void takeNodes(const Recording &other);
+
+private:
+  struct Entry {
+    Step step;
+    CUgraphNode node;
+    size_t begin, bytes; ///< in `arguments`
+  };
+  std::vector<Entry> entries;
+  std::vector<char> arguments;
+};
+
+/// A captured call, ready to be launched.
+class Graph {
+public:
+  explicit Graph(Device &device) : device(device) {}
+  ~Graph();
+  Graph(const Graph &) = delete;
+  Graph &operator=(const Graph &) = delete;
+
+  /// Takes a captured graph over: updates what there is, or instantiates it.
+  void adopt(CUgraph captured, Recording steps);
+  void launch(CUstream stream) const;
+  CUgraphExec executable() const { return exec; }
+
+  Recording recording;
+  std::vector<void *> buffers; ///< the addresses that the graph works on
+  uint64_t lastUse = 0;
+
+private:
+  void clear();
+
+  Device &device;
+  CUgraph graph = nullptr; ///< whose nodes `recording` names
+  CUgraphExec exec = nullptr;
+};
+
+} // namespace heddle::runtime::cuda
