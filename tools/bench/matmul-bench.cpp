@@ -13,6 +13,7 @@
 #include <random>
 #include <stdexcept>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace heddle::cpu;
@@ -170,6 +171,14 @@ struct Peer {
   }
   explicit operator bool() const { return sgemm != nullptr; }
 };
+
+// Where OpenBLAS takes a processor that is newer than itself for one of 2004, the kernels that would be a
+// peer; else "".
+std::string coreInsteadOf(const std::string &chosen) {
+  if (chosen != "Prescott" && chosen != "Generic")
+    return "";
+  return __builtin_cpu_supports("avx512f") ? "SkylakeX" : __builtin_cpu_supports("avx2") ? "Haswell" : "";
+}
 
 struct Sample {
   std::vector<double> rates;
@@ -377,6 +386,13 @@ int main(int argc, char **argv) {
     target.kBlock = options.kBlock;
     target.rowPanels = options.rowPanels;
     Peer peer(options.peer, options.peerCore);
+    // OpenBLAS chooses once, when it is loaded: begin again.
+    if (std::string better = coreInsteadOf(peer.core); options.peerCore.empty() && !better.empty()) {
+      std::vector<char *> again(argv, argv + argc);
+      std::string option = "--peer-core";
+      again.insert(again.end(), {option.data(), better.data(), nullptr});
+      execv("/proc/self/exe", again.data());
+    }
     auto peak = heddle::bench::compilePeak(
         target, options.element == MatmulElement::F64 ? MatmulElement::F64 : MatmulElement::F32);
     if (!options.json) {
