@@ -3,6 +3,8 @@
 // Runs compiled attention on random inputs beside the reference.
 #pragma once
 
+#include "BFloat16.h"
+
 #include "tools/bench/sparsek-jit.h"
 #include "tools/bench/sparsek-reference.h"
 
@@ -17,7 +19,6 @@
 
 namespace heddle::tests {
 
-/// A narrow float as its bits.
 template <cpu::MatmulElement Element>
 struct Stored;
 template <>
@@ -34,22 +35,7 @@ struct Stored<cpu::MatmulElement::F16> {
 };
 template <>
 struct Stored<cpu::MatmulElement::BF16> {
-  struct Type {
-    uint16_t bits = 0;
-    Type() = default;
-    explicit Type(double x) { // nearest, ties to even; finite values only
-      float f = static_cast<float>(x);
-      uint32_t b;
-      std::memcpy(&b, &f, 4);
-      bits = static_cast<uint16_t>((b + 0x7fff + (b >> 16 & 1)) >> 16);
-    }
-    explicit operator double() const {
-      uint32_t b = uint32_t(bits) << 16;
-      float f;
-      std::memcpy(&f, &b, 4);
-      return f;
-    }
-  };
+  using Type = BFloat16;
 };
 
 inline cpu::AttentionSpec attentionSpec(int64_t batch, int64_t queryHeads, int64_t heads, int64_t n,

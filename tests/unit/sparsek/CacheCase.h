@@ -4,14 +4,21 @@
 // selected keys and live scores that follow from them, and attention in double.
 #pragma once
 
-#include "AttentionCase.h"
+#include "BFloat16.h"
 
+#include <heddle/cpu_sparsek.h>
 #include <heddle/cpu_sparsek_cache.h>
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cfloat>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
 
 namespace heddle::tests {
 
@@ -20,10 +27,11 @@ struct CacheSizes {
 };
 
 /// Random tokens, and a cache with memory of its own.
-template <cpu::MatmulElement Element>
+template <heddle_dtype_t Element>
 struct Generation {
-  using T = typename Stored<Element>::Type;
-  using Score = std::conditional_t<Element == cpu::MatmulElement::F64, double, float>;
+  using Score = std::conditional_t<Element == HEDDLE_F64, double, float>;
+  using T = std::conditional_t<Element == HEDDLE_F16, _Float16,
+                               std::conditional_t<Element == HEDDLE_BF16, BFloat16, Score>>;
 
   explicit Generation(const CacheSizes &sizes, uint32_t seed = 1) : s(sizes) {
     std::mt19937 random(seed);
@@ -59,11 +67,7 @@ struct Generation {
   }
 
   heddle_sparsek_cache_t cache() {
-    constexpr int32_t dtype = Element == cpu::MatmulElement::F64   ? HEDDLE_F64
-                              : Element == cpu::MatmulElement::F32 ? HEDDLE_F32
-                              : Element == cpu::MatmulElement::F16 ? HEDDLE_F16
-                                                                   : HEDDLE_BF16;
-    return {dtype,       s.batch,      s.heads,     s.width,       s.valueWidth,   s.topk,
+    return {Element,     s.batch,      s.heads,     s.width,       s.valueWidth,   s.topk,
             s.window,    s.capacity,   keys.data(), values.data(), score.data(),   key.data(),
             live.data(), count.data(), hi.data(),   lo.data(),     position.data()};
   }
@@ -117,7 +121,7 @@ struct Generation {
 inline double bounded(double x) { return std::clamp(x, -double(FLT_MAX), double(FLT_MAX)); }
 
 /// Thresholds and intervals of whole rows, and outputs in double.
-template <cpu::MatmulElement Element>
+template <heddle_dtype_t Element>
 struct WholeRows {
   using Score = typename Generation<Element>::Score;
 
@@ -220,7 +224,7 @@ struct WholeRows {
   std::vector<int32_t> end;
 };
 
-constexpr auto f32 = cpu::MatmulElement::F32;
+constexpr heddle_dtype_t f32 = HEDDLE_F32;
 
 /// Sizes without scores of their own: one row, one head.
 inline CacheSizes smallCache(int64_t length, int64_t topk, int64_t window) {

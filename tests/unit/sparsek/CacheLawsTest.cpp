@@ -17,7 +17,7 @@ int64_t fromEnvironment(const char *name, int64_t otherwise) {
   return text ? std::atoll(text) : otherwise;
 }
 
-template <cpu::MatmulElement Element>
+template <heddle_dtype_t Element>
 void checkSplit(std::mt19937 &random, double tolerance) {
   auto number = [&](int64_t low, int64_t high) {
     return std::uniform_int_distribution<int64_t>(low, high)(random);
@@ -71,12 +71,12 @@ TEST_CASE("Any split of a sequence equals attention over the whole", "[cache][la
     // Relative to values of size 1: what f32 arithmetic loses over up to 40 products, and the rounding of the
     // outputs.
     if (i % 8 == 0)
-      checkSplit<cpu::MatmulElement::F64>(random, 1e-12);
+      checkSplit<HEDDLE_F64>(random, 1e-12);
     else if (i % 8 == 1)
-      checkSplit<cpu::MatmulElement::BF16>(random, 2e-2);
+      checkSplit<HEDDLE_BF16>(random, 2e-2);
     else if (i % 8 == 2)
-      checkSplit<cpu::MatmulElement::F16>(random, 3e-3);
+      checkSplit<HEDDLE_F16>(random, 3e-3);
     else
-      checkSplit<cpu::MatmulElement::F32>(random, 3e-5);
+      checkSplit<HEDDLE_F32>(random, 3e-5);
   }
 }

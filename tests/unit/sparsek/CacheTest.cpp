@@ -5,6 +5,8 @@
 #include "CacheCase.h"
 #include "ScoreFamilies.h"
 
+#include <functional>
+
 using namespace heddle;
 using namespace heddle::tests;
 using Catch::Matchers::Contains;
@@ -47,7 +49,43 @@ TEST_CASE("Prompts and pieces of any length lead to the same cache", "[cache]") 
       }
 }
 
-template <cpu::MatmulElement Element>
+/// Scores so near to each other that all stay above the threshold, or most: sums over thousands of them, some
+/// equal.
+template <heddle_dtype_t Element>
+static void checkCrowd() {
+  const int64_t n = 6000, looks = 40;
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal;
+  const std::pair<const char *, std::function<double(int64_t)>> crowds[] = {
+      {"equal", [](int64_t) { return 0.25; }},
+      {"narrow", [&](int64_t) { return 1 + 1e-4 * normal(random); }},
+      {"a few values", [&](int64_t) { return 1e-3 * double(random() % 3); }},
+      {"rising", [](int64_t i) { return 1e-6 * double(i); }},
+      {"falling", [](int64_t i) { return -1e-6 * double(i); }},
+      {"rising, in runs", [](int64_t i) { return 1e-3 * double(i / 1500); }},
+      {"one above the others", [](int64_t i) { return i == 2500 ? 3.0 : 0.0; }}};
+  for (const auto &[name, score] : crowds) {
+    INFO(name);
+    Generation<Element> g({1, 1, 1, n, 1, 1, 20, 3, n});
+    for (int64_t i = 0; i < n; ++i)
+      g.u[i] = static_cast<typename Generation<Element>::Score>(score(i));
+    WholeRows<Element> whole(g);
+    int32_t most = 0;
+    for (int64_t i = 0; i < n; i += n / looks) {
+      REQUIRE(g.append(i, i + n / looks) == HEDDLE_OK);
+      whole.checkState(i + n / looks - 1);
+      most = std::max(most, g.count[0]);
+    }
+    CHECK(most > 2000);
+  }
+}
+
+TEST_CASE("Thousands of live scores lead to the thresholds of the whole row", "[cache]") {
+  checkCrowd<HEDDLE_F32>();
+  checkCrowd<HEDDLE_F64>();
+}
+
+template <heddle_dtype_t Element>
 static void checkWidths(double tolerance) {
   for (CacheSizes s : {CacheSizes{2, 6, 2, 60, 20, 7, 9, 4, 60}, CacheSizes{1, 3, 3, 40, 1, 1, 4, 4, 40},
                        CacheSizes{1, 8, 1, 50, 64, 128, 12, 5, 50},
@@ -66,10 +104,10 @@ static void checkWidths(double tolerance) {
 }
 
 TEST_CASE("Widths, groups, gates and element types", "[cache]") {
-  checkWidths<cpu::MatmulElement::F64>(1e-13);
-  checkWidths<cpu::MatmulElement::F32>(1e-5);
-  checkWidths<cpu::MatmulElement::F16>(3e-3);
-  checkWidths<cpu::MatmulElement::BF16>(2e-2);
+  checkWidths<HEDDLE_F64>(1e-13);
+  checkWidths<HEDDLE_F32>(1e-5);
+  checkWidths<HEDDLE_F16>(3e-3);
+  checkWidths<HEDDLE_BF16>(2e-2);
 }
 
 TEST_CASE("A NaN makes the row NaN from the query that it is a candidate of", "[cache]") {
