@@ -16,6 +16,11 @@
 
 namespace heddle::runtime::sparsek {
 
+/// The sum of what descending scores differ from a centre by. Its order follows from the scores alone; equal
+/// ones in a row count as one.
+double sumRelative(const float *scores, int64_t size, double centre);
+double sumRelative(const double *scores, int64_t size, double centre);
+
 template <typename T>
 class LiveScores {
 public:
@@ -139,21 +144,6 @@ private:
     while (end > 0 && !isLive(scores[end - 1]))
       --end;
     return end;
-  }
-
-  /// In a fixed order, in lanes.
-  static double sumRelative(const T *scores, int64_t size, double centre) {
-    double lanes[8] = {};
-    int64_t i = 0;
-    for (; i + 8 <= size; i += 8)
-      for (int lane = 0; lane < 8; ++lane)
-        lanes[lane] += static_cast<double>(scores[i + lane]) - centre;
-    double sum = 0;
-    for (double lane : lanes)
-      sum += lane;
-    for (; i < size; ++i)
-      sum += static_cast<double>(scores[i]) - centre;
-    return sum;
   }
 
   T *live;
