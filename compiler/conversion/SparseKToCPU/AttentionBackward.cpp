@@ -4,7 +4,7 @@
 // their order.
 #include "compiler/conversion/SparseKToCPU/AttentionCode.h"
 #include "compiler/conversion/SparseKToCPU/AttentionReduce.h"
-#include "compiler/conversion/SparseKToCPU/KeyBlocks.h"
+#include "compiler/conversion/SparseKToCPU/BackwardTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -16,20 +16,12 @@ namespace {
 
 class BackwardKernel {
 public:
-  BackwardKernel(AttentionCode &v, const KernelArguments &arguments) : v(v), p(v.plan), args(arguments) {}
+  BackwardKernel(AttentionCode &v, const KernelArguments &arguments)
+      : v(v), p(v.plan), args(arguments), staged(v, arguments, p.headBlock) {}
 
   void emit() {
-    const AttentionSpec &s = p.spec;
-    queryRows = v.scratch(p.headBlock * p.tile * p.keyPad);
-    outRows = v.scratch(p.headBlock * p.tile * p.valuePad);
-    queries = v.scratch(p.headBlock * p.tile * s.keyWidth);
-    outs = v.scratch(p.headBlock * p.tile * s.valueWidth);
-    queryGradients = v.scratch(p.headBlock * p.tile * s.keyWidth);
-    lse = v.scratch(p.headBlock * p.tile);
-    shared = v.scratch(p.headBlock * p.tile);
+    queryGradients = v.scratch(p.headBlock * p.tile * p.spec.keyWidth);
     gradients.thresholds = v.scratch(p.tile);
-    weights = v.scratch(p.keyBlock * p.tile);
-    slopes = v.scratch(p.keyBlock * p.tile);
     if (routes())
       gradients.scores = v.scratch(p.keyBlock * p.lanes);
     blocks.emplace(v, args);
@@ -117,104 +109,52 @@ private:
   }
 
   void start(Value firstHead, Value head) {
-    const int64_t width = p.spec.keyWidth, valueWidth = p.spec.valueWidth;
-    Value at = queryRow(firstHead, head);
-    Value keyBase = v.mul(head, p.tile * p.keyPad), valueBase = v.mul(head, p.tile * p.valuePad);
-    // Queries are scaled once: scores, dk and the gates' gradients then need no factor.
-    v.stageRows(args.q, v.mul(at, width), count, width, p.keyPad, queryRows, keyBase);
-    v.scaleRows(queryRows, keyBase, p.keyPad, p.spec.scale);
-    v.toPanels(queryRows, keyBase, width, p.keyPad, queries, v.mul(head, p.tile * width));
-    v.stageRows(args.dout, v.mul(at, valueWidth), count, valueWidth, p.valuePad, outRows, valueBase);
-    v.toPanels(outRows, valueBase, valueWidth, p.valuePad, outs, v.mul(head, p.tile * valueWidth));
-    v.zeroFill(queryGradients, v.mul(head, p.tile * width), v.index(p.tile * width));
-    Value stats = v.mul(head, p.tile);
-    // With the largest number as lse, queries that see nothing and those that do not exist weigh nothing.
-    Value lowest = v.lowest(), largest = v.subf(v.zero(), lowest);
-    auto eachVector = [&](llvm::function_ref<void(Value)> body) {
-      v.loop(v.index(0), v.index(p.tile), p.lanes, [&](Value i) { body(v.add(stats, i)); });
-    };
-    eachVector([&](Value i) { v.storeLanes(largest, lse, i); });
-    v.zeroFill(shared, stats, v.index(p.tile));
-    v.loop(v.index(0), count, 1, [&](Value r) {
-      v.storeScalar(v.loadScalar(args.lse, v.add(at, r)), lse, v.add(stats, r));
-      Value d = outProduct(v.add(at, r), v.add(valueBase, v.mul(r, p.valuePad)));
-      if (args.dlse.memref)
-        d = v.subf(d, v.loadScalar(args.dlse, v.add(at, r)));
-      v.storeScalar(d, shared, v.add(stats, r));
-    });
-    eachVector([&](Value i) {
-      Value x = v.loadVector(lse, i);
-      v.storeLanes(v.select(v.isGreater(lowest, x), largest, x), lse, i);
-    });
-  }
-
-  /// do . o of one query: its row of o times its staged row of the cotangent.
-  Value outProduct(Value query, Value staged) {
-    const int64_t width = p.spec.valueWidth, whole = width / p.lanes * p.lanes;
-    Value source = v.mul(query, width);
-    Values sum{v.zero()};
-    if (whole)
-      sum = v.loopCarrying(v.index(0), v.index(whole), p.lanes, sum, [&](Value c, ValueRange sums) {
-        return Values{v.multiplyAdd(v.loadLanes(args.o, v.add(source, c)),
-                                    v.loadVector(outRows, v.add(staged, c)), sums[0])};
-      });
-    if (width > whole)
-      sum[0] = v.multiplyAdd(v.loadLanes(args.o, v.add(source, whole), width - whole),
-                             v.loadVector(outRows, v.add(staged, whole)), sum[0]);
-    return v.sumOfLanes(sum[0]);
+    const int64_t panels = p.tile * p.spec.keyWidth;
+    Value query = queryRow(firstHead, head);
+    staged.stage(query, count, head);
+    staged.computeStatistics(query, count, head);
+    v.zeroFill(queryGradients, v.mul(head, panels), v.index(panels));
   }
 
   void accumulate(const KeyBlock &block, Value head, Value panel, const PanelRange &range, Value masked) {
-    const AttentionSpec &s = p.spec;
+    const int64_t width = p.spec.keyWidth;
     // Whole register tiles of keys; the pairs that this adds are masked.
-    PanelRange outer = range;
-    outer.begin = v.mul(v.div(range.begin, p.tileRows), p.tileRows);
-    outer.end = v.mul(v.div(v.add(range.end, p.tileRows - 1), p.tileRows), p.tileRows);
-    Value keyBase = v.add(v.mul(head, p.tile * s.keyWidth), v.mul(panel, s.keyWidth * p.panel));
-    Value valueBase = v.add(v.mul(head, p.tile * s.valueWidth), v.mul(panel, s.valueWidth * p.panel));
-    v.scoreProduct(block.keys, p.keyPad, s.keyWidth, queries, keyBase, outer, weights, p.tile,
-                   range.panelStart);
-    v.scoreProduct(block.values, p.valuePad, s.valueWidth, outs, valueBase, outer, slopes, p.tile,
-                   range.panelStart);
-    auto differs = [&](Value x, Value y) {
-      return arith::CmpIOp::create(v.b, arith::CmpIPredicate::ne, x, y).getResult();
-    };
-    Value rounded =
-        arith::OrIOp::create(v.b, differs(range.begin, outer.begin), differs(range.end, outer.end));
-    Value anyMasked = arith::OrIOp::create(v.b, masked, rounded);
+    Value addsKeys;
+    PanelRange outer = staged.rounded(range, addsKeys);
+    staged.multiply(block, head, panel, outer);
+    Value anyMasked = arith::OrIOp::create(v.b, masked, addsKeys);
     Value stats = v.add(v.mul(head, p.tile), range.panelStart);
     blocks->withPairs({}, head, outer, anyMasked, [&](Pairs &pairs) {
-      emitSlopes(v, pairs, outer, weights, slopes, p.tile, lse, shared, stats);
+      emitSlopes(v, pairs, outer, staged.weights, staged.slopes, p.tile, staged.lse, staged.shared, stats);
       return Values();
     });
+    Value gradientBase = v.add(v.mul(head, p.tile * width), v.mul(panel, width * p.panel));
     v.when(
         arith::AndIOp::create(v.b, masked, block.oddKeys),
         [&] {
           auto takesPart = [&](Value j, int64_t part, Value weight) {
             return blocks->takesPart(range, j, part, weight);
           };
-          v.maskedSum(takesPart, block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range,
-                      {}, queryGradients, keyBase);
+          v.maskedSum(takesPart, block.keys, p.keyPad, width, staged.slopes, p.tile, range.panelStart, range,
+                      {}, queryGradients, gradientBase);
         },
         [&] {
-          v.weightedSum(block.keys, p.keyPad, s.keyWidth, slopes, p.tile, range.panelStart, range, {},
-                        queryGradients, keyBase);
+          v.weightedSum(block.keys, p.keyPad, width, staged.slopes, p.tile, range.panelStart, range, {},
+                        queryGradients, gradientBase);
         });
-    v.keySums(slopes, p.tile, outer, queryRows, v.mul(head, p.tile * p.keyPad), p.keyPad, args.part,
-              p.partWidth(), partBase, block.slot, 0);
-    v.keySums(weights, p.tile, outer, outRows, v.mul(head, p.tile * p.valuePad), p.valuePad, args.part,
-              p.partWidth(), partBase, block.slot, p.keyPad);
+    staged.addKeySums(block, head, outer, args.part, partBase);
   }
 
   void finish(Value firstHead, Value head) {
     const int64_t width = p.spec.keyWidth;
     // The tile's statistics and staged queries are no longer needed.
     Value scale = v.constant(p.spec.scale);
-    v.loop(v.index(0), v.index(p.tile), p.lanes, [&](Value i) { v.storeLanes(scale, lse, i); });
-    v.fromPanels(queryGradients, v.mul(head, p.tile * width), width, p.keyPad, lse, v.index(0), queryRows);
+    v.loop(v.index(0), v.index(p.tile), p.lanes, [&](Value i) { v.storeLanes(scale, staged.lse, i); });
+    v.fromPanels(queryGradients, v.mul(head, p.tile * width), width, p.keyPad, staged.lse, v.index(0),
+                 staged.queryRows);
     Value at = queryRow(firstHead, head);
     v.loop(v.index(0), count, 1, [&](Value r) {
-      v.copyRow(queryRows, v.mul(r, p.keyPad), args.dq, v.mul(v.add(at, r), width), width);
+      v.copyRow(staged.queryRows, v.mul(r, p.keyPad), args.dq, v.mul(v.add(at, r), width), width);
     });
   }
 
@@ -222,11 +162,9 @@ private:
   const Plan &p;
   const KernelArguments &args;
   std::optional<KeyBlocks> blocks;
-  Buffer queryRows, outRows;            ///< [head, tile, pad]: scaled queries, cotangents
-  Buffer queries, outs, queryGradients; ///< the same as panels; dq without its scale
-  Buffer lse, shared;                   ///< [head, tile]; shared is D = do . o - dlse
+  BackwardTile staged;   ///< of p.headBlock heads
+  Buffer queryGradients; ///< panels of dq without its scale
   GateGradients gradients;
-  Buffer weights, slopes; ///< [keyBlock, tile]
   Value row, first, count;
   Value partBase, scoreBase; ///< rows of the chunk's partial sums
 };
