@@ -21,6 +21,43 @@ std::vector<double> project(const std::vector<double> &z, double k) {
           HEDDLE_OK);
   return p;
 }
+
+/// tau in long double, from the sorted scores: step from the highest down until the mass is reached.
+std::vector<double> bySorting(const std::vector<double> &z, double k) {
+  std::vector<long double> scores;
+  for (double x : z)
+    scores.push_back(std::clamp(x, -double(FLT_MAX), double(FLT_MAX)));
+  std::vector<long double> sorted = scores;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  // Walking tau down, the next event is that a score enters at tau or saturates at tau + 1. Sums are relative
+  // to `centre`, the score that entered last.
+  size_t full = 0, above = 1;
+  long double centre = sorted[0], sum = 0;
+  while (true) {
+    const long double inside = static_cast<long double>(above - full);
+    const long double mass = static_cast<long double>(full);
+    // mass + sum - inside * delta = k at tau = centre + delta; with none inside the last to enter is full.
+    const long double delta = inside > 0 ? (mass + sum - k) / inside : -1;
+    const long double enters = above < sorted.size() ? sorted[above] - centre : -INFINITY;
+    const long double saturates = full < above ? sorted[full] - centre - 1 : -INFINITY;
+    const long double next = std::max(enters, saturates);
+    if ((inside > 0 && delta >= next) || (inside == 0 && mass >= k)) {
+      std::vector<double> p;
+      for (long double x : scores)
+        p.push_back(static_cast<double>(std::clamp((x - centre) - delta, 0.0L, 1.0L)));
+      return p;
+    }
+    if (saturates >= enters) {
+      sum -= sorted[full] - centre;
+      ++full;
+    } else {
+      const long double shift = sorted[above] - centre;
+      centre = sorted[above];
+      sum -= static_cast<long double>(above - full) * shift;
+      ++above;
+    }
+  }
+}
 } // namespace
 
 TEST_CASE("the projection has mass k and one threshold", "[sparsek]") {
@@ -44,6 +81,97 @@ TEST_CASE("the projection has mass k and one threshold", "[sparsek]") {
         CHECK(inside);
         CHECK(most <= least + 1e-12 * std::max(1.0, std::abs(least)));
       }
+}
+
+// Short rows lie side by side in vector lanes, longer ones over all lanes, and of long ones a sample is
+// taken.
+TEST_CASE("rows of every length agree with a solution by sorting", "[sparsek]") {
+  for (int64_t n : {1, 7, 8, 9, 512, 513, 8192, 70001}) {
+    const double size = static_cast<double>(n);
+    for (double k : {0.25, 3.0, 0.01 * size, 0.5 * size, size - 0.5})
+      for (const ScoreFamily &family : scoreFamilies(n, 11)) {
+        if (k >= size || (n > 1000 && k > 3 && k < 0.4 * size))
+          continue;
+        INFO(family.name << ", n " << n << ", k " << k);
+        const std::vector<double> expected = bySorting(family.scores, k);
+        const auto p = project(family.scores, k);
+        // Sums over n scores round to about n ulps of k in both.
+        const double tolerance = 1e-13 * std::max(1.0, size / 1e3);
+        double worst = 0;
+        for (size_t j = 0; j < p.size(); ++j)
+          worst = std::max(worst, std::abs(p[j] - expected[j]));
+        CHECK(worst <= tolerance);
+        // In f32 every one is the nearest to that, or its neighbour.
+        std::vector<float> scores(family.scores.begin(), family.scores.end()), single(scores.size());
+        REQUIRE(heddle_cpu_sparsek_project(HEDDLE_F32, scores.data(), k, 1, n, single.data()) == HEDDLE_OK);
+        worst = 0;
+        for (size_t j = 0; j < p.size(); ++j)
+          worst = std::max(worst, std::abs(single[j] - p[j]));
+        CHECK(worst <= 6e-8 + tolerance);
+      }
+  }
+}
+
+TEST_CASE("a row's result depends neither on its neighbours nor on threads", "[sparsek]") {
+  for (int64_t n : {5, 64, 700, 200000}) {
+    const int64_t rows = n < 1000 ? 37 : 3;
+    std::vector<float> z;
+    const auto families = scoreFamilies(n, 3);
+    for (int64_t row = 0; row < rows; ++row)
+      for (double x : families[static_cast<size_t>(row) % families.size()].scores)
+        z.push_back(static_cast<float>(x));
+    std::vector<float> all(z.size()), one(z.size()), inPlace = z;
+    const double k = 0.3 * static_cast<double>(n);
+    for (int32_t threads : {1, 3}) {
+      INFO("n " << n << ", threads " << threads);
+      REQUIRE(heddle_set_num_threads(threads) == HEDDLE_OK);
+      REQUIRE(heddle_cpu_sparsek_project(HEDDLE_F32, z.data(), k, rows, n, all.data()) == HEDDLE_OK);
+      for (int64_t row = 0; row < rows; ++row)
+        REQUIRE(heddle_cpu_sparsek_project(HEDDLE_F32, z.data() + row * n, k, 1, n, one.data() + row * n) ==
+                HEDDLE_OK);
+      CHECK(all == one);
+    }
+    REQUIRE(heddle_set_num_threads(0) == HEDDLE_OK);
+    REQUIRE(heddle_cpu_sparsek_project(HEDDLE_F32, inPlace.data(), k, rows, n, inPlace.data()) == HEDDLE_OK);
+    CHECK(inPlace == all);
+  }
+}
+
+TEST_CASE("a sample that misses the largest scores is made up for", "[sparsek]") {
+  // Among 100,000 equal scores a few larger ones, which hold all of the mass or nearly so.
+  std::vector<double> z(100000, -3);
+  for (size_t j = 0; j < 7; ++j)
+    z[j * 9973 + 5] = 1 + 0.125 * static_cast<double>(j);
+  const auto p = project(z, 2);
+  // The six from 1.125 to 1.75 share it: (8.625 - 2) / 6 is tau.
+  for (size_t j = 0; j < 7; ++j)
+    CHECK(p[j * 9973 + 5] == Approx(std::max(0.0, z[j * 9973 + 5] - 6.625 / 6)).margin(1e-15));
+  CHECK(std::accumulate(p.begin(), p.end(), 0.0) == Approx(2).epsilon(1e-14));
+  CHECK(std::count(p.begin(), p.end(), 0.0) == 99994);
+  // The same row upside down: nearly all scores at 1.
+  for (double &x : z)
+    x = -x;
+  const auto q = project(z, 99998.5);
+  CHECK(std::accumulate(q.begin(), q.end(), 0.0) == Approx(99998.5).epsilon(1e-14));
+  const auto oracle = bySorting(z, 99998.5);
+  for (size_t j = 0; j < 7; ++j)
+    CHECK(q[j * 9973 + 5] == Approx(oracle[j * 9973 + 5]).margin(1e-15));
+}
+
+TEST_CASE("a NaN anywhere makes its row NaN and no other", "[sparsek]") {
+  for (int64_t n : {3, 20, 600, 9000, 70000})
+    for (int64_t at : {int64_t(0), n / 2, n - 1}) {
+      INFO("n " << n << ", at " << at);
+      std::vector<double> z(static_cast<size_t>(2 * n)), p(z.size());
+      for (size_t j = 0; j < z.size(); ++j)
+        z[j] = std::sin(static_cast<double>(j));
+      z[static_cast<size_t>(n + at)] = NAN;
+      for (double k : {1.5, static_cast<double>(n + 1)}) {
+        REQUIRE(heddle_cpu_sparsek_project(HEDDLE_F64, z.data(), k, 2, n, p.data()) == HEDDLE_OK);
+        CHECK(std::none_of(p.begin(), p.begin() + n, [](double x) { return std::isnan(x); }));
+        CHECK(std::all_of(p.begin() + n, p.end(), [](double x) { return std::isnan(x); }));
+      }
+    }
 }
 
 TEST_CASE("limits of the projection", "[sparsek]") {
