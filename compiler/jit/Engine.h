@@ -61,6 +61,8 @@ public:
 
   /// Runs the entry: `buffers` are the inputs, the results and the arena. Returns the call's status.
   int32_t run(heddle_call_t *call, void **buffers) const { return function(call, buffers); }
+  /// The same as a pointer.
+  int32_t (*entry() const)(heddle_call_t *, void **) { return function; }
 
 private:
   Executable();

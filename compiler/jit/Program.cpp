@@ -3,6 +3,8 @@
 #include "compiler/jit/Specialise.h"
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -93,6 +95,7 @@ struct Function::State {
   const Compilation &prepare(const std::vector<Argument> &arguments, std::vector<Tensor> &tensors);
   const Compilation &compile(const std::vector<Argument> &arguments, const std::vector<Tensor> &tensors);
   void addLeaves(const Parameter &parameter, const Argument &argument, std::vector<Tensor> &tensors);
+  void checkDevice(const ParameterLeaf &leaf, const Argument &argument, Device device) const;
   void checkDonations(const std::vector<Argument> &arguments, const std::vector<Tensor> &tensors) const;
 };
 
@@ -136,6 +139,8 @@ Function Program::function(const std::string &name, FunctionOptions options) con
     }
     function->parameters.push_back(std::move(known));
   }
+  if (options.backend == Backend::Interpreter && options.device.isCuda())
+    throw Error(HEDDLE_INVALID_ARGUMENT, "the interpreter runs on the CPU, not on " + options.device.str());
   function->options = std::move(options);
   return Function(std::move(function));
 }
@@ -145,6 +150,18 @@ std::vector<std::string> Program::functions() const {
   for (const auto &function : state->program->main().functions)
     names.push_back(function->name());
   return names;
+}
+
+/// A function on a GPU takes tensors from there, and copies those of the host.
+void Function::State::checkDevice(const ParameterLeaf &leaf, const Argument &argument, Device device) const {
+  if (device == options.device || (device.isCpu() && !argument.isDonated()))
+    return;
+  throw Error(
+      HEDDLE_INVALID_ARGUMENT,
+      "'" + leaf.label + "' " + (argument.isDonated() ? "is donated and " : "") + "lies on " + device.str() +
+          ", but '" + name + "' runs on " + options.device.str(),
+      "move it with .to(Device::" +
+          (options.device.isCpu() ? "cpu()" : "cuda(" + std::to_string(options.device.index()) + ")") + ")");
 }
 
 /// Checks one argument against its parameter and appends its leaves to the tensors and the key; numbers take
@@ -169,6 +186,7 @@ void Function::State::addLeaves(const Parameter &parameter, const Argument &argu
       throw Error(HEDDLE_INVALID_ARGUMENT, "the argument for '" + leaf.label +
                                                "' is an empty tensor: nothing was assigned to it, or it was "
                                                "donated to an earlier call");
+    checkDevice(leaf, argument, tensor.device());
     const DType dtype = leaf.dtype.value_or(tensor.dtype());
     if (tensor.dtype() == dtype)
       tensors.push_back(tensor);
@@ -315,13 +333,7 @@ const Compilation &Function::State::compile(const std::vector<Argument> &argumen
   return latest->second;
 }
 
-std::vector<Struct> Function::operator()(const std::vector<Argument> &arguments) {
-  std::lock_guard lock(state->mutex);
-  std::vector<Tensor> tensors;
-  const Compilation &compilation = state->prepare(arguments, tensors);
-  for (const Argument &argument : arguments)
-    argument.consume();
-  std::vector<Tensor> values = compilation.code->run(std::move(tensors));
+static std::vector<Struct> handOut(const Compilation &compilation, std::vector<Tensor> values) {
   std::vector<Struct> results;
   results.reserve(compilation.results.size());
   std::span<Tensor> rest = values;
@@ -330,6 +342,70 @@ std::vector<Struct> Function::operator()(const std::vector<Argument> &arguments)
     rest = rest.subspan(names.size());
   }
   return results;
+}
+
+std::vector<Struct> Function::operator()(const std::vector<Argument> &arguments) {
+  std::lock_guard lock(state->mutex);
+  std::vector<Tensor> tensors;
+  const Compilation &compilation = state->prepare(arguments, tensors);
+  for (const Argument &argument : arguments)
+    argument.consume();
+  return handOut(compilation, compilation.code->run(std::move(tensors)));
+}
+
+struct Pending::State {
+  std::shared_ptr<Function::State> function; ///< whose code runs
+  std::mutex mutex;
+  bool taken = false;
+  std::vector<Struct> results;
+  std::unique_ptr<jit::Run> run;   ///< on a GPU
+  std::shared_future<void> onHost; ///< a thread that fills the results
+
+  void wait() {
+    if (onHost.valid())
+      onHost.get();
+    else if (run)
+      run->wait();
+  }
+};
+
+void Pending::wait() const { state->wait(); }
+
+bool Pending::done() const {
+  return state->onHost.valid() ? state->onHost.wait_for(std::chrono::seconds(0)) == std::future_status::ready
+                               : !state->run || state->run->done();
+}
+
+std::vector<Struct> Pending::take() const {
+  if (state->onHost.valid())
+    state->wait();
+  std::lock_guard lock(state->mutex);
+  if (std::exchange(state->taken, true))
+    throw Error(HEDDLE_INVALID_ARGUMENT, "the results of the call were taken before");
+  return std::move(state->results);
+}
+
+Pending Function::start(const std::vector<Argument> &arguments) {
+  std::lock_guard lock(state->mutex);
+  std::vector<Tensor> tensors;
+  const Compilation &compilation = state->prepare(arguments, tensors);
+  for (const Argument &argument : arguments)
+    argument.consume();
+  auto pending = std::make_shared<Pending::State>();
+  pending->function = state;
+  if (state->options.device.isCuda()) {
+    jit::Started started = compilation.code->start(std::move(tensors));
+    pending->results = handOut(compilation, std::move(started.results));
+    pending->run = std::move(started.run);
+  } else {
+    // The thread owns nothing of `pending`, whose end waits for the thread.
+    pending->onHost = std::async(std::launch::async, [results = &pending->results, function = state.get(),
+                                                      &compilation, tensors = std::move(tensors)]() mutable {
+                        std::lock_guard lock(function->mutex);
+                        *results = handOut(compilation, compilation.code->run(std::move(tensors)));
+                      }).share();
+  }
+  return Pending(std::move(pending));
 }
 
 void Function::specialise(const std::vector<Argument> &arguments) {

@@ -1,11 +1,11 @@
 //===- Specialise.cpp - One function for one set of shapes ----------------===//
 
-#include "compiler/jit/Specialise.h"
+#include "compiler/jit/Specialisations.h"
 
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/Interpreter.h"
+#include "compiler/jit/DeviceProgram.h"
 #include "compiler/jit/Engine.h"
-#include "compiler/jit/Excerpts.h"
 #include "compiler/jit/Stages.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -52,8 +52,8 @@ LeafType leafType(Type type, Attribute name) {
           Shape(tensor.getShape().begin(), tensor.getShape().end())};
 }
 
-/// The processor that code for this machine is asked for. Throws Error where this machine cannot run such
-/// code.
+} // namespace
+
 CpuTarget runnableTarget(const std::string &name) {
   auto target = CpuTarget::named(name);
   if (!target)
@@ -67,46 +67,67 @@ CpuTarget runnableTarget(const std::string &name) {
   return *target;
 }
 
-/// What both backends share: the context and the module, from which the types of the leaves are read, and the
-/// source lines that messages show.
-class Base : public Specialisation {
-public:
-  std::vector<Tensor> run(std::vector<Tensor> arguments) final {
-    try {
-      return evaluate(arguments);
-    } catch (const Error &error) {
-      throw Error(error.status(), excerpts.show(error.what()));
-    }
-  }
-
-protected:
-  Base(const frontend::Program &program, std::unique_ptr<MLIRContext> context, OwningOpRef<ModuleOp> owned,
-       const std::string &entry)
-      : context(std::move(context)), module(std::move(owned)), excerpts(program) {
-    auto function = module->lookupSymbol<func::FuncOp>(entry);
-    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
-      inputs.push_back(leafType(type, function.getArgAttr(i, "heddle.name")));
-    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
-      outputs.push_back(leafType(type, function.getResultAttr(i, "heddle.name")));
-  }
-
-  virtual std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) = 0;
-
-  std::unique_ptr<MLIRContext> context;
-  OwningOpRef<ModuleOp> module;
-  Excerpts excerpts;
-};
-
-/// What went wrong while `what` was allocated, in terms of the program.
 Error allocationError(const Error &error, const std::string &what) {
   return Error(error.status(), what + ": " + error.what());
 }
 
-class Interpreted : public Base {
+std::vector<Tensor> Specialisation::run(std::vector<Tensor> arguments) {
+  Started started = start(std::move(arguments));
+  if (started.run)
+    started.run->wait();
+  return std::move(started.results);
+}
+
+SpecialisationBase::SpecialisationBase(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
+                                       OwningOpRef<ModuleOp> owned, const std::string &entry)
+    : context(std::move(context)), module(std::move(owned)), excerpts(program) {
+  auto function = module->lookupSymbol<func::FuncOp>(entry);
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    inputs.push_back(leafType(type, function.getArgAttr(i, "heddle.name")));
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+    outputs.push_back(leafType(type, function.getResultAttr(i, "heddle.name")));
+}
+
+Started SpecialisationBase::start(std::vector<Tensor> arguments) {
+  try {
+    return evaluate(std::move(arguments));
+  } catch (const Error &error) {
+    throw Error(error.status(), excerpts.show(error.what()));
+  }
+}
+
+void SpecialisationBase::readPlan(const std::string &entry) {
+  auto lowered = module->lookupSymbol<func::FuncOp>(entry);
+  arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    auto donor = lowered.getArgAttrOfType<IntegerAttr>(1 + inputs.size() + i, "heddle.donor");
+    donors.push_back(donor ? donor.getInt() : -1);
+  }
+}
+
+std::vector<Tensor> SpecialisationBase::makeResults(const std::vector<Tensor> &arguments,
+                                                    Device device) const {
+  std::vector<Tensor> results;
+  results.reserve(outputs.size());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const LeafType &type = outputs[i];
+    try {
+      results.push_back(donors[i] >= 0 ? arguments[donors[i]]
+                                       : Tensor::empty(type.shape, type.dtype, device));
+    } catch (const Error &error) {
+      throw allocationError(error, "result '" + type.name + "', " + type.str());
+    }
+  }
+  return results;
+}
+
+namespace {
+
+class Interpreted : public SpecialisationBase {
 public:
   Interpreted(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
               OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
-      : Base(program, std::move(context), std::move(owned), entry), entry(entry) {
+      : SpecialisationBase(program, std::move(context), std::move(owned), entry), entry(entry) {
     if (options.doublePrecision) {
       precision = interp::Precision::F64;
       for (LeafType &type : outputs)
@@ -118,7 +139,7 @@ public:
     runPipeline(*module, pipelines::Stage::Grad, passes);
   }
 
-  std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) override;
+  Started evaluate(std::vector<Tensor> arguments) override;
 
 private:
   std::string entry;
@@ -176,22 +197,17 @@ private:
   std::multimap<int64_t, Tensor> idle; ///< by size
 };
 
-class Compiled : public Base {
+class Compiled : public SpecialisationBase {
 public:
   Compiled(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
            OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
-      : Base(program, std::move(context), std::move(owned), entry) {
+      : SpecialisationBase(program, std::move(context), std::move(owned), entry) {
     pipelines::PipelineOptions passes;
     passes.decompose = options.decompose;
     CpuTarget target = runnableTarget(options.cpu);
     passes.cpu.level = target.level;
     runPipeline(*module, pipelines::Stage::Lowered, passes);
-    auto lowered = module->lookupSymbol<func::FuncOp>(entry);
-    arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      auto donor = lowered.getArgAttrOfType<IntegerAttr>(1 + inputs.size() + i, "heddle.donor");
-      donors.push_back(donor ? donor.getInt() : -1);
-    }
+    readPlan(entry);
     PassManager manager(this->context.get(), ModuleOp::getOperationName());
     cpu::buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))
@@ -205,38 +221,29 @@ public:
     this->context.reset();
   }
 
-  std::vector<Tensor> evaluate(const std::vector<Tensor> &arguments) override {
+  Started evaluate(std::vector<Tensor> arguments) override {
     ArenaPool::Loan arena(*pool, arenaBytes);
-    std::vector<Tensor> results;
-    results.reserve(outputs.size());
+    std::vector<Tensor> results = makeResults(arguments, Device::cpu());
     std::vector<void *> buffers;
     buffers.reserve(arguments.size() + outputs.size() + 1);
     for (const Tensor &argument : arguments)
       buffers.push_back(argument.raw());
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      const LeafType &type = outputs[i];
-      try {
-        results.push_back(donors[i] >= 0 ? arguments[donors[i]] : Tensor::empty(type.shape, type.dtype));
-      } catch (const Error &error) {
-        throw allocationError(error, "result '" + type.name + "', " + type.str());
-      }
-      buffers.push_back(results.back().raw());
-    }
+    for (const Tensor &result : results)
+      buffers.push_back(result.raw());
     buffers.push_back(arena.memory.raw());
     heddle_call_t call;
     heddle_call_init(&call);
     executable->run(&call, buffers.data());
     check(heddle_call_result(&call));
-    return results;
+    return {std::move(results), nullptr};
   }
 
 private:
   std::unique_ptr<Executable> executable;
-  std::vector<int64_t> donors; ///< for each result the argument whose memory it takes, or -1
   std::shared_ptr<ArenaPool> pool = ArenaPool::shared();
 };
 
-std::vector<Tensor> Interpreted::evaluate(const std::vector<Tensor> &arguments) {
+Started Interpreted::evaluate(std::vector<Tensor> arguments) {
   std::vector<interp::Array> values;
   for (const Tensor &argument : arguments)
     values.push_back(interp::Array::fromBuffer(static_cast<interp::Element>(argument.dtype()),
@@ -251,7 +258,7 @@ std::vector<Tensor> Interpreted::evaluate(const std::vector<Tensor> &arguments) 
     results.push_back(Tensor::empty(type.shape, type.dtype));
     value.toBuffer(results.back().raw());
   }
-  return results;
+  return {std::move(results), nullptr};
 }
 
 } // namespace
@@ -262,6 +269,8 @@ std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &
                                                        const FunctionOptions &options,
                                                        const std::vector<bool> &donated) {
   auto start = std::chrono::steady_clock::now();
+  if (options.device.isCuda())
+    DeviceTarget::of(options.device.index()); // says what is missing before anything is compiled
   auto [context, module] = elaborate(program, entry, arguments);
   auto function = module->lookupSymbol<func::FuncOp>(entry);
   for (size_t i = 0; i < donated.size(); ++i)
@@ -271,6 +280,8 @@ std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &
   try {
     if (options.backend == Backend::Interpreter)
       result = std::make_unique<Interpreted>(program, std::move(context), std::move(module), entry, options);
+    else if (options.device.isCuda())
+      throw Error(HEDDLE_UNSUPPORTED, "programs are not compiled for GPUs yet");
     else
       result = std::make_unique<Compiled>(program, std::move(context), std::move(module), entry, options);
   } catch (const Error &error) {

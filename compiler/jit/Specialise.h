@@ -21,6 +21,21 @@ struct LeafType {
   std::string str() const { return typeText(dtype, shape); }
 };
 
+/// A run that goes on by itself, on a GPU.
+class Run {
+public:
+  virtual ~Run() = default;
+  /// Throws Error for what failed.
+  virtual void wait() = 0;
+  virtual bool done() = 0;
+};
+
+/// A run that was started.
+struct Started {
+  std::vector<Tensor> results;
+  std::unique_ptr<Run> run; ///< null where it is finished
+};
+
 /// A function made ready to run for given argument shapes.
 class Specialisation {
 public:
@@ -35,7 +50,10 @@ public:
 
   /// Runs on tensors of the types of `inputs`. Those that are not donated are not changed. Throws Error for
   /// what fails at run time. Not to be called from two threads at once: the working memory is shared.
-  virtual std::vector<Tensor> run(std::vector<Tensor> inputs) = 0;
+  std::vector<Tensor> run(std::vector<Tensor> inputs);
+
+  /// The same without waiting where the run can go on by itself. The specialisation must outlive the run.
+  virtual Started start(std::vector<Tensor> inputs) = 0;
 
   std::vector<LeafType> inputs, outputs;
   double compileSeconds = 0;

@@ -99,7 +99,8 @@ int run(const RunOptions &options) {
     throw UsageError(
         "--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
   if (options.cpu != "native" && options.device == "interp")
-    throw UsageError("--cpu " + options.cpu + " needs --device cpu\nhint: the interpreter generates no code");
+    throw UsageError("--cpu " + options.cpu +
+                     " needs --device cpu or cuda\nhint: the interpreter generates no code");
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   std::vector<NamedValue> values;
   for (const std::string &text : options.values)
@@ -110,7 +111,11 @@ int run(const RunOptions &options) {
   frontend::EntryArguments types = entry.bind(values, dims, arguments);
 
   FunctionOptions specialise;
-  specialise.backend = options.device == "interp" ? Backend::Interpreter : Backend::Cpu;
+  if (options.device != "interp")
+    specialise.device = Device::parse(options.device);
+  for (Tensor &argument : arguments)
+    argument = argument.to(specialise.device);
+  specialise.backend = options.device == "interp" ? Backend::Interpreter : Backend::Compiled;
   specialise.doublePrecision = options.precision == "f64";
   specialise.decompose = options.decompose;
   specialise.cpu = options.cpu;
@@ -125,6 +130,8 @@ int run(const RunOptions &options) {
     milliseconds.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
+  for (Tensor &result : results)
+    result = result.to(Device::cpu());
   if (!options.out.empty())
     writeResults(options.out, function->outputs, results);
   printTable(function->outputs, results);

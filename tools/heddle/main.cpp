@@ -85,14 +85,26 @@ static UsageError usageError(const CLI::App &app, const CLI::ParseError &error) 
   return UsageError(text + "\nhint: see '" + command + " --help'");
 }
 
+/// What runs a function: `cuda` may have a number, `cuda:1`.
+static CLI::Validator deviceName() {
+  CLI::Validator words = oneOf({"cpu", "cuda", "interp"});
+  return CLI::Validator(
+      [words](std::string &text) {
+        const std::string number = text.rfind("cuda:", 0) == 0 ? text.substr(5) : "";
+        const bool numbered = !number.empty() && number.size() < 5 &&
+                              number.find_first_not_of("0123456789") == std::string::npos;
+        return numbered ? std::string() : words(text);
+      },
+      "{cpu, cuda, cuda:1, interp}");
+}
+
 /// HEDDLE_DEVICE, or what `--device` is by default.
-static std::string deviceFromEnvironment(const std::vector<std::string> &devices,
-                                         const std::string &otherwise) {
+static std::string deviceFromEnvironment(const std::string &otherwise) {
   const char *text = std::getenv("HEDDLE_DEVICE");
   if (!text || !*text)
     return otherwise;
-  if (std::find(devices.begin(), devices.end(), text) == devices.end())
-    throw UsageError("the environment variable HEDDLE_DEVICE: " + oneOf(devices)(std::string(text)));
+  if (std::string wrong = deviceName()(std::string(text)); !wrong.empty())
+    throw UsageError("the environment variable HEDDLE_DEVICE: " + wrong);
   return text;
 }
 
@@ -117,7 +129,6 @@ static int dispatch(int argc, char **argv) {
   app.footer(
       "Exit status: 0 fine; 1 the program, an input or the run is wrong; 2 the command is used wrongly.");
 
-  const std::vector<std::string> devices = {"cpu", "interp"};
   std::vector<std::string> checkFiles;
   CLI::App *checkCommand = app.add_subcommand("check", "parse and check; prints nothing when all is fine");
   checkCommand->add_option("FILE", checkFiles, "programs")->required();
@@ -130,7 +141,7 @@ static int dispatch(int argc, char **argv) {
   runCommand->add_option("--out", runOptions.out, "write each result as .npy into this folder");
   CLI::Option *device =
       runCommand->add_option("--device", runOptions.device, "what runs it; also read from HEDDLE_DEVICE")
-          ->check(oneOf(devices))
+          ->check(deviceName())
           ->capture_default_str();
   addCpu(*runCommand, runOptions.cpu);
   runCommand
@@ -202,7 +213,7 @@ static int dispatch(int argc, char **argv) {
     return check(checkFiles);
   if (*runCommand) {
     if (device->count() == 0)
-      runOptions.device = deviceFromEnvironment(devices, runOptions.device);
+      runOptions.device = deviceFromEnvironment(runOptions.device);
     return run(runOptions);
   }
   if (*compileCommand)

@@ -22,14 +22,16 @@ inline int64_t cache_capacity(const Struct &cache) { return cache["live"].dim(-1
 /// How many further tokens are certain to fit, whatever their scores.
 inline int64_t cache_room(const Struct &cache) {
   int32_t most = 0;
-  for (int32_t count : cache["count"].values<int32_t>())
+  const Tensor counts = cache["count"].to(Device::cpu());
+  for (int32_t count : counts.values<int32_t>())
     most = std::max(most, count);
   return cache_capacity(cache) - most;
 }
 
 /// The cache with room for `capacity` live scores, at least as many as before. Only the scores are copied.
 inline Struct grow_cache(Struct cache, int64_t capacity) {
-  const Tensor &live = cache["live"];
+  const Device device = cache["live"].device();
+  const Tensor live = cache["live"].to(Device::cpu());
   Shape shape(live.shape().begin(), live.shape().end());
   if (shape.empty() || capacity < shape.back())
     throw Error(HEDDLE_INVALID_ARGUMENT,
@@ -42,7 +44,7 @@ inline Struct grow_cache(Struct cache, int64_t capacity) {
   for (int64_t row = 0; row < rows; ++row)
     std::memcpy(static_cast<char *>(grown.raw()) + static_cast<size_t>(row) * to,
                 static_cast<const char *>(live.raw()) + static_cast<size_t>(row) * from, from);
-  cache.set("live", std::move(grown));
+  cache.set("live", grown.to(device));
   return cache;
 }
 

@@ -47,6 +47,10 @@ HEDDLE_EXPORT heddle_status_t heddle_cuda_stream(int32_t device, void **out);
 /* Waits until all work on the device's stream is done, and reports what went wrong there. */
 HEDDLE_EXPORT heddle_status_t heddle_cuda_synchronize(int32_t device);
 
+/* Copies to the device in the order of its stream. Memory of the host may be used again at once, unless it is
+ * page-locked: then once the stream has come this far. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_upload(int32_t device, void *to, const void *from, int64_t bytes);
+
 /* Gives unused memory of the device's pool back to the system. */
 HEDDLE_EXPORT heddle_status_t heddle_cuda_trim(int32_t device);
 

@@ -202,6 +202,17 @@ HEDDLE_EXPORT heddle_status_t heddle_dtype_from_dlpack(DLDataType type, heddle_d
 HEDDLE_EXPORT heddle_status_t heddle_tensor_create(heddle_dtype_t dtype, int32_t rank, const int64_t *shape,
                                                    DLManagedTensor **out);
 
+/* The same on a device: {kDLCPU, 0}, or {kDLCUDA, index} for a GPU, whose memory takes part in the order of
+ * its stream (heddle/cuda.h). */
+HEDDLE_EXPORT heddle_status_t heddle_tensor_create_on(heddle_dtype_t dtype, int32_t rank,
+                                                      const int64_t *shape, DLDevice device,
+                                                      DLManagedTensor **out);
+
+/* A new row-major tensor on a device with the elements of a view, which may lie on another one and have any
+ * strides. Copies to the CPU wait until the elements are there. */
+HEDDLE_EXPORT heddle_status_t heddle_tensor_to(const DLTensor *tensor, DLDevice device,
+                                               DLManagedTensor **out);
+
 /* Calls the tensor's deleter. Null does nothing. */
 HEDDLE_EXPORT void heddle_tensor_release(DLManagedTensor *tensor);
 
@@ -209,9 +220,9 @@ HEDDLE_EXPORT void heddle_tensor_release(DLManagedTensor *tensor);
  * reference may write over them; 0 for a tensor of another producer, a view or a part of a file. */
 HEDDLE_EXPORT int32_t heddle_tensor_owns(const DLManagedTensor *tensor);
 
-/* Checks that a compiled entry can use the view as it is: on the CPU, a type of the language, rank, extents
- * and total size in range, row-major without gaps, pointer set and aligned to its element. The message names
- * what is wrong. */
+/* Checks that a compiled entry can use the view as it is: on the CPU or a GPU, a type of the language, rank,
+ * extents and total size in range, row-major without gaps, pointer set and aligned to its element. The
+ * message names what is wrong. */
 HEDDLE_EXPORT heddle_status_t heddle_tensor_check(const DLTensor *tensor);
 
 /* Elements of the view (1 for rank 0), bytes of its elements; -1 if a shape or type is out of range. */
@@ -220,11 +231,13 @@ HEDDLE_EXPORT int64_t heddle_tensor_bytes(const DLTensor *tensor);
 
 /* A new row-major tensor with the elements of a view of any strides, converted to `dtype`. Floats are rounded
  * to the nearest, ties to even, NaN stays NaN; floats go to integers by cutting toward zero, out-of-range
- * values to the nearest end and NaN to 0; integers wrap; to bool is "not equal to zero". */
+ * values to the nearest end and NaN to 0; integers wrap; to bool is "not equal to zero". The result lies
+ * where the view does; elements on a GPU come to the CPU to be converted. */
 HEDDLE_EXPORT heddle_status_t heddle_tensor_cast(const DLTensor *tensor, heddle_dtype_t dtype,
                                                  DLManagedTensor **out);
 
-/* Copies elements between two views of the same type and shape, any strides. They must not overlap. */
+/* Copies elements between two views of the same type and shape, any strides, on any devices; a view on a GPU
+ * that is copied to must be row-major. They must not overlap. */
 HEDDLE_EXPORT heddle_status_t heddle_tensor_copy(const DLTensor *from, const DLTensor *to);
 
 /* ---- Files ---- */
@@ -236,7 +249,8 @@ HEDDLE_EXPORT heddle_status_t heddle_file_save(const char *path, const void *dat
 /* Reads a NumPy .npy file, version 1 to 3. Big-endian and column-major files are converted. */
 HEDDLE_EXPORT heddle_status_t heddle_npy_load(const char *path, DLManagedTensor **out);
 
-/* Writes one, whole or not at all. bf16 is refused, since NumPy has no such type: cast it to f32 first. */
+/* Writes one, whole or not at all. bf16 is refused, since NumPy has no such type: cast it to f32 first.
+ * Elements on a GPU are copied from there, here and in archives. */
 HEDDLE_EXPORT heddle_status_t heddle_npy_save(const char *path, const DLTensor *tensor);
 
 /* An ordered list of named tensors with string metadata: the contents of a .safetensors file. Opaque. */
@@ -262,8 +276,8 @@ HEDDLE_EXPORT heddle_status_t heddle_archive_get(const heddle_archive_t *archive
                                                  DLManagedTensor **out);
 
 /* Appends a tensor. On success the archive owns it and calls its deleter; on failure the caller still does.
- * The elements are not copied. Refused: a name that is already there, "__metadata__", a name that is not
- * UTF-8, a tensor that heddle_tensor_check refuses. */
+ * Elements on the CPU are not copied. Refused: a name that is already there, "__metadata__", a name that is
+ * not UTF-8, a tensor that heddle_tensor_check refuses. */
 HEDDLE_EXPORT heddle_status_t heddle_archive_add(heddle_archive_t *archive, const char *name,
                                                  DLManagedTensor *tensor);
 

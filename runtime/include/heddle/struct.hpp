@@ -123,6 +123,13 @@ public:
     for (Leaf &leaf : leaves)
       leaf.second = Tensor();
   }
+  /// Every tensor on the device, copied where it lies elsewhere.
+  Struct to(Device device) const {
+    Struct result;
+    for (const Leaf &leaf : leaves)
+      result.leaves.emplace_back(leaf.first, leaf.second.to(device));
+    return result;
+  }
   /// A copy of every tensor.
   Struct clone() const {
     Struct result;

@@ -1,9 +1,10 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// Dense tensors on the CPU with shared ownership.
+// Dense tensors with shared ownership, on the CPU or a GPU.
 #ifndef HEDDLE_TENSOR_HPP
 #define HEDDLE_TENSOR_HPP
 
+#include <heddle/device.hpp>
 #include <heddle/dtype.hpp>
 
 #include <cstring>
@@ -28,14 +29,18 @@ inline std::string typeText(DType type, std::span<const int64_t> shape) {
 
 /// A row-major tensor without gaps. Copying a Tensor shares its elements; clone() copies them. A default-made
 /// Tensor is empty: it has no type and only defined() may be asked. Failures throw Error.
+///
+/// Elements on a GPU are read after `.to(Device::cpu())`. All work on one GPU happens in the order in which
+/// it was asked for, so a tensor may be used while it is still computed.
 class Tensor {
 public:
   Tensor() = default;
 
   /// Uninitialised elements.
-  static Tensor empty(const Shape &shape, DType type) {
+  static Tensor empty(const Shape &shape, DType type, Device device = Device::cpu()) {
     DLManagedTensor *made = nullptr;
-    check(heddle_tensor_create(toC(type), static_cast<int32_t>(shape.size()), shape.data(), &made));
+    check(heddle_tensor_create_on(toC(type), static_cast<int32_t>(shape.size()), shape.data(),
+                                  device.toDLPack(), &made));
     return Tensor(made);
   }
   static Tensor zeros(const Shape &shape, DType type) {
@@ -84,22 +89,24 @@ public:
     return scalar(value).cast(type);
   }
 
-  /// Takes over a DLPack tensor without copying; it must be dense and on the CPU (heddle_tensor_check). On
-  /// failure the caller still owns it.
+  /// Takes over a DLPack tensor without copying; it must be dense, on the CPU or a GPU (heddle_tensor_check).
+  /// What fills a tensor on a GPU must be done, or be on the legacy default stream. On failure the caller
+  /// still owns it.
   static Tensor fromDLPack(DLManagedTensor *tensor) {
     if (!tensor)
       throw Error(HEDDLE_INVALID_ARGUMENT, "the DLPack tensor is a null pointer");
     check(heddle_tensor_check(&tensor->dl_tensor));
     return Tensor(tensor);
   }
-  /// Uses memory of the host without copying; `keepAlive` is held as long as the elements are used.
-  static Tensor borrow(void *data, const Shape &shape, DType type,
-                       std::shared_ptr<void> keepAlive = nullptr) {
+  /// Uses memory of the host, or of a GPU, without copying; `keepAlive` is held as long as the elements are
+  /// used.
+  static Tensor borrow(void *data, const Shape &shape, DType type, std::shared_ptr<void> keepAlive = nullptr,
+                       Device device = Device::cpu()) {
     auto view = std::make_shared<Borrowed>();
     view->shape = shape;
     view->keepAlive = std::move(keepAlive);
     view->managed.dl_tensor = {data,
-                               {kDLCPU, 0},
+                               device.toDLPack(),
                                static_cast<int>(shape.size()),
                                heddle_dtype_to_dlpack(toC(type)),
                                view->shape.data(),
@@ -120,7 +127,9 @@ public:
   /// Whether both are handles of one tensor.
   bool isSame(const Tensor &other) const { return owner == other.owner; }
 
-  /// A new DLPack tensor that shares the elements; its holder calls its deleter once.
+  /// A new DLPack tensor that shares the elements; its holder calls its deleter once. On a GPU, work on the
+  /// legacy default stream sees finished elements; other streams wait for heddle_cuda_stream or
+  /// Device::synchronize first.
   DLManagedTensor *toDLPack() const {
     auto shared = std::make_unique<Exported>();
     shared->owner = required();
@@ -139,6 +148,7 @@ public:
     check(heddle_dtype_from_dlpack(view().dtype, &type));
     return static_cast<DType>(type);
   }
+  Device device() const { return Device::fromDLPack(view().device); }
   int64_t rank() const { return view().ndim; }
   /// Valid as long as this tensor, so not for a temporary.
   std::span<const int64_t> shape() const & { return {view().shape, static_cast<size_t>(view().ndim)}; }
@@ -160,7 +170,7 @@ public:
   /// "f32[2, 3]".
   std::string str() const { return typeText(dtype(), shape()); }
 
-  /// The first element, untyped.
+  /// The address of the first element, on whatever device it lies.
   void *raw() const { return static_cast<char *>(view().data) + view().byte_offset; }
   /// The elements; T must be how dtype() is stored: double, float, BF16, F16, int64_t, int32_t, int8_t or
   /// bool.
@@ -170,6 +180,11 @@ public:
       throw Error(HEDDLE_INVALID_ARGUMENT,
                   "the elements of " + str() + " cannot be read as " + name(dtypeOf<T>()),
                   "convert them with cast");
+    if (device().isCuda())
+      throw Error(HEDDLE_INVALID_ARGUMENT,
+                  "the elements of " + str() + " lie on " + device().str() +
+                      ", where the host cannot read them",
+                  "copy them with .to(Device::cpu())");
     return static_cast<T *>(raw());
   }
   /// The elements as a range.
@@ -178,8 +193,18 @@ public:
     return {data<T>(), static_cast<size_t>(count())};
   }
 
+  /// This tensor where it already lies on the device, else a copy there. A copy to the CPU waits for what
+  /// computes the elements.
+  Tensor to(Device target) const {
+    if (device() == target)
+      return *this;
+    DLManagedTensor *made = nullptr;
+    check(heddle_tensor_to(&view(), target.toDLPack(), &made));
+    return Tensor(made);
+  }
+  /// A copy on the same device.
   Tensor clone() const { return cast(dtype()); }
-  /// A new tensor with the elements converted as heddle_tensor_cast says.
+  /// A new tensor on the same device with the elements converted as heddle_tensor_cast says.
   Tensor cast(DType type) const {
     DLManagedTensor *made = nullptr;
     check(heddle_tensor_cast(&view(), toC(type), &made));
@@ -187,18 +212,19 @@ public:
   }
   /// The same elements, shared, under another shape of equal count.
   Tensor reshape(const Shape &shape) const {
-    Tensor tensor = borrow(raw(), shape, dtype(), owner);
+    Tensor tensor = borrow(raw(), shape, dtype(), owner, device());
     if (tensor.count() != count())
       throw Error(HEDDLE_INVALID_ARGUMENT, str() + " cannot take the shape of " + tensor.str());
     return tensor;
   }
-  /// The only element, converted to T.
+  /// The only element, converted to T; it is copied from a GPU.
   template <typename T>
   T item() const {
     if (count() != 1)
       throw Error(HEDDLE_INVALID_ARGUMENT,
                   str() + " has " + std::to_string(count()) + " elements, expected one");
-    return dtypeOf<T>() == dtype() ? *data<T>() : *cast(dtypeOf<T>()).template data<T>();
+    const Tensor here = to(Device::cpu());
+    return dtypeOf<T>() == dtype() ? *here.data<T>() : *here.cast(dtypeOf<T>()).template data<T>();
   }
 
 private:

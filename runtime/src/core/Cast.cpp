@@ -128,7 +128,14 @@ void castDense(heddle_dtype_t fromType, const void *from, heddle_dtype_t toType,
 heddle_status_t heddle_tensor_cast(const DLTensor *tensor, heddle_dtype_t dtype, DLManagedTensor **out) {
   return guard([&] {
     requireResult(out);
-    const View view = inspect(tensor, /*dense=*/false);
+    OwnedTensor copied;
+    const View given = inspect(tensor, /*dense=*/false, Place::Anywhere);
+    if (!isHost(given.device) && given.dtype == dtype) {
+      *out = copyTo(given, given.device).release();
+      return;
+    }
+    // Elements of a GPU are converted here.
+    const View view = onHost(tensor, /*dense=*/false, copied);
     OwnedTensor result = newTensor(dtype, view.shape);
     OwnedTensor gathered;
     const char *source = view.data;
@@ -145,6 +152,8 @@ heddle_status_t heddle_tensor_cast(const DLTensor *tensor, heddle_dtype_t dtype,
       castDense(view.dtype, source, dtype, target, view.count);
     else if (source != target && view.bytes > 0)
       std::memcpy(target, source, static_cast<size_t>(view.bytes));
+    if (!isHost(given.device))
+      result = copyTo(inspect(&result->dl_tensor, /*dense=*/true), given.device);
     *out = result.release();
   });
 }

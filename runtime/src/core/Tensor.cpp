@@ -3,6 +3,7 @@
 // Creating, checking and copying tensors.
 
 #include "core/Tensor.h"
+#include "cuda/Device.h"
 
 #include <array>
 #include <cstring>
@@ -15,11 +16,17 @@ namespace {
 struct Block {
   DLManagedTensor managed;
   std::vector<int64_t> extents; ///< shape, then strides
+  int64_t bytes;
 };
 
 void deleteBlock(DLManagedTensor *tensor) {
-  heddle_free(tensor->dl_tensor.data);
-  delete static_cast<Block *>(tensor->manager_ctx);
+  auto *block = static_cast<Block *>(tensor->manager_ctx);
+  const DLTensor &view = tensor->dl_tensor;
+  if (isHost(view.device))
+    heddle_free(view.data);
+  else
+    cuda::Device::get(view.device.device_id).release(view.data, block->bytes);
+  delete block;
 }
 
 /// Whether strides are those of a row-major tensor without gaps; extents of one may have any stride.
@@ -120,14 +127,24 @@ int64_t heddle::runtime::denseBytes(std::span<const int64_t> shape, int64_t elem
   return empty ? 0 : bytes;
 }
 
-View heddle::runtime::inspect(const DLTensor *tensor, bool dense) {
+std::string heddle::runtime::deviceText(DLDevice device) {
+  return isHost(device) ? "cpu" : "cuda:" + std::to_string(device.device_id);
+}
+
+View heddle::runtime::inspect(const DLTensor *tensor, bool dense, Place place) {
   requirePointer(tensor, "the tensor");
   View view;
-  if (tensor->device.device_type != kDLCPU && tensor->device.device_type != kDLCUDAHost)
+  view.device = tensor->device;
+  if (tensor->device.device_type == kDLCUDA ? place == Place::Host : !isHost(tensor->device)) {
+    if (tensor->device.device_type == kDLCUDA)
+      throw Failure(HEDDLE_UNSUPPORTED,
+                    "the tensor lies on " + deviceText(tensor->device) + ", expected the CPU",
+                    "copy it with .to(Device::cpu()), or heddle_tensor_to in C");
     throw Failure(HEDDLE_UNSUPPORTED,
                   "the tensor lies on DLPack device " + std::to_string(tensor->device.device_type) +
-                      ", expected the CPU (1)",
+                      ", expected the CPU (1)" + (place == Place::Anywhere ? " or CUDA (2)" : ""),
                   "copy it to the CPU first");
+  }
   if (heddle_status_t status = heddle_dtype_from_dlpack(tensor->dtype, &view.dtype); status != HEDDLE_OK)
     throw Failure(status, heddle_last_error());
   view.elementSize = heddle_dtype_size(view.dtype);
@@ -160,7 +177,8 @@ View heddle::runtime::inspect(const DLTensor *tensor, bool dense) {
   return view;
 }
 
-OwnedTensor heddle::runtime::newTensor(heddle_dtype_t dtype, std::span<const int64_t> shape) {
+OwnedTensor heddle::runtime::newTensor(heddle_dtype_t dtype, std::span<const int64_t> shape,
+                                       DLDevice device) {
   if (heddle_dtype_size(dtype) == 0)
     throw Failure(HEDDLE_INVALID_ARGUMENT, std::to_string(static_cast<int>(dtype)) + " is no heddle_dtype_t");
   int64_t count = 0;
@@ -170,14 +188,22 @@ OwnedTensor heddle::runtime::newTensor(heddle_dtype_t dtype, std::span<const int
   block->extents.assign(shape.begin(), shape.end());
   block->extents.insert(block->extents.end(), strides.begin(), strides.begin() + shape.size());
 
+  block->bytes = bytes;
+
   DLTensor &tensor = block->managed.dl_tensor;
-  tensor.device = {kDLCPU, 0};
+  tensor.device = device;
   tensor.ndim = static_cast<int>(shape.size());
   tensor.dtype = heddle_dtype_to_dlpack(dtype);
   tensor.shape = block->extents.data();
   tensor.strides = block->extents.data() + shape.size();
   tensor.byte_offset = 0;
-  if (heddle_status_t status = heddle_allocate(bytes, &tensor.data); status != HEDDLE_OK)
+  if (device.device_type == kDLCUDA)
+    tensor.data = cuda::Device::get(device.device_id).allocate(bytes);
+  else if (device.device_type != kDLCPU)
+    throw Failure(HEDDLE_UNSUPPORTED, "cannot allocate on DLPack device " +
+                                          std::to_string(device.device_type) +
+                                          ", expected the CPU (1) or CUDA (2)");
+  else if (heddle_status_t status = heddle_allocate(bytes, &tensor.data); status != HEDDLE_OK)
     throw Failure(status, heddle_last_error());
   block->managed.manager_ctx = block.get();
   block->managed.deleter = deleteBlock;
@@ -190,8 +216,45 @@ void heddle::runtime::gatherStrided(const char *from, const int64_t *strides, st
   copyStrided(elementSize, from, strides ? strides : dense.data(), to, dense.data(), shape);
 }
 
+OwnedTensor heddle::runtime::copyTo(const View &view, DLDevice device) {
+  if (!view.strides) {
+    OwnedTensor copy = newTensor(view.dtype, view.shape, device);
+    cuda::copyBetween(device, copy->dl_tensor.data, view.device, view.data, view.bytes);
+    return copy;
+  }
+  OwnedTensor dense = newTensor(view.dtype, view.shape);
+  if (isHost(view.device)) {
+    gatherStrided(view.data, view.strides, view.shape, view.elementSize,
+                  static_cast<char *>(dense->dl_tensor.data));
+  } else {
+    // The stretch of memory that the view spans comes to the host and is gathered there.
+    int64_t first = 0, last = 0;
+    for (size_t i = 0; i < view.shape.size(); ++i)
+      (view.strides[i] < 0 ? first : last) += (view.shape[i] - 1) * view.strides[i];
+    std::vector<char> stretch(static_cast<size_t>((last - first + 1) * view.elementSize));
+    cuda::copyBetween({kDLCPU, 0}, stretch.data(), view.device, view.data + first * view.elementSize,
+                      static_cast<int64_t>(stretch.size()));
+    gatherStrided(stretch.data() - first * view.elementSize, view.strides, view.shape, view.elementSize,
+                  static_cast<char *>(dense->dl_tensor.data));
+  }
+  return isHost(device) ? std::move(dense) : copyTo(inspect(&dense->dl_tensor, /*dense=*/true), device);
+}
+
+View heddle::runtime::onHost(const DLTensor *tensor, bool dense, OwnedTensor &keep) {
+  const View view = inspect(tensor, dense, Place::Anywhere);
+  if (isHost(view.device))
+    return view;
+  keep = copyTo(view, {kDLCPU, 0});
+  return inspect(&keep->dl_tensor, dense);
+}
+
 heddle_status_t heddle_tensor_create(heddle_dtype_t dtype, int32_t rank, const int64_t *shape,
                                      DLManagedTensor **out) {
+  return heddle_tensor_create_on(dtype, rank, shape, {kDLCPU, 0}, out);
+}
+
+heddle_status_t heddle_tensor_create_on(heddle_dtype_t dtype, int32_t rank, const int64_t *shape,
+                                        DLDevice device, DLManagedTensor **out) {
   return guard([&] {
     requireResult(out);
     if (rank < 0 || rank > HEDDLE_MAX_RANK)
@@ -199,7 +262,14 @@ heddle_status_t heddle_tensor_create(heddle_dtype_t dtype, int32_t rank, const i
                                                  std::to_string(HEDDLE_MAX_RANK));
     if (rank > 0)
       requirePointer(shape, "the shape");
-    *out = newTensor(dtype, {shape, static_cast<size_t>(rank)}).release();
+    *out = newTensor(dtype, {shape, static_cast<size_t>(rank)}, device).release();
+  });
+}
+
+heddle_status_t heddle_tensor_to(const DLTensor *tensor, DLDevice device, DLManagedTensor **out) {
+  return guard([&] {
+    requireResult(out);
+    *out = copyTo(inspect(tensor, /*dense=*/false, Place::Anywhere), device).release();
   });
 }
 
@@ -213,22 +283,25 @@ int32_t heddle_tensor_owns(const DLManagedTensor *tensor) {
 }
 
 heddle_status_t heddle_tensor_check(const DLTensor *tensor) {
-  return guard([&] { inspect(tensor, /*dense=*/true); });
+  return guard([&] { inspect(tensor, /*dense=*/true, Place::Anywhere); });
 }
 
 int64_t heddle_tensor_count(const DLTensor *tensor) {
   int64_t count = -1;
-  return guard([&] { count = inspect(tensor, /*dense=*/false).count; }) == HEDDLE_OK ? count : -1;
+  return guard([&] { count = inspect(tensor, /*dense=*/false, Place::Anywhere).count; }) == HEDDLE_OK ? count
+                                                                                                      : -1;
 }
 
 int64_t heddle_tensor_bytes(const DLTensor *tensor) {
   int64_t bytes = -1;
-  return guard([&] { bytes = inspect(tensor, /*dense=*/false).bytes; }) == HEDDLE_OK ? bytes : -1;
+  return guard([&] { bytes = inspect(tensor, /*dense=*/false, Place::Anywhere).bytes; }) == HEDDLE_OK ? bytes
+                                                                                                      : -1;
 }
 
 heddle_status_t heddle_tensor_copy(const DLTensor *from, const DLTensor *to) {
   return guard([&] {
-    const View source = inspect(from, /*dense=*/false), target = inspect(to, /*dense=*/false);
+    const View source = inspect(from, /*dense=*/false, Place::Anywhere),
+               target = inspect(to, /*dense=*/false, Place::Anywhere);
     if (source.dtype != target.dtype)
       throw Failure(HEDDLE_INVALID_ARGUMENT,
                     "cannot copy " + std::string(heddle_dtype_name(source.dtype)) +
@@ -238,8 +311,16 @@ heddle_status_t heddle_tensor_copy(const DLTensor *from, const DLTensor *to) {
       throw Failure(HEDDLE_INVALID_ARGUMENT,
                     "cannot copy shape " + shapeText(source.shape) + " to shape " + shapeText(target.shape));
     if (!source.strides && !target.strides) {
-      if (source.bytes > 0)
-        std::memcpy(target.data, source.data, static_cast<size_t>(source.bytes));
+      cuda::copyBetween(target.device, target.data, source.device, source.data, source.bytes);
+      return;
+    }
+    if (!isHost(target.device) && target.strides)
+      throw Failure(HEDDLE_UNSUPPORTED,
+                    "cannot copy into a view on " + deviceText(target.device) + " that is not row-major");
+    if (!isHost(source.device) || !isHost(target.device)) {
+      OwnedTensor dense = copyTo(source, target.device);
+      if (heddle_status_t status = heddle_tensor_copy(&dense->dl_tensor, to); status != HEDDLE_OK)
+        throw Failure(status, heddle_last_error());
       return;
     }
     const Strides dense = denseStrides(source.shape);

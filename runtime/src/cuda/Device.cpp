@@ -293,6 +293,16 @@ heddle_status_t heddle_cuda_synchronize(int32_t device) {
   return guard([&] { Device::get(device).synchronize("finish the work on the GPU"); });
 }
 
+heddle_status_t heddle_cuda_upload(int32_t device, void *to, const void *from, int64_t bytes) {
+  return guard([&] {
+    if (bytes > 0) {
+      requirePointer(to, "the target");
+      requirePointer(from, "the source");
+    }
+    Device::get(device).copyFromHost(to, from, bytes);
+  });
+}
+
 heddle_status_t heddle_cuda_trim(int32_t device) {
   return guard([&] { Device::get(device).trim(); });
 }

@@ -116,20 +116,24 @@ heddle_status_t heddle_archive_add(heddle_archive_t *archive, const char *name, 
       throw Failure(HEDDLE_INVALID_ARGUMENT, "a tensor cannot have the name '" + text + "'");
     if (archive->positions.count(text))
       throw Failure(HEDDLE_INVALID_ARGUMENT, "the archive already has a tensor '" + text + "'");
-    inspect(&tensor->dl_tensor, /*dense=*/true);
+    OwnedTensor copied;
+    onHost(&tensor->dl_tensor, /*dense=*/true, copied);
     // The archive owns the tensor once nothing can fail any more: until then `held` is null.
     std::shared_ptr<DLManagedTensor *> held(new DLManagedTensor *(nullptr), [](DLManagedTensor **slot) {
       heddle_tensor_release(*slot);
       delete slot;
     });
-    archive->items.push_back({text, std::shared_ptr<DLManagedTensor>(held, tensor)});
+    DLManagedTensor *kept = copied ? copied.get() : tensor;
+    archive->items.push_back({text, std::shared_ptr<DLManagedTensor>(held, kept)});
     try {
       archive->positions.emplace(text, static_cast<int64_t>(archive->items.size()) - 1);
     } catch (...) {
       archive->items.pop_back();
       throw;
     }
-    *held = tensor;
+    *held = kept;
+    if (copied.release())
+      heddle_tensor_release(tensor);
   });
 }
 

@@ -293,7 +293,8 @@ heddle_status_t heddle_npy_load(const char *path, DLManagedTensor **out) {
 heddle_status_t heddle_npy_save(const char *path, const DLTensor *tensor) {
   return guard([&] {
     requirePointer(path, "the path");
-    View view = inspect(tensor, /*dense=*/false);
+    OwnedTensor copied;
+    View view = onHost(tensor, /*dense=*/false, copied);
     if (view.dtype == HEDDLE_BF16)
       throw Failure(HEDDLE_UNSUPPORTED, "cannot write '" + std::string(path) + "': NumPy has no bf16",
                     "cast the tensor to f32 first, which keeps every value, or write a .safetensors file");

@@ -174,9 +174,9 @@ TEST_CASE("a loop in the function carries its values in donated memory") {
 
 TEST_CASE("each result of a call has its own memory") {
   const Tensor given = Tensor::from<float>({1, 2, 3});
-  for (Backend backend : {Backend::Cpu, Backend::Interpreter}) {
+  for (Backend backend : {Backend::Compiled, Backend::Interpreter}) {
     const FunctionOptions options{.backend = backend};
-    const bool native = backend == Backend::Cpu;
+    const bool native = backend == Backend::Compiled;
     auto values = [](const Tensor &t) {
       return std::vector<float>(t.values<float>().begin(), t.values<float>().end());
     };
@@ -233,7 +233,7 @@ TEST_CASE("a result may be donated to the next call") {
 }
 
 TEST_CASE("memory that somebody else can see is not donated, and nothing is consumed") {
-  for (Backend backend : {Backend::Cpu, Backend::Interpreter}) {
+  for (Backend backend : {Backend::Compiled, Backend::Interpreter}) {
     Function add = program().function("add", {.backend = backend});
     Tensor x = Tensor::from<float>({1, 2, 3}), y = Tensor::from<float>({4, 5, 6});
 
@@ -303,7 +303,7 @@ TEST_CASE("tensors of a struct that share memory are named, and so is a file's m
 }
 
 TEST_CASE("a run that fails has consumed what was donated and leaves the function usable") {
-  for (Backend backend : {Backend::Cpu, Backend::Interpreter}) {
+  for (Backend backend : {Backend::Compiled, Backend::Interpreter}) {
     Function put = program().function("put", {.backend = backend});
     Tensor x = Tensor::from<float>({1, 2, 300});
     CHECK_THAT(failureOf([&] { put({donate(x), 2}); }), Catch::Contains("too large"));

@@ -48,7 +48,7 @@ static Struct line(float slope, const std::vector<float> &offsets) {
 TEST_CASE("calls give the results of the program on both backends") {
   Program program = Program::parse(source, "line.heddle");
   CHECK(program.functions() == std::vector<std::string>{"apply", "error", "descend", "pick", "window"});
-  for (Backend backend : {Backend::Cpu, Backend::Interpreter}) {
+  for (Backend backend : {Backend::Compiled, Backend::Interpreter}) {
     FunctionOptions options;
     options.backend = backend;
     Function apply = program.function("apply", options);

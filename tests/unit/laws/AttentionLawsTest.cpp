@@ -26,7 +26,7 @@ std::map<std::string, int> applied;
 struct Backends {
   Functions compiled, exact, dense;
   explicit Backends(const Configuration &c)
-      : compiled(c, Backend::Cpu), exact(c, Backend::Interpreter, true),
+      : compiled(c, Backend::Compiled), exact(c, Backend::Interpreter, true),
         dense(c, Backend::Interpreter, true, true) {}
 };
 
@@ -203,7 +203,7 @@ private:
   }
 
   void compiledDecomposition() {
-    Functions dense(c, Backend::Cpu, false, true);
+    Functions dense(c, Backend::Compiled, false, true);
     expectResults(c, "the compiled decomposition", withoutInfinite(dense.both(a), a), a, tolerance, clear);
     ++applied["compiled decomposition"];
   }

@@ -124,7 +124,7 @@ TEST_CASE("Laws of packed sequences", "[laws]") {
                   clearInDouble);
     if (c.seed % 2) // compiling takes most of the time
       return;
-    const Results native = Functions(c, Backend::Cpu).packed(a, offsets);
+    const Results native = Functions(c, Backend::Compiled).packed(a, offsets);
     expectResults(c, "compiled code", native, a, toleranceOf(c.element), clear);
     if (c.sizes.topk > 0 && !c.holdsNaN())
       expectSelected(c, selected, native, clear);

@@ -66,7 +66,7 @@ private:
 ///  - Nobody else may hold the elements: another Tensor that shares them, a view, a DLPack export or another
 ///  argument
 ///    is an error, and so are elements that the runtime did not allocate (of the host, another library or a
-///    file). clone() makes a copy that can be donated.
+///    file) or that lie on another device than the function. clone() makes a copy that can be donated.
 ///  - A variable that is passed here has to live until the call.
 ///
 ///    std::vector<heddle::Struct> results = step({donate(model), donate(state), batch, 1e-3f});
@@ -78,19 +78,22 @@ inline Argument donate(Tensor &&tensor) { return donate(Struct(std::move(tensor)
 
 /// What runs a function.
 enum class Backend {
-  Cpu,         ///< native code, compiled just in time
-  Interpreter, ///< the reference evaluator: slow and plain
+  Compiled,    ///< code for the device, compiled just in time
+  Interpreter, ///< the reference evaluator: slow and plain, on the CPU
 };
 
 struct FunctionOptions {
   /// Values of dimensions that the arguments do not bind, such as K and W of `fn f[K, W](…)`.
   std::map<std::string, int64_t> dims = {};
-  Backend backend = Backend::Cpu;
+  /// Where the function runs and its results lie. On a GPU, arguments that lie on the CPU are copied at each
+  /// call; those that are used again are better moved there once (Tensor::to, Struct::to).
+  Device device = Device::cpu();
+  Backend backend = Backend::Compiled;
   /// The interpreter evaluates every float type in f64.
   bool doublePrecision = false;
   /// Replaces fused SPARSEK operations by dense ones, O(N²) in memory: for comparisons.
   bool decompose = false;
-  /// The processor that native code is generated for: "native", "x86-64-v2", "x86-64-v3" or "x86-64-v4".
+  /// The processor that code for the CPU is generated for: "native", "x86-64-v2", "x86-64-v3" or "x86-64-v4".
   std::string cpu = "native";
 };
 
@@ -101,6 +104,25 @@ struct FunctionStats {
   int64_t arenaBytes = 0;      ///< working memory of the latest specialisation
 };
 
+/// A call that was started. Copies are handles of the same call.
+class Pending {
+public:
+  /// Waits until the call is finished, and throws what failed.
+  void wait() const;
+  /// Whether wait() would return at once.
+  bool done() const;
+  /// The results, which are handed out once. On a GPU they are there at once and may be used while they are
+  /// still computed, also as arguments of a further call; what failed is then only told by wait(). On the CPU
+  /// this waits.
+  std::vector<Struct> take() const;
+
+  struct State;
+  explicit Pending(std::shared_ptr<State> state) : state(std::move(state)) {}
+
+private:
+  std::shared_ptr<State> state;
+};
+
 /// A function of a program, compiled for each new set of argument shapes, and of donated arguments, at the
 /// first call with them. Copies share what is compiled. Calls from several threads run one after the other.
 class Function {
@@ -108,6 +130,15 @@ public:
   /// Calls the function. The outer results are the elements of a returned tuple, or the one result; the
   /// leaves of each carry the names of its fields, "" for a tensor.
   std::vector<Struct> operator()(const std::vector<Argument> &arguments);
+
+  /// Starts a call and returns while it runs: work of the host, such as the next batch, then goes on beside
+  /// it. The arguments are checked and the donated ones taken as in a call; tensors of the host must not be
+  /// changed until the call is done. Calls of one GPU run in the order in which they were started.
+  ///
+  ///    heddle::Pending step = train.start({donate(model), donate(state), batch, rate});
+  ///    batch = load(++index);
+  ///    std::vector<heddle::Struct> results = step.take();
+  Pending start(const std::vector<Argument> &arguments);
 
   /// Compiles for the shapes of these arguments, and for those of them that are donated, without running:
   /// nothing is consumed.

@@ -1,0 +1,215 @@
+//===- OnDevice.cpp - A function specialised for a GPU --------------------===//
+//
+// The host's part of the entry is compiled as for the CPU and launches kernels; the device's part is loaded
+// by the runtime, which runs calls and replays them as graphs. So that addresses stay the same from call to
+// call, arguments of the host go to places that are kept.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/jit/OnDevice.h"
+
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
+#include "compiler/jit/DeviceProgram.h"
+#include "compiler/jit/Engine.h"
+#include "compiler/jit/Specialisations.h"
+#include "compiler/jit/Stages.h"
+
+#include "mlir/Pass/PassManager.h"
+
+using namespace mlir;
+
+namespace heddle::jit {
+
+namespace {
+
+struct FreeFunction {
+  void operator()(heddle_cuda_function_t *function) const { heddle_cuda_function_free(function); }
+};
+using LoadedFunction = std::unique_ptr<heddle_cuda_function_t, FreeFunction>;
+
+/// Loads what was compiled for the device.
+LoadedFunction load(const DeviceProgram &code, const std::string &name, int device, size_t buffers,
+                    int64_t arenaBytes, int32_t (*entry)(heddle_call_t *, void **)) {
+  std::vector<heddle_cuda_kernel_t> kernels;
+  for (const DeviceKernel &kernel : code.kernels)
+    kernels.push_back({kernel.name.c_str(), kernel.argumentBytes.data(),
+                       static_cast<int32_t>(kernel.argumentBytes.size()), kernel.sharedBytes, kernel.canFail,
+                       0});
+  std::vector<heddle_cuda_message_t> messages;
+  for (const DeviceMessage &message : code.messages)
+    messages.push_back({message.text.c_str(), message.status, 0});
+  heddle_cuda_program_t program{};
+  program.name = name.c_str();
+  program.image = code.image.c_str();
+  program.image_bytes = static_cast<int64_t>(code.image.size());
+  program.kernels = kernels.data();
+  program.kernel_count = static_cast<int32_t>(kernels.size());
+  program.messages = messages.data();
+  program.message_count = static_cast<int32_t>(messages.size());
+  program.products = code.products.data();
+  program.product_count = static_cast<int32_t>(code.products.size());
+  program.buffer_count = static_cast<int32_t>(buffers);
+  program.arena_bytes = arenaBytes;
+  program.can_be_captured = code.canBeCaptured;
+  program.entry = entry;
+  heddle_cuda_function_t *function = nullptr;
+  check(heddle_cuda_function_create(device, &program, &function));
+  return LoadedFunction(function);
+}
+
+/// Places on the device for arguments that lie on the host: the same in every call. Small ones lie side by
+/// side and travel in one copy.
+class Uploads {
+public:
+  Uploads(Device device, const std::vector<LeafType> &types) : device(device), places(types.size()) {
+    for (size_t i = 0; i < types.size(); ++i) {
+      places[i].bytes = size(types[i].dtype);
+      for (int64_t extent : types[i].shape)
+        places[i].bytes *= extent;
+      if (places[i].bytes > mostPacked)
+        continue;
+      places[i].offset = packedBytes;
+      packedBytes += (places[i].bytes + alignment - 1) / alignment * alignment;
+    }
+  }
+
+  /// The address on the device for a tensor of the host; a small one gets there with `flush`.
+  void *place(size_t index, const Tensor &tensor) {
+    Place &place = places[index];
+    if (place.bytes > mostPacked) {
+      if (!place.memory.defined())
+        place.memory = Tensor::empty({place.bytes}, DType::i8, device);
+      check(heddle_cuda_upload(device.index(), place.memory.raw(), tensor.raw(), place.bytes));
+      return place.memory.raw();
+    }
+    if (!packed.defined()) {
+      packed = Tensor::empty({packedBytes}, DType::i8, device);
+      staged.resize(static_cast<size_t>(packedBytes));
+    }
+    if (place.bytes > 0)
+      std::memcpy(staged.data() + place.offset, tensor.raw(), static_cast<size_t>(place.bytes));
+    begin = std::min(begin, place.offset);
+    end = std::max(end, place.offset + place.bytes);
+    return static_cast<char *>(packed.raw()) + place.offset;
+  }
+  void flush() {
+    if (begin < end)
+      check(heddle_cuda_upload(device.index(), static_cast<char *>(packed.raw()) + begin,
+                               staged.data() + begin, end - begin));
+    begin = INT64_MAX;
+    end = 0;
+  }
+
+private:
+  static constexpr int64_t mostPacked = 4096, alignment = 256;
+
+  struct Place {
+    int64_t bytes = 0, offset = 0;
+    Tensor memory; ///< of a large one
+  };
+
+  Device device;
+  std::vector<Place> places;
+  Tensor packed;
+  std::vector<char> staged; ///< what goes into `packed`
+  int64_t packedBytes = 0, begin = INT64_MAX, end = 0;
+};
+
+class DeviceRun : public Run {
+public:
+  DeviceRun(heddle_cuda_run_t *run, std::vector<Tensor> hostArguments, const Excerpts &excerpts)
+      : run(run), hostArguments(std::move(hostArguments)), excerpts(excerpts) {}
+  ~DeviceRun() override {
+    if (!hostArguments.empty())
+      heddle_cuda_run_wait(run);
+    heddle_cuda_run_free(run);
+  }
+
+  void wait() override {
+    const heddle_status_t status = heddle_cuda_run_wait(run);
+    hostArguments.clear();
+    if (status != HEDDLE_OK)
+      throw Error(status, excerpts.show(heddle_last_error()));
+  }
+  bool done() override { return heddle_cuda_run_done(run) != 0; }
+
+private:
+  heddle_cuda_run_t *run;
+  std::vector<Tensor>
+      hostArguments; ///< in memory that may be page-locked, which is read until the run is done
+  const Excerpts &excerpts;
+};
+
+class OnDevice : public SpecialisationBase {
+public:
+  OnDevice(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
+           OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
+      : SpecialisationBase(program, std::move(context), std::move(owned), entry), device(options.device) {
+    const DeviceTarget target = DeviceTarget::of(device.index());
+    pipelines::PipelineOptions passes;
+    passes.decompose = options.decompose;
+    const CpuTarget host = runnableTarget(options.cpu);
+    passes.cpu.level = host.level;
+    passes.device = target;
+    runPipeline(*module, pipelines::Stage::Lowered, passes);
+    readPlan(entry);
+    const DeviceProgram code = compileDevice(*module, entry, target);
+    PassManager manager(this->context.get(), ModuleOp::getOperationName());
+    cpu::buildLLVMPipeline(manager);
+    if (failed(manager.run(*module)))
+      throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
+    auto compiled = Executable::compile(*module, entry, host);
+    if (!compiled)
+      throw Error(HEDDLE_INTERNAL, llvm::toString(compiled.takeError()));
+    executable = std::move(*compiled);
+    function =
+        load(code, entry, device.index(), inputs.size() + outputs.size(), arenaBytes, executable->entry());
+    uploads.emplace(device, inputs);
+    // Only the machine code is needed from here on.
+    module = nullptr;
+    this->context.reset();
+  }
+
+  Started evaluate(std::vector<Tensor> arguments) override {
+    std::vector<void *> buffers;
+    buffers.reserve(inputs.size() + outputs.size());
+    std::vector<Tensor> fromHost;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      Tensor &argument = arguments[i];
+      if (argument.device().isCpu()) {
+        buffers.push_back(uploads->place(i, argument));
+        if (!argument.ownsElements())
+          fromHost.push_back(argument);
+        continue;
+      }
+      // A view of another library may begin anywhere.
+      if (reinterpret_cast<uintptr_t>(argument.raw()) % HEDDLE_CUDA_ALIGNMENT != 0)
+        argument = argument.clone();
+      buffers.push_back(argument.raw());
+    }
+    uploads->flush();
+    std::vector<Tensor> results = makeResults(arguments, device);
+    for (const Tensor &result : results)
+      buffers.push_back(result.raw());
+    heddle_cuda_run_t *run = nullptr;
+    check(heddle_cuda_function_start(function.get(), buffers.data(), &run));
+    return {std::move(results), std::make_unique<DeviceRun>(run, std::move(fromHost), excerpts)};
+  }
+
+private:
+  const Device device;
+  std::unique_ptr<Executable> executable; ///< whose code `function` runs
+  std::optional<Uploads> uploads;
+  LoadedFunction function;
+};
+
+} // namespace
+
+std::unique_ptr<Specialisation> specialiseOnDevice(const frontend::Program &program,
+                                                   std::unique_ptr<MLIRContext> context,
+                                                   OwningOpRef<ModuleOp> module, const std::string &entry,
+                                                   const FunctionOptions &options) {
+  return std::make_unique<OnDevice>(program, std::move(context), std::move(module), entry, options);
+}
+
+} // namespace heddle::jit
