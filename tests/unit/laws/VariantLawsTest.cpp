@@ -49,7 +49,7 @@ TEST_CASE("Attention with random blocks, values and gradients", "[laws]") {
     const RandomBlock variant(static_cast<uint32_t>(seed), type);
     INFO("HEDDLE_LAWS_SEED=" << seed << "\n" << variant.program());
     const Program program = Program::parse(variant.program());
-    const std::vector<Tensor> got = run(variant, program, Backend::Cpu),
+    const std::vector<Tensor> got = run(variant, program, Backend::Compiled),
                               expected = run(variant, program, Backend::Interpreter);
     REQUIRE(got.size() == variant.results().size());
     REQUIRE(expected.size() == got.size());
