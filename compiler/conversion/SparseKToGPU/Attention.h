@@ -1,0 +1,33 @@
+//===- Attention.h - SPARSEK attention as device kernels ------------------===//
+//
+// Plans one attention, emits its kernels into a gpu.module and says how to launch them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_ATTENTION_H
+#define HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_ATTENTION_H
+
+#include "compiler/conversion/SparseKToGPU/DeviceProgram.h"
+#include "llvm/ADT/StringRef.h"
+
+namespace mlir {
+class Operation;
+namespace gpu {
+class GPUModuleOp;
+} // namespace gpu
+} // namespace mlir
+
+namespace heddle::gpu {
+
+/// What kernels may count on.
+struct Target {
+  int64_t sharedBytes = 99 << 10; ///< of a block of threads, at most: every GPU since compute capability 8.0
+};
+
+/// The program of a sparsek.attention, sparsek.attention_backward or sparsek.attention_tangent with static shapes.
+/// Its kernels stand at the end of the module and are named `prefix` + "_" + suffix.
+DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, mlir::Operation *op, const Target &target,
+                            llvm::StringRef prefix);
+
+} // namespace heddle::gpu
+
+#endif // HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_ATTENTION_H

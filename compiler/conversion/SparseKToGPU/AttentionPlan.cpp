@@ -1,0 +1,73 @@
+#include "compiler/conversion/SparseKToGPU/AttentionPlan.h"
+#include "compiler/conversion/SparseKToGPU/TileCode.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+namespace heddle::gpu::attention {
+
+static int64_t roundUp(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+
+int64_t Plan::elementBytes() const {
+  switch (spec.element) {
+  case cpu::MatmulElement::F64:
+    return 8;
+  case cpu::MatmulElement::F32:
+    return 4;
+  default:
+    return 2;
+  }
+}
+
+/// Bytes of shared memory, without the little that depends on neither tile nor block.
+static int64_t sharedBytes(const Plan &p, Pass pass) {
+  const Walk &w = p.walk;
+  auto row = [&](int64_t width) { return TileCode::pitchOf(width, p.elementBytes()) * p.elementBytes(); };
+  const int64_t keys = row(p.keyPad), values = row(p.valuePad);
+  int64_t tileRow = keys, blockRow = keys + values;
+  if (pass == Pass::QueryGradients || pass == Pass::KeyGradients)
+    tileRow += values;
+  if (pass == Pass::Tangent) {
+    tileRow += keys;
+    blockRow *= 2;
+  }
+  int64_t bytes = w.tile * tileRow + w.stages * w.block * blockRow;
+  bytes += 4 * w.block * (12 + 4 * p.computeBytes()); // what is known of each column
+  if (!p.tensorCores)
+    bytes += w.tile * row(w.block);
+  return bytes;
+}
+
+Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
+  Plan p;
+  p.spec = spec;
+  p.spec.topk = std::min(spec.topk, spec.length);
+  p.spec.window = std::min(spec.window, spec.length);
+  p.tensorCores = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
+  p.keyPad = TileCode::padded(spec.keyWidth, p.tensorCores);
+  p.valuePad = TileCode::padded(spec.valueWidth, p.tensorCores);
+
+  // The first that fits. Small blocks of columns keep the registers of wide heads few.
+  const int64_t most = pass == Pass::Forward && p.tensorCores && p.valuePad <= 128 ? 64 : 32;
+  const int64_t least = p.tensorCores ? 16 : 8;
+  const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1}, {32, 16, 2},
+                        {32, 16, 1},   {16, 16, 1}, {16, 8, 1}};
+  for (const Walk &walk : walks) {
+    if (walk.block < least || walk.block > walk.threads())
+      continue;
+    p.walk = walk;
+    if (sharedBytes(p, pass) <= target.sharedBytes)
+      break;
+  }
+
+  // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.
+  const int64_t rows = std::max<int64_t>(spec.rows(), 1);
+  const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
+  p.chunk = roundUp(std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 64);
+  p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);
+  p.slotStride = std::max<int64_t>(std::min(p.spec.topk + p.chunk, spec.length), 1);
+  return p;
+}
+
+} // namespace heddle::gpu::attention

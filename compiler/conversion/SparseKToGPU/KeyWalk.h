@@ -1,0 +1,72 @@
+// The walk of a tile of queries over the keys that they see, block by block: the selected ones first, then the
+// window's. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/SparseKToGPU/KeyLists.h"
+#include "compiler/conversion/SparseKToGPU/Pairs.h"
+
+namespace heddle::gpu::attention {
+
+/// A block of keys in shared memory, and what is known of each.
+struct KeyBlock {
+  SharedRows keys, values;
+  SharedRows keyTangents, valueTangents; ///< where they have any
+  Pointer from, until, score, scoreTangent;
+  Scalar selected; ///< i1: of the selected keys, or of the window
+  Scalar masked;   ///< i1: whether some query of this warp may not see some key
+};
+
+/// Emits `body` for each kind of block that there may be, under conditions where there are several. What it returns
+/// has the same types for all.
+Scalars forEachKind(KernelCode &k, const Plan &plan, Scalar selected, Scalar masked,
+                    llvm::function_ref<Scalars(bool selected, bool masked)> body);
+
+/// Puts the wanted operands of a walk on the next kernel's list.
+struct WalkOperands {
+  WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists);
+  unsigned keys = 0, full = 0, total = 0;
+};
+
+class KeyWalk {
+public:
+  /// Takes shared memory: once, before the walk.
+  KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands);
+
+  /// The tile: `count` queries from `first` on of key-value head `row`, the tile's number within it. i32.
+  void start(Scalar row, Scalar tile, Scalar first, Scalar count);
+
+  using Body = llvm::function_ref<Scalars(const KeyBlock &block, llvm::ArrayRef<Scalar> carried)>;
+  /// Rows that were staged before are there when `body` runs for the first time.
+  Scalars forEachBlock(llvm::ArrayRef<Scalar> init, Body body);
+
+  QuerySide querySide(int64_t half); ///< of this lane's rows
+  KeySide keySide(const KeyBlock &block, int64_t tile, int64_t column);
+  Scalar keyNumber(const KeyBlock &block, int64_t tile, int64_t column, Pointer of);
+
+private:
+  /// What a thread knows of a key of block `number`: key (-1: none), from, until, and where keys are selected the
+  /// score and its tangent.
+  Scalars loadKey(Scalar number);
+  void storeKey(Scalar number, llvm::ArrayRef<Scalar> key);
+  void stageBlock(Scalar number);
+  KeyBlock blockOf(Scalar number);
+  Scalar maskedBlock(Scalar number);
+
+  TileCode &t;
+  KernelCode &k;
+  const Plan &p;
+  const int64_t n;
+
+  Pointer keyRows, valueRows, keyTangentRows, valueTangentRows;
+  Pointer u, hi, lo, ends, bounds, du, listKeys, listFull, listTotal;
+  SharedRows keys, values, keyTangents, valueTangents; ///< all stages
+  Pointer number, from, until, score, scoreTangent;    ///< [ring, block]
+
+  Scalar row, first, lastQuery;
+  Scalar rowStart; ///< i64: of what has one element per key
+  Scalar list;     ///< i64: of the tile's list
+  Scalar selectedKeys, wholeKeys, selectedBlocks, blocks, windowBegin, windowEnd;
+  Scalar warpFirst, sequenceBegin, sequenceEnd; ///< of this warp's first query
+};
+
+} // namespace heddle::gpu::attention
