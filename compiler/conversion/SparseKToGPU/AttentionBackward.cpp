@@ -1,0 +1,34 @@
+// The backward pass: statistics of the queries; then a kernel by queries for dq and dtau, and kernels by keys for dk,
+// dv and du. Every result has one writer, at the price of computing the weights twice.
+#include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
+
+namespace heddle::gpu::attention {
+
+PairSlope PairSlopes::of(const QuerySide &query, const KeySide &key, Scalar product, Scalar along, Scalar lse,
+                         Scalar shared) {
+  KernelCode &k = t.k;
+  Scalar scaled = product * scale;
+  Pair pair = pairs.pair(query, key, scaled);
+  Scalar weight = t.power(pair.score - lse);
+  if (pair.seen.value) // what a pair that is not seen holds may not be finite
+    weight = k.select(pair.seen, weight, t.number(0));
+  Scalar dscore = weight * ((pair.gate.value ? pair.gate * along : along) - shared), dgate = weight * along;
+  if (pair.seen.value) {
+    dscore = k.select(pair.seen, dscore, t.number(0));
+    dgate = k.select(pair.seen, dgate, t.number(0));
+  }
+  PairAdjoint adjoint = pairs.adjoint(pair, scaled, dscore, dgate);
+  return {pair.gate.value ? weight * pair.gate : weight, adjoint.product, adjoint.gradient};
+}
+
+void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
+  const Plan queries = makePlan(spec, target, Pass::QueryGradients), keys = makePlan(spec, target, Pass::KeyGradients);
+  KeyLists lists;
+  if (queries.spec.topk > 0)
+    lists = emitKeyLists(builder, queries, true);
+  QueryStatistics statistics = emitStatistics(builder, queries);
+  emitQueryGradients(builder, queries, lists, statistics);
+  emitKeyGradients(builder, keys, lists, statistics);
+}
+
+} // namespace heddle::gpu::attention

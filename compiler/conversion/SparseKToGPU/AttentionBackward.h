@@ -1,0 +1,38 @@
+// The kernels of the backward pass. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/SparseKToGPU/AttentionKernels.h"
+#include "compiler/conversion/SparseKToGPU/AttentionStatistics.h"
+#include "compiler/conversion/SparseKToGPU/KeyLists.h"
+#include "compiler/conversion/SparseKToGPU/Pairs.h"
+
+namespace heddle::gpu::attention {
+
+/// What a pair adds: its factor of do in dv, the cotangent of its product, and that of its gate, null where there is
+/// none.
+struct PairSlope {
+  Scalar weight, product, gradient;
+};
+
+/// The slopes of pairs from products as they come from the tile.
+class PairSlopes {
+public:
+  PairSlopes(TileCode &t, const Plan &plan, GatePairs &pairs)
+      : t(t), pairs(pairs), scale(t.number(plan.spec.scale * t.logOfE())) {}
+
+  PairSlope of(const QuerySide &query, const KeySide &key, Scalar product, Scalar along, Scalar lse, Scalar shared);
+
+private:
+  TileCode &t;
+  GatePairs &pairs;
+  Scalar scale;
+};
+
+/// dq and dtau.
+void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                        const QueryStatistics &statistics);
+/// dk, dv and du.
+void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                      const QueryStatistics &statistics);
+
+} // namespace heddle::gpu::attention

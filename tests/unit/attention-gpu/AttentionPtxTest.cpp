@@ -1,0 +1,112 @@
+// The kernels of attention become PTX that ptxas accepts, in registers alone up to a width of 128.
+
+#include "AttentionText.h"
+
+#include "compiler/conversion/GPUToPTX/GPUToPTX.h"
+#include "compiler/conversion/GPUToPTX/LowerKernels.h"
+#include "compiler/conversion/SparseKToGPU/Attention.h"
+#include "compiler/pipelines/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+using namespace heddle;
+using namespace heddle::tests;
+
+namespace {
+
+struct Assembled {
+  std::string ptx, log;
+  gpu::DeviceProgram program;
+};
+
+Assembled assembled(const cpu::AttentionSpec &spec, AttentionPass pass, llvm::StringRef chipName) {
+  mlir::DialectRegistry registry;
+  pipelines::registerDialects(registry);
+  gpu::registerDeviceDialects(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(attentionText(spec, pass), &context);
+  REQUIRE(module);
+  mlir::Operation *op = nullptr;
+  module->walk([&](mlir::func::FuncOp function) { op = &function.front().front(); });
+  mlir::OpBuilder builder = mlir::OpBuilder::atBlockEnd(module->getBody());
+  auto kernels = mlir::gpu::GPUModuleOp::create(builder, builder.getUnknownLoc(), "kernels");
+  Assembled result;
+  result.program = gpu::emitAttention(kernels, op, {}, "test");
+  REQUIRE(mlir::succeeded(mlir::verify(*module)));
+  mlir::PassManager manager(&context);
+  gpu::buildKernelPipeline(manager);
+  REQUIRE(mlir::succeeded(manager.run(*module)));
+  gpu::Chip chip = llvm::cantFail(gpu::Chip::named(chipName));
+  auto text = gpu::emitPTX(*module->getOps<mlir::gpu::GPUModuleOp>().begin(), chip);
+  if (!text)
+    FAIL(llvm::toString(text.takeError()));
+  result.ptx = *text;
+  const std::string assembler = gpu::findAssembler();
+  if (assembler.empty())
+    return result;
+  const auto folder = std::filesystem::temp_directory_path();
+  const std::string base = (folder / ("heddle-attention-" + std::to_string(getpid()))).string();
+  std::ofstream(base + ".ptx") << result.ptx;
+  const std::string command =
+      assembler + " -v -arch=" + chipName.str() + " " + base + ".ptx -o " + base + ".cubin > " + base + ".log 2>&1";
+  const int status = std::system(command.c_str());
+  std::ifstream log(base + ".log");
+  result.log.assign(std::istreambuf_iterator<char>(log), {});
+  INFO(result.log);
+  CHECK(status == 0);
+  if (const char *keep = std::getenv("HEDDLE_KEEP_PTX"))
+    std::filesystem::copy_file(base + ".ptx", std::string(keep) + "/attention.ptx",
+                               std::filesystem::copy_options::overwrite_existing);
+  for (const char *suffix : {".ptx", ".cubin", ".log"})
+    std::filesystem::remove(base + suffix);
+  return result;
+}
+
+/// Bytes that kernels spill, all together.
+int64_t spilled(const std::string &log) {
+  int64_t sum = 0;
+  const std::string words = " bytes spill stores";
+  for (size_t at = log.find(words); at != std::string::npos; at = log.find(words, at + 1))
+    sum += std::atoll(log.c_str() + log.rfind(' ', at - 1));
+  return sum;
+}
+
+cpu::AttentionSpec spec(cpu::MatmulElement element, int64_t width) {
+  cpu::AttentionSpec s;
+  s.element = element;
+  s.batch = 2;
+  s.queryHeads = 4;
+  s.heads = 2;
+  s.length = 1000;
+  s.keyWidth = s.valueWidth = width;
+  s.topk = 100;
+  s.window = 70;
+  s.scale = 0.1;
+  return s;
+}
+
+} // namespace
+
+TEST_CASE("attention's kernels assemble without spills", "[gpu][attention]") {
+  using E = cpu::MatmulElement;
+  for (auto [element, width] : {std::pair{E::F32, 64}, {E::BF16, 64}, {E::BF16, 128}, {E::F16, 128}, {E::F32, 128}})
+    for (AttentionPass pass : {AttentionPass::Forward})
+      for (const char *chip : {"sm_80", "sm_90a"}) {
+        Assembled result = assembled(spec(element, width), pass, chip);
+        INFO(elementName(element) << " " << width << " " << chip << "\n" << result.log);
+        CHECK(spilled(result.log) == 0);
+        if (std::getenv("HEDDLE_PRINT_ASSEMBLER"))
+          WARN(elementName(element) << " " << width << " " << chip << "\n" << result.log);
+      }
+}
