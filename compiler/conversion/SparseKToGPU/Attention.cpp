@@ -27,6 +27,10 @@ DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, Operation *op, const 
     return {};
   if (isa<sparsek::AttentionOp>(op))
     attention::emitForward(builder, spec, target);
+  if (isa<sparsek::AttentionBackwardOp>(op))
+    attention::emitBackward(builder, spec, target);
+  if (isa<sparsek::AttentionTangentOp>(op))
+    attention::emitTangent(builder, spec, target);
   return std::move(builder.program);
 }
 

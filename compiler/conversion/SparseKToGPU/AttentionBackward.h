@@ -17,14 +17,13 @@ struct PairSlope {
 /// The slopes of pairs from products as they come from the tile.
 class PairSlopes {
 public:
-  PairSlopes(TileCode &t, const Plan &plan, GatePairs &pairs)
-      : t(t), pairs(pairs), scale(t.number(plan.spec.scale * t.logOfE())) {}
+  PairSlopes(TileCode &t, Pairs &pairs) : t(t), pairs(pairs), scale(t.number(pairs.productFactor())) {}
 
   PairSlope of(const QuerySide &query, const KeySide &key, Scalar product, Scalar along, Scalar lse, Scalar shared);
 
 private:
   TileCode &t;
-  GatePairs &pairs;
+  Pairs &pairs;
   Scalar scale;
 };
 

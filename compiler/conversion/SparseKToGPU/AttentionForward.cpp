@@ -12,15 +12,14 @@ constexpr double slack = 8;
 
 class ForwardKernel {
 public:
-  ForwardKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands)
-      : t(t), k(t.k), p(plan), builder(builder), queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
-        walk(t, plan, builder, operands) {
+  ForwardKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk)
+      : t(t), k(t.k), p(plan), builder(builder), queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)), walk(walk) {
     t.zeroPadding(queries, p.spec.keyWidth);
   }
 
   void emit() {
     using A = AttentionArgument;
-    const int64_t n = p.spec.length, group = p.spec.group();
+    const int64_t n = p.spec.length;
     Scalar block = k.block(), tile = block % p.tiles(), head = block / p.tiles();
     Scalar first = tile * p.walk.tile, count = k.min(k.i32(p.walk.tile), k.i32(n) - first);
     Scalar queryStart = t.wide(head) * n + t.wide(first);
@@ -28,7 +27,7 @@ public:
       Scalar valid = row < count;
       return TileCode::SourceRow{queryStart + t.wide(k.select(valid, row, k.i32(0))), valid};
     });
-    walk.start(t.divide(head, group), tile, first, count);
+    walk.start(head, tile, first, count);
     for (int64_t half = 0; half < 2; ++half)
       sides[half] = walk.querySide(half);
 
@@ -67,8 +66,8 @@ private:
   Scalars accumulate(const KeyBlock &keys, llvm::ArrayRef<Scalar> state) {
     Fragment products = t.products(queries, keys.keys);
     const int64_t columns = products.columns();
-    Scalars weighed = forEachKind(k, p, keys.selected, keys.masked,
-                                  [&](bool selected, bool masked) { return soften(keys, products, state, selected, masked); });
+    Scalars weighed = walk.withPairs(keys, /*derivative=*/false,
+                                     [&](Pairs &pairs) { return soften(keys, pairs, products, state); });
     llvm::ArrayRef<Scalar> rest = weighed;
     Scalars next(rest.take_front(4));
     Scalars factors(rest.slice(4, 2));
@@ -84,9 +83,8 @@ private:
 
   /// Products to weights; gives the new maxima and sums, by what the output is to be multiplied and whether, and the
   /// weights.
-  Scalars soften(const KeyBlock &keys, Fragment x, llvm::ArrayRef<Scalar> state, bool selected, bool masked) {
-    GatePairs pairs(t, p, selected, masked);
-    Scalar scale = t.number(p.spec.scale * t.logOfE());
+  Scalars soften(const KeyBlock &keys, Pairs &pairs, Fragment x, llvm::ArrayRef<Scalar> state) {
+    Scalar scale = t.number(pairs.productFactor());
     Fragment gates = x;
     Scalar tops[2] = {state[0], state[1]};
     for (int64_t tile = 0; tile < x.columns() / 8; ++tile)
@@ -94,7 +92,7 @@ private:
         KeySide key = walk.keySide(keys, tile, column);
         for (int64_t half = 0; half < 2; ++half) {
           Pair pair = pairs.pair(sides[half], key, x.at(tile, half, column) * scale);
-          if (masked)
+          if (pair.seen.value)
             pair.score = k.select(pair.seen, pair.score, t.infinity(true));
           x.at(tile, half, column) = pair.score;
           gates.at(tile, half, column) = pair.gate;
@@ -135,11 +133,15 @@ private:
   const Plan &p;
   const ProgramBuilder &builder;
   SharedRows queries;
-  KeyWalk walk;
+  KeyWalk &walk;
   QuerySide sides[2];
 };
 
 } // namespace
+
+void emitForwardKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk) {
+  ForwardKernel(t, plan, builder, walk).emit();
+}
 
 void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
   using A = AttentionArgument;
@@ -153,7 +155,8 @@ void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Targe
   const int64_t blocks = spec.batch * spec.queryHeads * plan.tiles();
   builder.kernel("attention", blocks, plan.walk.threads(), [&](KernelCode &k) {
     TileCode t(k, elementType(k.b, spec), plan.walk.block);
-    ForwardKernel(t, plan, builder, operands).emit();
+    KeyWalk walk(t, plan, builder, operands);
+    emitForwardKernel(t, plan, builder, walk);
   });
 }
 

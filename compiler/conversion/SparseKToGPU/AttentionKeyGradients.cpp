@@ -220,7 +220,7 @@ private:
   Scalars pairSlopes(const QueryBlock &block, Fragment products, Fragment along, llvm::ArrayRef<Scalar> state,
                      bool masked) {
     GatePairs pairs(t, p, selected, masked, /*derivative=*/true);
-    PairSlopes slopes(t, p, pairs);
+    PairSlopes slopes(t, pairs);
     Scalars result{state[0], state[1]};
     for (int64_t tile = 0; tile < products.columns() / 8; ++tile)
       for (int64_t column = 0; column < 2; ++column) {

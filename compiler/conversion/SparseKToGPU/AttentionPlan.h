@@ -23,6 +23,7 @@ struct Walk {
 
 struct Plan {
   AttentionSpec spec; ///< topk and window cut to the length
+  int64_t keyLength = 0; ///< keys of a row
   bool tensorCores = false;
   int64_t keyPad = 0, valuePad = 0;
   Walk walk;

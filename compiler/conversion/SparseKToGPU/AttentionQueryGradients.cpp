@@ -8,9 +8,9 @@ namespace {
 
 class QueryGradientKernel {
 public:
-  QueryGradientKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands)
+  QueryGradientKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk)
       : t(t), k(t.k), p(plan), builder(builder), queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
-        outs(t.sharedRows(plan.walk.tile, plan.spec.valueWidth)), walk(t, plan, builder, operands) {
+        outs(t.sharedRows(plan.walk.tile, plan.spec.valueWidth)), walk(walk) {
     t.zeroPadding(queries, p.spec.keyWidth);
     t.zeroPadding(outs, p.spec.valueWidth);
   }
@@ -30,7 +30,7 @@ public:
     };
     t.stageRows(queries, builder.buffer(k, A::Q, t.element), p.spec.keyWidth, source);
     t.stageRows(outs, builder.buffer(k, A::DOut, t.element), p.spec.valueWidth, source);
-    walk.start(t.divide(head, p.spec.group()), tile, first, count);
+    walk.start(head, tile, first, count);
     Scalars rows, valid;
     for (int64_t half = 0; half < 2; ++half) {
       sides[half] = walk.querySide(half);
@@ -58,19 +58,17 @@ private:
   /// State: the lane's part of the gates' gradients, of both rows, then dq without its scale.
   Scalars accumulate(const KeyBlock &keys, llvm::ArrayRef<Scalar> state) {
     Fragment products = t.products(queries, keys.keys), along = t.products(outs, keys.values);
-    Scalars moved = forEachKind(k, p, keys.selected, keys.masked, [&](bool selected, bool masked) {
-      return slopes(keys, products, along, state, selected, masked);
-    });
+    Scalars moved = walk.withPairs(keys, /*derivative=*/true,
+                                   [&](Pairs &pairs) { return slopes(keys, pairs, products, along, state); });
     Scalars next(llvm::ArrayRef(moved).take_front(2));
     append(next, t.weightedSum(Fragment(state.drop_front(2)), Fragment(llvm::ArrayRef(moved).drop_front(2)), keys.keys));
     return next;
   }
 
   /// The cotangents of the products.
-  Scalars slopes(const KeyBlock &keys, Fragment products, Fragment along, llvm::ArrayRef<Scalar> state, bool selected,
-                 bool masked) {
-    GatePairs pairs(t, p, selected, masked, /*derivative=*/true);
-    PairSlopes slopes(t, p, pairs);
+  Scalars slopes(const KeyBlock &keys, Pairs &pairs, Fragment products, Fragment along,
+                 llvm::ArrayRef<Scalar> state) {
+    PairSlopes slopes(t, pairs);
     Scalars result{state[0], state[1]};
     for (int64_t tile = 0; tile < products.columns() / 8; ++tile)
       for (int64_t column = 0; column < 2; ++column) {
@@ -92,7 +90,7 @@ private:
   const Plan &p;
   const ProgramBuilder &builder;
   SharedRows queries, outs;
-  KeyWalk walk;
+  KeyWalk &walk;
   QuerySide sides[2];
   Scalar logSums[2], shares[2];
 };
@@ -138,7 +136,8 @@ void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyList
   builder.take({A::DQ});
   builder.kernel("attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(), [&](KernelCode &k) {
     TileCode t(k, elementType(k.b, s), plan.walk.block);
-    QueryGradientKernel kernel(t, plan, builder, operands);
+    KeyWalk walk(t, plan, builder, operands);
+    QueryGradientKernel kernel(t, plan, builder, walk);
     kernel.lse = k.pointer(lse, t.compute);
     kernel.shared = k.pointer(shared, t.compute);
     kernel.tau = s.group() > 1 ? k.pointer(tau, t.compute) : builder.buffer(k, A::DTau, t.compute);

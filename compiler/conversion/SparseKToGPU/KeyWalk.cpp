@@ -10,16 +10,6 @@ namespace heddle::gpu::attention {
 /// Blocks of which numbers are kept: the one computed, the next one, and a slot to fill.
 constexpr int64_t ring = 4;
 
-Scalars forEachKind(KernelCode &k, const Plan &plan, Scalar selected, Scalar masked,
-                    llvm::function_ref<Scalars(bool, bool)> body) {
-  auto masks = [&](bool isSelected) {
-    return k.choose(masked, [&] { return body(isSelected, true); }, [&] { return body(isSelected, false); });
-  };
-  if (plan.spec.topk == 0 || plan.spec.window == 0)
-    return masks(plan.spec.topk > 0);
-  return k.choose(selected, [&] { return masks(true); }, [&] { return masks(false); });
-}
-
 WalkOperands::WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
   using A = AttentionArgument;
   builder.take({A::K, A::V});
@@ -75,14 +65,25 @@ KeyWalk::KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, c
   }
 }
 
-void KeyWalk::start(Scalar ofRow, Scalar tile, Scalar firstQuery, Scalar count) {
-  const int64_t block = p.walk.block;
-  row = ofRow;
+void KeyWalk::startTile(Scalar row, Scalar firstQuery, Scalar count) {
   first = firstQuery;
-  rowStart = t.wide(row) * n;
+  rowStart = t.wide(row) * p.keyLength;
   lastQuery = first + count - 1;
   warpFirst = first + t.warp * warpRows;
   blocks = selectedBlocks = selectedKeys = k.i32(0);
+}
+
+void KeyWalk::startRange(Scalar row, Scalar firstQuery, Scalar count, Scalar begin, Scalar end) {
+  startTile(row, firstQuery, count);
+  windowBegin = begin;
+  windowEnd = end;
+  blocks = t.divide(k.max(end - begin, k.i32(0)) + (p.walk.block - 1), p.walk.block);
+}
+
+void KeyWalk::start(Scalar head, Scalar tile, Scalar firstQuery, Scalar count) {
+  const int64_t block = p.walk.block;
+  Scalar row = t.divide(head, p.spec.group());
+  startTile(row, firstQuery, count);
   auto bound = [&](Scalar query, int64_t which) { return k.load(bounds, k.min(query, lastQuery) + which * n); };
   if (p.spec.packed) {
     sequenceBegin = bound(warpFirst, 0);
@@ -243,6 +244,24 @@ Scalars KeyWalk::forEachBlock(llvm::ArrayRef<Scalar> init, Body body) {
   return carried;
 }
 
+Scalars KeyWalk::withGatePairs(const KeyBlock &block, bool derivative,
+                               llvm::function_ref<Scalars(GatePairs &, bool)> body) {
+  auto masks = [&](bool selected) {
+    auto emit = [&](bool masked) {
+      GatePairs pairs(t, p, selected, masked, derivative);
+      return body(pairs, masked);
+    };
+    return k.choose(block.masked, [&] { return emit(true); }, [&] { return emit(false); });
+  };
+  if (p.spec.topk == 0 || p.spec.window == 0)
+    return masks(p.spec.topk > 0);
+  return k.choose(block.selected, [&] { return masks(true); }, [&] { return masks(false); });
+}
+
+Scalars KeyWalk::withPairs(const KeyBlock &block, bool derivative, PairsUse body) {
+  return withGatePairs(block, derivative, [&](GatePairs &pairs, bool) { return body(pairs); });
+}
+
 QuerySide KeyWalk::querySide(int64_t half) {
   QuerySide side;
   side.position = first + t.row(half);
@@ -254,14 +273,10 @@ QuerySide KeyWalk::querySide(int64_t half) {
   return side;
 }
 
-Scalar KeyWalk::keyNumber(const KeyBlock &, int64_t tile, int64_t column, Pointer of) {
-  return k.load(of, t.column(tile) + column);
-}
-
 KeySide KeyWalk::keySide(const KeyBlock &block, int64_t tile, int64_t column) {
-  KeySide side{keyNumber(block, tile, column, block.from), keyNumber(block, tile, column, block.until), {}};
+  KeySide side{keyNumber(block.from, tile, column), keyNumber(block.until, tile, column), {}};
   if (block.score.base)
-    side.score = keyNumber(block, tile, column, block.score);
+    side.score = keyNumber(block.score, tile, column);
   return side;
 }
 

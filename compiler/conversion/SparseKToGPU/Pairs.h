@@ -12,9 +12,10 @@ struct QuerySide {
   Scalar hi, lo;
 };
 
-/// What pairs know of a key: which queries see it, and its score where it is selected, clamped to finite numbers.
+/// What pairs know of a key: its position, which queries see it, and its score where it is selected, clamped to finite
+/// numbers.
 struct KeySide {
-  Scalar from, until; ///< i32
+  Scalar from, until; ///< i32; `from` is the position of a key of a window
   Scalar score;
 };
 
@@ -30,31 +31,44 @@ struct PairAdjoint {
   Scalar gradient; ///< of the key's score, and minus that of the query's threshold; null where there is none
 };
 
+/// The function of a pair: SPARSEK's gate, or the block of a variant.
+class Pairs {
+public:
+  virtual ~Pairs() = default;
+
+  /// By what products of queries and keys are multiplied before they become `product`.
+  virtual double productFactor() const = 0;
+  virtual Pair pair(const QuerySide &query, const KeySide &key, Scalar product) = 0;
+  /// Of the pair that came last.
+  virtual PairAdjoint adjoint(const Pair &pair, Scalar product, Scalar dscore, Scalar dgate) = 0;
+  virtual bool hasGate() const = 0;
+};
+
 /// The pairs of SPARSEK: selected keys, or those of the window, whose gate is 1.
-class GatePairs {
+class GatePairs : public Pairs {
 public:
   /// With `masked` a pair is seen if its query is in the key's run. `derivative`: gates are differentiated.
   GatePairs(TileCode &t, const Plan &plan, bool selected, bool masked, bool derivative = false)
-      : t(t), k(t.k), masked(masked), gateKeys(selected && plan.gateKeys()),
+      : t(t), k(t.k), scale(plan.spec.scale), masked(masked), gateKeys(selected && plan.gateKeys()),
         gateValues(selected && plan.gateValues()), routesKeys(derivative && selected && plan.routesKeys()),
         routesValues(derivative && selected && plan.routesValues()) {}
 
-  bool hasGate() const { return gateValues; }
+  double productFactor() const override { return scale * t.logOfE(); }
+  Pair pair(const QuerySide &query, const KeySide &key, Scalar product) override;
+  PairAdjoint adjoint(const Pair &pair, Scalar product, Scalar dscore, Scalar dgate) override;
+  bool hasGate() const override { return gateValues; }
+
   bool routes() const { return routesKeys || routesValues; }
   bool gateMovesScore() const { return routesKeys; }
   bool gateMovesValue() const { return routesValues; }
-
-  /// `product`: query times key times scale, in the base of TileCode::power.
-  Pair pair(const QuerySide &query, const KeySide &key, Scalar product);
-  // Of the pair that came last:
-  PairAdjoint adjoint(const Pair &pair, Scalar product, Scalar dscore, Scalar dgate);
-  /// Whether its gate is strictly between 0 and 1, so that it moves.
+  /// Whether the gate of the pair that came last is strictly between 0 and 1, so that it moves.
   Scalar gateMoves();
   Scalar timesKeyGate(Scalar x) { return gateKeys ? x * gate : x; }
 
 private:
   TileCode &t;
   KernelCode &k;
+  const double scale;
   const bool masked, gateKeys, gateValues, routesKeys, routesValues;
   Scalar argument, gate;
 };

@@ -1,8 +1,6 @@
 #include "compiler/conversion/SparseKToGPU/ProgramBuilder.h"
 #include "dialects/sparsek/IR/SparseK.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-
 using namespace mlir;
 
 namespace heddle::gpu::attention {
@@ -13,6 +11,13 @@ DeviceOperand ProgramBuilder::bufferOf(AttentionArgument argument) const {
   auto result = [](int64_t number) { return DeviceOperand{DeviceOperand::Result, number}; };
   if (argument <= A::End)
     return operand(int64_t(argument)); // q, k, v, u, hi, lo, end come first
+  if (isa<sparsek::VariantAttentionOp>(op))
+    return result(int64_t(argument) - int64_t(A::O));
+  if (auto variant = dyn_cast<sparsek::VariantAttentionBackwardOp>(op)) {
+    if (argument >= A::DQ)
+      return result(int64_t(argument) - int64_t(A::DQ));
+    return operand(3 + int64_t(variant.getCaptures().size()) + int64_t(argument) - int64_t(A::O));
+  }
   if (argument == A::Bounds)
     return operand(int64_t(op->getNumOperands()) - 1);
   const bool isForward = isa<sparsek::AttentionOp>(op);
@@ -54,38 +59,10 @@ unsigned ProgramBuilder::take(DeviceOperand operand) {
 
 DeviceStep &ProgramBuilder::kernel(StringRef suffix, int64_t blocks, int64_t threads,
                                    llvm::function_ref<void(KernelCode &k)> body) {
-  MLIRContext *context = module.getContext();
-  SmallVector<Type> types;
-  for (const DeviceOperand &operand : operands)
-    switch (operand.kind) {
-    case DeviceOperand::Operand:
-    case DeviceOperand::Result:
-    case DeviceOperand::Workspace:
-      types.push_back(LLVM::LLVMPointerType::get(context, 1));
-      break;
-    case DeviceOperand::Errors:
-      types.push_back(LLVM::LLVMPointerType::get(context));
-      break;
-    case DeviceOperand::I32:
-    case DeviceOperand::Message:
-      types.push_back(IntegerType::get(context, 32));
-      break;
-    case DeviceOperand::I64:
-      types.push_back(IntegerType::get(context, 64));
-      break;
-    }
-  DeviceStep &step = program.steps.emplace_back();
-  step.kernel = (prefix + "_" + suffix).str();
-  step.grid = {blocks, 1, 1};
-  step.block = threads;
-  KernelCode k(module, op->getLoc(), step.kernel, types, threads);
-  body(k);
-  k.finish();
-  step.shared = k.sharedHighWater();
-  step.operands = std::move(operands);
+  StepBuilder::kernel(suffix, blocks, threads, operands, body);
   operands.clear();
   places = noPlaces();
-  return step;
+  return program.steps.back();
 }
 
 Pointer ProgramBuilder::buffer(KernelCode &k, AttentionArgument argument, Type element) const {

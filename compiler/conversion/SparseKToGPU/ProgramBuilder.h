@@ -1,19 +1,20 @@
-// A program under construction: which buffers a kernel takes, and the kernel. Internal to this folder.
+// The program of an attention under construction: its buffers by name. Internal to this folder.
 #pragma once
 
-#include "compiler/conversion/GPU/KernelCode.h"
 #include "compiler/conversion/SparseKToGPU/AttentionPlan.h"
+#include "compiler/conversion/SparseKToGPU/Steps.h"
+
+#include "mlir/IR/Operation.h"
 
 #include <initializer_list>
 
 namespace heddle::gpu::attention {
 
-class ProgramBuilder {
+class ProgramBuilder : public StepBuilder {
 public:
   ProgramBuilder(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix)
-      : op(op), module(module), prefix(prefix) {}
+      : StepBuilder(module, op->getLoc(), prefix), op(op) {}
 
-  DeviceProgram program;
   mlir::Operation *const op;
 
   // ---- The operands of the next kernel ----
@@ -32,8 +33,6 @@ public:
 private:
   DeviceOperand bufferOf(AttentionArgument argument) const;
 
-  mlir::gpu::GPUModuleOp module;
-  std::string prefix;
   llvm::SmallVector<DeviceOperand, 16> operands;
   std::array<int, size_t(AttentionArgument::Workspace)> places = noPlaces();
   static constexpr std::array<int, size_t(AttentionArgument::Workspace)> noPlaces() {

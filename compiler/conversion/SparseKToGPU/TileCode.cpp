@@ -250,6 +250,18 @@ void TileCode::storeRows(Fragment x, Pointer to, int64_t width, ArrayRef<Scalar>
     });
 }
 
+Fragment TileCode::loadRows(Pointer from, int64_t width, int64_t columns, ArrayRef<Scalar> rows) {
+  Fragment result = filled(columns, 0);
+  for (int64_t half = 0; half < 2; ++half)
+    for (int64_t tile = 0; tile < columns / 8 && 8 * tile < width; ++tile)
+      for (int64_t c = 0; c < 2; ++c) {
+        Scalar at = column(tile) + c, inside = at < width;
+        Scalar x = load(from, rows[size_t(half)] * width + wide(k.select(inside, at, k.i32(0))));
+        result.at(tile, half, c) = k.select(inside, x, number(0));
+      }
+  return result;
+}
+
 //===----------------------------------------------------------------------===//
 // Numbers
 //===----------------------------------------------------------------------===//

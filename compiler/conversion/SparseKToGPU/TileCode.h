@@ -91,6 +91,9 @@ public:
   void storeRows(Fragment x, Pointer to, int64_t width, llvm::ArrayRef<Scalar> rows, llvm::ArrayRef<Scalar> valid,
                  int64_t firstColumn = 0);
 
+  /// The columns [0, width) of rows of `from` as a fragment of `columns`, zeros beyond them.
+  Fragment loadRows(Pointer from, int64_t width, int64_t columns, llvm::ArrayRef<Scalar> rows);
+
   Scalar number(double value) { return k.constant(compute, value); }
   Scalar load(Pointer from, Scalar at) { return k.cast(k.load(from, at), compute); }
   /// expBase(x) = exp(x / log(e) to its base); f32 is in base 2, for which there is an instruction.

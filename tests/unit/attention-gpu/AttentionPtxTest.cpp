@@ -101,7 +101,7 @@ cpu::AttentionSpec spec(cpu::MatmulElement element, int64_t width) {
 TEST_CASE("attention's kernels assemble without spills", "[gpu][attention]") {
   using E = cpu::MatmulElement;
   for (auto [element, width] : {std::pair{E::F32, 64}, {E::BF16, 64}, {E::BF16, 128}, {E::F16, 128}, {E::F32, 128}})
-    for (AttentionPass pass : {AttentionPass::Forward})
+    for (AttentionPass pass : {AttentionPass::Forward, AttentionPass::Backward})
       for (const char *chip : {"sm_80", "sm_90a"}) {
         Assembled result = assembled(spec(element, width), pass, chip);
         INFO(elementName(element) << " " << width << " " << chip << "\n" << result.log);

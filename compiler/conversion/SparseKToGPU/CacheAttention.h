@@ -1,0 +1,25 @@
+// Attention of one token over a cache: topk + window keys for each head, split over blocks of threads. Internal to
+// this folder.
+#pragma once
+
+#include "compiler/conversion/SparseKToGPU/Steps.h"
+#include "dialects/sparsek/IR/SparseK.h"
+
+namespace heddle::gpu {
+
+class CacheAttention {
+public:
+  /// Emits the kernels into the builder's module. They read the cache from the buffers of the operation's results.
+  CacheAttention(StepBuilder &builder, sparsek::AppendOp op);
+
+  /// Adds the steps that write o of the tokens number `token` of all rows, padding counted; 0 where it is padding. The
+  /// cache holds the token by now, its thresholds are those of the token, and `position` is still that before the
+  /// operation's tokens.
+  void attend(int64_t token);
+
+private:
+  StepBuilder &builder;
+  llvm::SmallVector<DeviceStep, 2> steps; ///< their last operand is the token
+};
+
+} // namespace heddle::gpu
