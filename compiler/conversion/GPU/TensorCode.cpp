@@ -14,8 +14,8 @@ void heddle_gpu::copyInBackground(KernelCode &k, Pointer to, Scalar toAt, Pointe
                                   int64_t bytes, Scalar valid) {
   // Only copies of 16 bytes may pass by the first cache.
   const auto cache = bytes == 16 ? NVVM::LoadCacheModifierKind::CG : NVVM::LoadCacheModifierKind::CA;
-  NVVM::CpAsyncOp::create(k.b, k.offset(to, toAt).base, k.offset(from, fromAt).base, static_cast<uint32_t>(bytes),
-                          cache, k.select(valid, k.i32(bytes), k.i32(0)).value);
+  NVVM::CpAsyncOp::create(k.b, k.offset(to, toAt).base, k.offset(from, fromAt).base,
+                          static_cast<uint32_t>(bytes), cache, k.select(valid, k.i32(bytes), k.i32(0)).value);
 }
 void heddle_gpu::commitCopies(KernelCode &k) { NVVM::CpAsyncCommitGroupOp::create(k.b); }
 void heddle_gpu::waitForCopies(KernelCode &k, int64_t pending) {
@@ -56,9 +56,10 @@ std::array<Scalar, 4> heddle_gpu::multiplyFragments(KernelCode &k, Type element,
     cValues.push_back(x.value);
   const NVVM::MMATypes type = element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
   Type results = LLVM::LLVMStructType::getLiteral(k.b.getContext(), SmallVector<Type>(4, k.f32Type()));
-  Value product = NVVM::MmaOp::create(k.b, results, aValues, bValues, cValues, ArrayRef<int64_t>{16, 8, 16},
-                                      std::nullopt, std::nullopt, std::array<NVVM::MMATypes, 2>{type, type},
-                                      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  Value product =
+      NVVM::MmaOp::create(k.b, results, aValues, bValues, cValues, ArrayRef<int64_t>{16, 8, 16}, std::nullopt,
+                          std::nullopt, std::array<NVVM::MMATypes, 2>{type, type},
+                          std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
   std::array<Scalar, 4> result;
   for (int64_t i = 0; i < 4; ++i)
     result[size_t(i)] = k.wrap(LLVM::ExtractValueOp::create(k.b, product, ArrayRef<int64_t>{i}));

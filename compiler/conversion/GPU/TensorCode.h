@@ -1,10 +1,11 @@
 //===- TensorCode.h - Tensor cores and copies in the background -----------===//
 //
-// What every NVIDIA GPU from compute capability 8.0 on has for products of matrices of bf16 and f16: copies from
-// global to shared memory that go on while the threads compute, loads of fragments, and products of fragments.
+// What every NVIDIA GPU from compute capability 8.0 on has for products of matrices of bf16 and f16: copies
+// from global to shared memory that go on while the threads compute, loads of fragments, and products of
+// fragments.
 //
-// A fragment of 16 rows x 8 columns is spread over a warp: lane l holds the rows l / 4 and l / 4 + 8, and of each
-// the columns 2 (l % 4) and 2 (l % 4) + 1, in the order row by row.
+// A fragment of 16 rows x 8 columns is spread over a warp: lane l holds the rows l / 4 and l / 4 + 8, and of
+// each the columns 2 (l % 4) and 2 (l % 4) + 1, in the order row by row.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_GPU_TENSORCODE_H
@@ -16,8 +17,8 @@
 
 namespace heddle::gpu {
 
-/// Copies 4, 8 or 16 bytes from global to shared memory in the background, or zeros where `valid` is false; both
-/// addresses are multiples of `bytes`. `to` and `from` count elements.
+/// Copies 4, 8 or 16 bytes from global to shared memory in the background, or zeros where `valid` is false;
+/// both addresses are multiples of `bytes`. `to` and `from` count elements.
 void copyInBackground(KernelCode &k, Pointer to, Scalar toAt, Pointer from, Scalar fromAt, int64_t bytes,
                       Scalar valid);
 /// Ends a group of this thread's copies.
@@ -25,9 +26,9 @@ void commitCopies(KernelCode &k);
 /// Waits until at most `pending` groups of this thread's copies are on their way.
 void waitForCopies(KernelCode &k, int64_t pending);
 
-/// Four matrices of 8 rows of 8 elements of 16 bits in shared memory; lane l gives the address of row l % 8 of
-/// matrix l / 8. Of each matrix a lane gets the elements 2 (l % 4) and 2 (l % 4) + 1 of row l / 4 as one i32, or of
-/// column l / 4 where transposed.
+/// Four matrices of 8 rows of 8 elements of 16 bits in shared memory; lane l gives the address of row l % 8
+/// of matrix l / 8. Of each matrix a lane gets the elements 2 (l % 4) and 2 (l % 4) + 1 of row l / 4 as one
+/// i32, or of column l / 4 where transposed.
 std::array<Scalar, 4> loadMatrices(KernelCode &k, Pointer row, Scalar at, bool transposed);
 
 /// Two f32 rounded to bf16 or f16, the first one in the low half.

@@ -20,7 +20,8 @@ Type attention::elementType(OpBuilder &b, const AttentionSpec &spec) {
   return {};
 }
 
-DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target, StringRef prefix) {
+DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target,
+                            StringRef prefix) {
   attention::ProgramBuilder builder(module, op, prefix);
   const cpu::AttentionSpec spec = *cpu::AttentionSpec::of(op);
   if (spec.rows() == 0 || spec.length == 0 || spec.queryHeads == 0)

@@ -23,8 +23,8 @@ struct Target {
   int64_t sharedBytes = 99 << 10; ///< of a block of threads, at most: every GPU since compute capability 8.0
 };
 
-/// The program of a sparsek.attention, sparsek.attention_backward or sparsek.attention_tangent with static shapes.
-/// Its kernels stand at the end of the module and are named `prefix` + "_" + suffix.
+/// The program of a sparsek.attention, sparsek.attention_backward or sparsek.attention_tangent with static
+/// shapes. Its kernels stand at the end of the module and are named `prefix` + "_" + suffix.
 DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, mlir::Operation *op, const Target &target,
                             llvm::StringRef prefix);
 

@@ -1,5 +1,5 @@
-// The backward pass: statistics of the queries; then a kernel by queries for dq and dtau, and kernels by keys for dk,
-// dv and du. Every result has one writer, at the price of computing the weights twice.
+// The backward pass: statistics of the queries; then a kernel by queries for dq and dtau, and kernels by keys
+// for dk, dv and du. Every result has one writer, at the price of computing the weights twice.
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
 
 namespace heddle::gpu::attention {
@@ -22,7 +22,8 @@ PairSlope PairSlopes::of(const QuerySide &query, const KeySide &key, Scalar prod
 }
 
 void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
-  const Plan queries = makePlan(spec, target, Pass::QueryGradients), keys = makePlan(spec, target, Pass::KeyGradients);
+  const Plan queries = makePlan(spec, target, Pass::QueryGradients),
+             keys = makePlan(spec, target, Pass::KeyGradients);
   KeyLists lists;
   if (queries.spec.topk > 0)
     lists = emitKeyLists(builder, queries, true);

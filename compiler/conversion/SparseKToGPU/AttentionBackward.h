@@ -8,8 +8,8 @@
 
 namespace heddle::gpu::attention {
 
-/// What a pair adds: its factor of do in dv, the cotangent of its product, and that of its gate, null where there is
-/// none.
+/// What a pair adds: its factor of do in dv, the cotangent of its product, and that of its gate, null where
+/// there is none.
 struct PairSlope {
   Scalar weight, product, gradient;
 };
@@ -19,7 +19,8 @@ class PairSlopes {
 public:
   PairSlopes(TileCode &t, Pairs &pairs) : t(t), pairs(pairs), scale(t.number(pairs.productFactor())) {}
 
-  PairSlope of(const QuerySide &query, const KeySide &key, Scalar product, Scalar along, Scalar lse, Scalar shared);
+  PairSlope of(const QuerySide &query, const KeySide &key, Scalar product, Scalar along, Scalar lse,
+               Scalar shared);
 
 private:
   TileCode &t;

@@ -1,6 +1,6 @@
-// The forward kernel: a block of threads has a tile of queries of one query head, 16 for each warp, and walks over
-// the keys that they see. Per block of keys: products of queries and keys, the online softmax on the values in
-// registers, and the weighted sum of the values.
+// The forward kernel: a block of threads has a tile of queries of one query head, 16 for each warp, and walks
+// over the keys that they see. Per block of keys: products of queries and keys, the online softmax on the
+// values in registers, and the weighted sum of the values.
 #include "compiler/conversion/SparseKToGPU/AttentionKernels.h"
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
 
@@ -13,7 +13,8 @@ constexpr double slack = 8;
 class ForwardKernel {
 public:
   ForwardKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk)
-      : t(t), k(t.k), p(plan), builder(builder), queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)), walk(walk) {
+      : t(t), k(t.k), p(plan), builder(builder), queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
+        walk(walk) {
     t.zeroPadding(queries, p.spec.keyWidth);
   }
 
@@ -57,8 +58,8 @@ public:
              [&] { k.store(lse, builder.buffer(k, A::Lse, t.compute), rows.back()); });
     }
     llvm::ArrayRef<Scalar> output = llvm::ArrayRef(state).drop_front(4);
-    t.storeRows(t.scaled(Fragment(output), factors), builder.buffer(k, A::O, t.element), p.spec.valueWidth, rows,
-                valid);
+    t.storeRows(t.scaled(Fragment(output), factors), builder.buffer(k, A::O, t.element), p.spec.valueWidth,
+                rows, valid);
   }
 
 private:
@@ -75,14 +76,14 @@ private:
     rest = rest.drop_front(7);
     Fragment weights = takeFragment(rest, columns);
     Fragment output(state.drop_front(4));
-    output = Fragment(k.choose(
-        rescale, [&] { return t.scaled(output, factors).values; }, [&] { return output.values; }));
+    output = Fragment(
+        k.choose(rescale, [&] { return t.scaled(output, factors).values; }, [&] { return output.values; }));
     append(next, t.weightedSum(output, weights, keys.values));
     return next;
   }
 
-  /// Products to weights; gives the new maxima and sums, by what the output is to be multiplied and whether, and the
-  /// weights.
+  /// Products to weights; gives the new maxima and sums, by what the output is to be multiplied and whether,
+  /// and the weights.
   Scalars soften(const KeyBlock &keys, Pairs &pairs, Fragment x, llvm::ArrayRef<Scalar> state) {
     Scalar scale = t.number(pairs.productFactor());
     Fragment gates = x;

@@ -1,8 +1,9 @@
-// dk, dv and du: a block of threads has a tile of keys, 16 for each warp, and walks over the queries that see them.
+// dk, dv and du: a block of threads has a tile of keys, 16 for each warp, and walks over the queries that see
+// them.
 //
-// Selected keys go first: a tile is some of the keys that a chunk of queries selects, and its sums are partial ones,
-// a row for each key of a chunk. Then the keys of the windows, tile by tile in the order of the sequence: to their
-// sums the partial ones are added, chunk after chunk. Every element is written once.
+// Selected keys go first: a tile is some of the keys that a chunk of queries selects, and its sums are
+// partial ones, a row for each key of a chunk. Then the keys of the windows, tile by tile in the order of the
+// sequence: to their sums the partial ones are added, chunk after chunk. Every element is written once.
 #include "compiler/conversion/SparseKToGPU/QueryWalk.h"
 
 #include <cfloat>
@@ -18,7 +19,8 @@ struct PartialSums {
 
 class KeyGradientKernel {
 public:
-  KeyGradientKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const QueryWalkOperands &operands)
+  KeyGradientKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder,
+                    const QueryWalkOperands &operands)
       : t(t), k(t.k), p(plan), n(plan.spec.length), selected(operands.selects), builder(builder),
         keys(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
         values(t.sharedRows(plan.walk.tile, plan.spec.valueWidth)), walk(t, plan, builder, operands),
@@ -66,7 +68,8 @@ public:
           eachPair(state, half, at * partWidth(), [&](Scalar &x, Scalar &y, Scalar column) {
             k.storeVector(k.vectorOf({x, y}), partRows, column);
           });
-          k.when(k.both(t.firstColumn == 0, columnPart == 0), [&] { k.store(state[size_t(half)], partScores, at); });
+          k.when(k.both(t.firstColumn == 0, columnPart == 0),
+                 [&] { k.store(state[size_t(half)], partScores, at); });
         });
       }
     });
@@ -93,9 +96,8 @@ public:
       Scalar key = firstKey + t.row(half);
       rows.push_back(rowStart + t.wide(k.min(key, lastKey)));
       valid.push_back(key <= lastKey);
-      k.when(k.both(valid.back(), k.both(t.firstColumn == 0, columnPart == 0)), [&] {
-        k.store(state[size_t(half)], builder.buffer(k, A::DU, t.compute), rows.back());
-      });
+      k.when(k.both(valid.back(), k.both(t.firstColumn == 0, columnPart == 0)),
+             [&] { k.store(state[size_t(half)], builder.buffer(k, A::DU, t.compute), rows.back()); });
     }
     llvm::ArrayRef<Scalar> rest = llvm::ArrayRef(state).drop_front(2);
     Fragment dk = takeFragment(rest, keyColumns()), dv = takeFragment(rest, valueColumns());
@@ -177,9 +179,9 @@ private:
     Scalars state{t.number(0), t.number(0)};
     append(state, t.filled(keyColumns(), 0));
     append(state, t.filled(valueColumns(), 0));
-    state = walk.forEachBlock(row, first, end, state, [&](const QueryBlock &block, llvm::ArrayRef<Scalar> carried) {
-      return accumulate(block, carried);
-    });
+    state = walk.forEachBlock(
+        row, first, end, state,
+        [&](const QueryBlock &block, llvm::ArrayRef<Scalar> carried) { return accumulate(block, carried); });
     for (int64_t half = 0; half < 2; ++half)
       state[size_t(half)] = t.acrossRow(state[size_t(half)], [](Scalar x, Scalar y) { return x + y; });
     for (int64_t i = 0; i < keyColumns() / 2; ++i)
@@ -210,7 +212,8 @@ private:
       return t.weightedSum(sum, weights, rows);
     if (width <= gradientColumns) // all in the first part
       return Fragment(k.choose(
-          columnPart == 0, [&] { return t.weightedSum(sum, weights, rows).values; }, [&] { return sum.values; }));
+          columnPart == 0, [&] { return t.weightedSum(sum, weights, rows).values; },
+          [&] { return sum.values; }));
     SharedRows shifted = rows;
     shifted.base = k.offset(rows.base, columnPart * gradientColumns);
     return t.weightedSum(sum, weights, shifted);
@@ -240,8 +243,8 @@ private:
     return result;
   }
 
-  /// Calls `use` for the pairs of neighbouring sums of one of the lane's rows, with their place in a row of partial
-  /// sums that starts at `start`.
+  /// Calls `use` for the pairs of neighbouring sums of one of the lane's rows, with their place in a row of
+  /// partial sums that starts at `start`.
   void eachPair(Scalars &state, int64_t half, Scalar start,
                 llvm::function_ref<void(Scalar &x, Scalar &y, Scalar column)> use) {
     auto columns = [&](size_t first, int64_t count, int64_t width, int64_t offset, int64_t part) {
@@ -263,15 +266,16 @@ private:
       Scalar some = until > from;
       Scalar firstChunk = t.divide(from, p.chunk);
       Scalar endChunk = k.select(some, t.divide(k.max(until - 1, k.i32(0)), p.chunk) + 1, firstChunk);
-      state = k.loop(firstChunk, endChunk, k.i32(1), state, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
-        Scalars next(carried);
-        Scalar list = row * p.chunks() + chunk;
-        Scalar slot = slotOf(key, t.wide(list) * p.slotStride, k.load(slotTotal, list));
-        Scalar at = t.wide((row - firstRow) * p.chunks() + chunk) * p.slotStride + t.wide(slot);
-        next[size_t(half)] = next[size_t(half)] + k.load(partScores, at);
-        addRow(next, half, at * partWidth());
-        return next;
-      });
+      state =
+          k.loop(firstChunk, endChunk, k.i32(1), state, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
+            Scalars next(carried);
+            Scalar list = row * p.chunks() + chunk;
+            Scalar slot = slotOf(key, t.wide(list) * p.slotStride, k.load(slotTotal, list));
+            Scalar at = t.wide((row - firstRow) * p.chunks() + chunk) * p.slotStride + t.wide(slot);
+            next[size_t(half)] = next[size_t(half)] + k.load(partScores, at);
+            addRow(next, half, at * partWidth());
+            return next;
+          });
     }
     return state;
   }

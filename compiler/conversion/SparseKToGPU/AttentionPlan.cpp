@@ -52,8 +52,8 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
   // The first that fits. Small blocks of columns keep the registers of wide heads few.
   const int64_t most = pass == Pass::Forward && p.tensorCores && p.valuePad <= 128 ? 64 : 32;
   const int64_t least = p.tensorCores ? 16 : 8;
-  const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1}, {32, 16, 2},
-                        {32, 16, 1},   {16, 16, 1}, {16, 8, 1}};
+  const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1},
+                        {32, 16, 2},   {32, 16, 1}, {16, 16, 1}, {16, 8, 1}};
   for (const Walk &walk : walks) {
     if (walk.block < least || walk.block > walk.threads())
       continue;
@@ -65,7 +65,8 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
   // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
-  p.chunk = roundUp(std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 64);
+  p.chunk = roundUp(
+      std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 64);
   p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);
   p.slotStride = std::max<int64_t>(std::min(p.spec.topk + p.chunk, spec.length), 1);
   return p;

@@ -12,8 +12,8 @@ using cpu::AttentionSpec;
 
 enum class Pass { Forward, QueryGradients, KeyGradients, Tangent };
 
-/// How a kernel walks: a tile of rows per block of threads, 16 for each warp, beside blocks of columns that are
-/// copied to shared memory, `stages` of them at a time.
+/// How a kernel walks: a tile of rows per block of threads, 16 for each warp, beside blocks of columns that
+/// are copied to shared memory, `stages` of them at a time.
 struct Walk {
   int64_t tile = 64;
   int64_t block = 64;
@@ -22,7 +22,7 @@ struct Walk {
 };
 
 struct Plan {
-  AttentionSpec spec; ///< topk and window cut to the length
+  AttentionSpec spec;    ///< topk and window cut to the length
   int64_t keyLength = 0; ///< keys of a row
   bool tensorCores = false;
   int64_t keyPad = 0, valuePad = 0;

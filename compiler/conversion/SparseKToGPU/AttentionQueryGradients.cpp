@@ -1,5 +1,5 @@
-// dq and dtau: a block of threads has a tile of queries of one query head and walks over their keys, as the forward
-// pass does, with weights from lse.
+// dq and dtau: a block of threads has a tile of queries of one query head and walks over their keys, as the
+// forward pass does, with weights from lse.
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
 
@@ -47,11 +47,12 @@ public:
     });
     for (int64_t half = 0; half < 2; ++half) {
       Scalar sum = t.acrossRow(state[size_t(half)], [](Scalar x, Scalar y) { return x + y; });
-      k.when(k.both(valid[size_t(half)], t.firstColumn == 0), [&] { k.store(-sum, tau, rows[size_t(half)]); });
+      k.when(k.both(valid[size_t(half)], t.firstColumn == 0),
+             [&] { k.store(-sum, tau, rows[size_t(half)]); });
     }
     Scalars scale(2, t.number(p.spec.scale));
-    t.storeRows(t.scaled(Fragment(llvm::ArrayRef(state).drop_front(2)), scale), builder.buffer(k, A::DQ, t.element),
-                p.spec.keyWidth, rows, valid);
+    t.storeRows(t.scaled(Fragment(llvm::ArrayRef(state).drop_front(2)), scale),
+                builder.buffer(k, A::DQ, t.element), p.spec.keyWidth, rows, valid);
   }
 
 private:
@@ -61,7 +62,8 @@ private:
     Scalars moved = walk.withPairs(keys, /*derivative=*/true,
                                    [&](Pairs &pairs) { return slopes(keys, pairs, products, along, state); });
     Scalars next(llvm::ArrayRef(moved).take_front(2));
-    append(next, t.weightedSum(Fragment(state.drop_front(2)), Fragment(llvm::ArrayRef(moved).drop_front(2)), keys.keys));
+    append(next, t.weightedSum(Fragment(state.drop_front(2)), Fragment(llvm::ArrayRef(moved).drop_front(2)),
+                               keys.keys));
     return next;
   }
 
@@ -74,8 +76,8 @@ private:
       for (int64_t column = 0; column < 2; ++column) {
         KeySide key = walk.keySide(keys, tile, column);
         for (int64_t half = 0; half < 2; ++half) {
-          PairSlope slope = slopes.of(sides[half], key, products.at(tile, half, column), along.at(tile, half, column),
-                                      logSums[half], shares[half]);
+          PairSlope slope = slopes.of(sides[half], key, products.at(tile, half, column),
+                                      along.at(tile, half, column), logSums[half], shares[half]);
           products.at(tile, half, column) = slope.product;
           if (slope.gradient.value)
             result[size_t(half)] = result[size_t(half)] + slope.gradient;
@@ -134,15 +136,16 @@ void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyList
   else
     builder.take({A::DTau});
   builder.take({A::DQ});
-  builder.kernel("attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(), [&](KernelCode &k) {
-    TileCode t(k, elementType(k.b, s), plan.walk.block);
-    KeyWalk walk(t, plan, builder, operands);
-    QueryGradientKernel kernel(t, plan, builder, walk);
-    kernel.lse = k.pointer(lse, t.compute);
-    kernel.shared = k.pointer(shared, t.compute);
-    kernel.tau = s.group() > 1 ? k.pointer(tau, t.compute) : builder.buffer(k, A::DTau, t.compute);
-    kernel.emit();
-  });
+  builder.kernel(
+      "attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(), [&](KernelCode &k) {
+        TileCode t(k, elementType(k.b, s), plan.walk.block);
+        KeyWalk walk(t, plan, builder, operands);
+        QueryGradientKernel kernel(t, plan, builder, walk);
+        kernel.lse = k.pointer(lse, t.compute);
+        kernel.shared = k.pointer(shared, t.compute);
+        kernel.tau = s.group() > 1 ? k.pointer(tau, t.compute) : builder.buffer(k, A::DTau, t.compute);
+        kernel.emit();
+      });
   if (s.group() > 1)
     emitTauSum(builder, plan, parts);
 }

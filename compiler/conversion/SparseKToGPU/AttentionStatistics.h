@@ -5,8 +5,8 @@
 
 namespace heddle::gpu::attention {
 
-/// In the workspace, [batch, query head, length] each: lse in the base of TileCode::power, the largest number for
-/// queries that see nothing, so that they weigh nothing; and D = do . o - dlse.
+/// In the workspace, [batch, query head, length] each: lse in the base of TileCode::power, the largest number
+/// for queries that see nothing, so that they weigh nothing; and D = do . o - dlse.
 struct QueryStatistics {
   DeviceOperand lse, shared;
 };

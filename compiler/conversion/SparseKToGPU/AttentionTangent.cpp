@@ -1,6 +1,7 @@
-// The kernel of forward mode: the forward pass's walk with weights from lse, so that nothing is rescaled. Per block
-// of keys two products give the scores and their change, and one or two weighted sums the change of the output. The
-// tangent of lse is the mean change of the scores; what it takes from the output is subtracted at the end.
+// The kernel of forward mode: the forward pass's walk with weights from lse, so that nothing is rescaled. Per
+// block of keys two products give the scores and their change, and one or two weighted sums the change of the
+// output. The tangent of lse is the mean change of the scores; what it takes from the output is subtracted at
+// the end.
 #include "compiler/conversion/SparseKToGPU/AttentionKernels.h"
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
 
@@ -10,8 +11,9 @@ namespace {
 class TangentKernel {
 public:
   TangentKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands)
-      : t(t), k(t.k), p(plan), builder(builder), movesQueries(builder.has(A::DQ)), movesKeys(builder.has(A::DK)),
-        movesValues(builder.has(A::DV)), movesGates(builder.has(A::DU) || builder.has(A::DTau)),
+      : t(t), k(t.k), p(plan), builder(builder), movesQueries(builder.has(A::DQ)),
+        movesKeys(builder.has(A::DK)), movesValues(builder.has(A::DV)),
+        movesGates(builder.has(A::DU) || builder.has(A::DTau)),
         queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)), walk(t, plan, builder, operands) {
     t.zeroPadding(queries, p.spec.keyWidth);
     if (movesQueries) {
@@ -105,7 +107,8 @@ private:
     for (int64_t tile = 0; tile < products.columns() / 8; ++tile)
       for (int64_t column = 0; column < 2; ++column) {
         KeySide key = walk.keySide(keys, tile, column);
-        Scalar tangent = keys.scoreTangent.base ? walk.keyNumber(keys.scoreTangent, tile, column) : t.number(0);
+        Scalar tangent =
+            keys.scoreTangent.base ? walk.keyNumber(keys.scoreTangent, tile, column) : t.number(0);
         for (int64_t half = 0; half < 2; ++half) {
           Scalar product = products.at(tile, half, column);
           Pair pair = pairs.pair(sides[half], key, product * inBase);

@@ -1,6 +1,6 @@
-// A block of threads has 64 slots of one key-value head and all query heads of its group, as rows of a tile. It gives
-// sums of weighed values relative to the largest score among its slots, which a second kernel puts together in the
-// order of the slots.
+// A block of threads has 64 slots of one key-value head and all query heads of its group, as rows of a tile.
+// It gives sums of weighed values relative to the largest score among its slots, which a second kernel puts
+// together in the order of the slots.
 #include "compiler/conversion/SparseKToGPU/CacheAttention.h"
 #include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/TileCode.h"
@@ -57,8 +57,8 @@ public:
   SlotKernel(TileCode &t, const Sizes &sizes) : t(t), k(t.k), s(sizes) {}
 
   Pointer q, lengths, scales, gates, estimators, keys, values, scores, hi, lo, positions;
-  Pointer sums;       ///< [batch, query head, split, valuePad]
-  Pointer tops;       ///< [batch, query head, split, 2]: largest score, sum of the weights
+  Pointer sums; ///< [batch, query head, split, valuePad]
+  Pointer tops; ///< [batch, query head, split, 2]: largest score, sum of the weights
   Scalar token;
 
   void emit() {
@@ -73,7 +73,8 @@ private:
     SharedRows queries = t.sharedRows(rows, s.keyWidth), keyRows = t.sharedRows(slotsOfBlock, s.keyWidth),
                valueRows = t.sharedRows(slotsOfBlock, s.valueWidth);
     Pointer slotScores = k.shared(slotsOfBlock, t.compute);
-    for (auto &[all, width] : {std::pair{queries, s.keyWidth}, {keyRows, s.keyWidth}, {valueRows, s.valueWidth}})
+    for (auto &[all, width] :
+         {std::pair{queries, s.keyWidth}, {keyRows, s.keyWidth}, {valueRows, s.valueWidth}})
       t.zeroPadding(all, width);
     Scalar firstSlot = split * slotsOfBlock, slotStart = t.wide(head) * s.slots();
     Scalar selected = k.min(k.max(position + 1 - s.window, k.i32(0)), k.i32(s.topk));
@@ -200,42 +201,43 @@ CacheAttention::CacheAttention(StepBuilder &builder, sparsek::AppendOp op) : bui
   steps.push_back(builder.program.steps.pop_back_val());
 
   constexpr int64_t threads = 128;
-  builder.kernel("cache_output", s.batch * s.queryHeads, threads,
-                 {operandBuffer(Lengths), resultBuffer(Hi), resultBuffer(Position), sums, tops, resultBuffer(O),
-                  tokenOperand},
-                 [&](KernelCode &k) {
-                   TileCode t(k, element, 0);
-                   Pointer sumRows = k.pointer(3, t.compute), topRows = k.pointer(4, t.compute);
-                   Scalar query = k.block(), token = k.argument(6);
-                   Scalar at = t.wide(query) * s.splits();
-                   Token place = tokenOf(k, s, k.pointer(0, k.i32Type()), k.pointer(2, k.i32Type()),
-                                         query / s.queryHeads, token);
-                   Scalar splits = k.select(place.isThere, k.i32(s.splits()), k.i32(0));
-                   auto each = [&](Scalars init, llvm::function_ref<Scalars(Scalar, ArrayRef<Scalar>)> body) {
-                     return k.loop(k.i32(0), splits, k.i32(1), init, [&](Scalar split, ArrayRef<Scalar> carried) {
-                       return body(at + t.wide(split), carried);
-                     });
-                   };
-                   Scalar top = each({t.lowest()}, [&](Scalar part, ArrayRef<Scalar> x) {
-                     return Scalars{k.max(x[0], k.load(topRows, part * 2))};
-                   })[0];
-                   Scalar total = each({t.number(0)}, [&](Scalar part, ArrayRef<Scalar> x) {
-                     return Scalars{x[0] + k.load(topRows, part * 2 + 1) * t.power(k.load(topRows, part * 2) - top)};
-                   })[0];
-                   Scalar factor = k.select(total == 0.0, t.number(0), 1.0 / total);
-                   if (s.topk > 0) { // a NaN among the candidates
-                     Scalar high = k.load(k.pointer(1, t.compute), query / s.group());
-                     factor = k.select(k.both(place.isThere, k.isNan(high)), t.notANumber(), factor);
-                   }
-                   k.loop(k.thread(), k.i32(s.valueWidth), k.i32(threads), [&](Scalar column) {
-                     Scalar sum = each({t.number(0)}, [&](Scalar part, ArrayRef<Scalar> x) {
-                       Scalar value = k.load(sumRows, part * valuePad + t.wide(column));
-                       return Scalars{x[0] + value * t.power(k.load(topRows, part * 2) - top)};
-                     })[0];
-                     Scalar row = t.wide(query) * s.tokens + t.wide(token);
-                     k.store(k.cast(sum * factor, element), k.pointer(5, element), row * s.valueWidth + t.wide(column));
-                   });
-                 });
+  builder.kernel(
+      "cache_output", s.batch * s.queryHeads, threads,
+      {operandBuffer(Lengths), resultBuffer(Hi), resultBuffer(Position), sums, tops, resultBuffer(O),
+       tokenOperand},
+      [&](KernelCode &k) {
+        TileCode t(k, element, 0);
+        Pointer sumRows = k.pointer(3, t.compute), topRows = k.pointer(4, t.compute);
+        Scalar query = k.block(), token = k.argument(6);
+        Scalar at = t.wide(query) * s.splits();
+        Token place =
+            tokenOf(k, s, k.pointer(0, k.i32Type()), k.pointer(2, k.i32Type()), query / s.queryHeads, token);
+        Scalar splits = k.select(place.isThere, k.i32(s.splits()), k.i32(0));
+        auto each = [&](Scalars init, llvm::function_ref<Scalars(Scalar, ArrayRef<Scalar>)> body) {
+          return k.loop(k.i32(0), splits, k.i32(1), init, [&](Scalar split, ArrayRef<Scalar> carried) {
+            return body(at + t.wide(split), carried);
+          });
+        };
+        Scalar top = each({t.lowest()}, [&](Scalar part, ArrayRef<Scalar> x) {
+          return Scalars{k.max(x[0], k.load(topRows, part * 2))};
+        })[0];
+        Scalar total = each({t.number(0)}, [&](Scalar part, ArrayRef<Scalar> x) {
+          return Scalars{x[0] + k.load(topRows, part * 2 + 1) * t.power(k.load(topRows, part * 2) - top)};
+        })[0];
+        Scalar factor = k.select(total == 0.0, t.number(0), 1.0 / total);
+        if (s.topk > 0) { // a NaN among the candidates
+          Scalar high = k.load(k.pointer(1, t.compute), query / s.group());
+          factor = k.select(k.both(place.isThere, k.isNan(high)), t.notANumber(), factor);
+        }
+        k.loop(k.thread(), k.i32(s.valueWidth), k.i32(threads), [&](Scalar column) {
+          Scalar sum = each({t.number(0)}, [&](Scalar part, ArrayRef<Scalar> x) {
+            Scalar value = k.load(sumRows, part * valuePad + t.wide(column));
+            return Scalars{x[0] + value * t.power(k.load(topRows, part * 2) - top)};
+          })[0];
+          Scalar row = t.wide(query) * s.tokens + t.wide(token);
+          k.store(k.cast(sum * factor, element), k.pointer(5, element), row * s.valueWidth + t.wide(column));
+        });
+      });
   steps.push_back(builder.program.steps.pop_back_val());
 }
 

@@ -1,5 +1,5 @@
-// Attention of one token over a cache: topk + window keys for each head, split over blocks of threads. Internal to
-// this folder.
+// Attention of one token over a cache: topk + window keys for each head, split over blocks of threads.
+// Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Steps.h"
@@ -9,12 +9,13 @@ namespace heddle::gpu {
 
 class CacheAttention {
 public:
-  /// Emits the kernels into the builder's module. They read the cache from the buffers of the operation's results.
+  /// Emits the kernels into the builder's module. They read the cache from the buffers of the operation's
+  /// results.
   CacheAttention(StepBuilder &builder, sparsek::AppendOp op);
 
-  /// Adds the steps that write o of the tokens number `token` of all rows, padding counted; 0 where it is padding. The
-  /// cache holds the token by now, its thresholds are those of the token, and `position` is still that before the
-  /// operation's tokens.
+  /// Adds the steps that write o of the tokens number `token` of all rows, padding counted; 0 where it is
+  /// padding. The cache holds the token by now, its thresholds are those of the token, and `position` is
+  /// still that before the operation's tokens.
   void attend(int64_t token);
 
 private:

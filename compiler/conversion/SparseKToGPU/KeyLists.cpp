@@ -1,6 +1,7 @@
-// A key is selected by one run of queries, so whether a chunk of queries selects it is a comparison. Candidates of a
-// chunk are the keys listed for a chunk that contains it, 32 times as long, up to one that takes all keys: the work
-// of a level is what the level above lists, 32 times, and linear in the length for a bounded selection.
+// A key is selected by one run of queries, so whether a chunk of queries selects it is a comparison.
+// Candidates of a chunk are the keys listed for a chunk that contains it, 32 times as long, up to one that
+// takes all keys: the work of a level is what the level above lists, 32 times, and linear in the length for a
+// bounded selection.
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
 
 #include <optional>
@@ -20,8 +21,8 @@ struct Level {
 class ListKernel {
 public:
   ListKernel(KernelCode &k, const Plan &plan, const Level &level, const Level *parent)
-      : k(k), n(plan.spec.length), window(plan.spec.window), lists(level.lists(plan)), level(level), parent(parent),
-        parents(parent ? parent->lists(plan) : 0) {}
+      : k(k), n(plan.spec.length), window(plan.spec.window), lists(level.lists(plan)), level(level),
+        parent(parent), parents(parent ? parent->lists(plan) : 0) {}
 
   Pointer ends, keys, total, full, parentKeys, parentTotal;
 
@@ -56,31 +57,32 @@ private:
   /// Appends the candidates whose run of queries `fits`, in their order.
   Scalar collect(Scalar count, Scalar written, llvm::function_ref<Scalar(Scalar from, Scalar until)> fits) {
     Scalar below = (k.i32(1) << k.lane()) - 1, warp = k.warp();
-    return k.loop(k.i32(0), count, k.i32(threads), {written}, [&](Scalar first, llvm::ArrayRef<Scalar> carried) {
-      Scalar at = first + k.thread();
-      Scalars found = k.choose(
-          at < count,
-          [&] {
-            Scalar key = parent ? k.load(parentKeys, source + k.cast(at, k.i64Type())) : at;
-            Scalar until = k.load(ends, rowStart + k.cast(key, k.i64Type()));
-            return Scalars{key, fits(key + window, until)};
-          },
-          [&] { return Scalars{k.i32(0), k.truth(false)}; });
-      Scalar mask = k.ballot(found[1]);
-      k.when(k.lane() == 0, [&] { k.store(k.countOnes(mask), counts, warp); });
-      k.barrier();
-      Scalar before = carried[0], all = carried[0];
-      for (int64_t i = 0; i < threads / warpSize; ++i) {
-        Scalar other = k.load(counts, k.i32(i));
-        before = before + k.select(k.i32(i) < warp, other, k.i32(0));
-        all = all + other;
-      }
-      k.when(found[1], [&] {
-        k.store(found[0], keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
-      });
-      k.barrier(); // before the counts change
-      return Scalars{all};
-    })[0];
+    return k.loop(
+        k.i32(0), count, k.i32(threads), {written}, [&](Scalar first, llvm::ArrayRef<Scalar> carried) {
+          Scalar at = first + k.thread();
+          Scalars found = k.choose(
+              at < count,
+              [&] {
+                Scalar key = parent ? k.load(parentKeys, source + k.cast(at, k.i64Type())) : at;
+                Scalar until = k.load(ends, rowStart + k.cast(key, k.i64Type()));
+                return Scalars{key, fits(key + window, until)};
+              },
+              [&] { return Scalars{k.i32(0), k.truth(false)}; });
+          Scalar mask = k.ballot(found[1]);
+          k.when(k.lane() == 0, [&] { k.store(k.countOnes(mask), counts, warp); });
+          k.barrier();
+          Scalar before = carried[0], all = carried[0];
+          for (int64_t i = 0; i < threads / warpSize; ++i) {
+            Scalar other = k.load(counts, k.i32(i));
+            before = before + k.select(k.i32(i) < warp, other, k.i32(0));
+            all = all + other;
+          }
+          k.when(found[1], [&] {
+            k.store(found[0], keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
+          });
+          k.barrier(); // before the counts change
+          return Scalars{all};
+        })[0];
   }
 
   KernelCode &k;

@@ -5,9 +5,9 @@
 
 namespace heddle::gpu::attention {
 
-/// Lists in the workspace. Those of chunks [row, chunk, slotStride] hold, ascending, the keys that some query of the
-/// chunk selects; those of tiles [row, tile, listStride] first the `full` ones that all of its queries select, then
-/// the others, both parts ascending.
+/// Lists in the workspace. Those of chunks [row, chunk, slotStride] hold, ascending, the keys that some query
+/// of the chunk selects; those of tiles [row, tile, listStride] first the `full` ones that all of its queries
+/// select, then the others, both parts ascending.
 struct KeyLists {
   DeviceOperand slotKeys, slotTotal;
   DeviceOperand keys, full, total; ///< of tiles

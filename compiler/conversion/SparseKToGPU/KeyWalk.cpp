@@ -1,5 +1,5 @@
-// While a block is computed, the rows of the next one are copied, and the numbers of the one after it are on their
-// way to registers: a thread knows one key of a block.
+// While a block is computed, the rows of the next one are copied, and the numbers of the one after it are on
+// their way to registers: a thread knows one key of a block.
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
 #include "compiler/conversion/GPU/TensorCode.h"
 
@@ -84,7 +84,9 @@ void KeyWalk::start(Scalar head, Scalar tile, Scalar firstQuery, Scalar count) {
   const int64_t block = p.walk.block;
   Scalar row = t.divide(head, p.spec.group());
   startTile(row, firstQuery, count);
-  auto bound = [&](Scalar query, int64_t which) { return k.load(bounds, k.min(query, lastQuery) + which * n); };
+  auto bound = [&](Scalar query, int64_t which) {
+    return k.load(bounds, k.min(query, lastQuery) + which * n);
+  };
   if (p.spec.packed) {
     sequenceBegin = bound(warpFirst, 0);
     sequenceEnd = bound(warpFirst, 1);
@@ -195,7 +197,8 @@ Scalar KeyWalk::maskedBlock(Scalar number) {
   if (p.spec.topk > 0)
     result = (number + 1) * block > wholeKeys;
   if (p.spec.window > 0) {
-    // Nothing is masked if this warp's first query sees the block's last key, and its last query the first one.
+    // Nothing is masked if this warp's first query sees the block's last key, and its last query the first
+    // one.
     Scalar start = windowBegin + (number - selectedBlocks) * block, last = warpFirst + (warpRows - 1);
     Scalar masked = (start + (block - 1) > warpFirst) | (start + p.spec.window <= last);
     if (p.spec.packed) // or where a sequence begins or ends among them

@@ -1,5 +1,5 @@
-// The walk of a tile of queries over the keys that they see, block by block: the selected ones first, then the
-// window's. Internal to this folder.
+// The walk of a tile of queries over the keys that they see, block by block: the selected ones first, then
+// the window's. Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
@@ -28,8 +28,8 @@ public:
   /// Takes shared memory: once, before the walk.
   KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands);
 
-  /// The tile: `count` queries from `first` on of query head `head` (counted over the batch), the tile's number within
-  /// it. i32.
+  /// The tile: `count` queries from `first` on of query head `head` (counted over the batch), the tile's
+  /// number within it. i32.
   virtual void start(Scalar head, Scalar tile, Scalar first, Scalar count);
 
   using Body = llvm::function_ref<Scalars(const KeyBlock &block, llvm::ArrayRef<Scalar> carried)>;
@@ -37,8 +37,8 @@ public:
   Scalars forEachBlock(llvm::ArrayRef<Scalar> init, Body body);
 
   using PairsUse = llvm::function_ref<Scalars(Pairs &pairs)>;
-  /// Emits `body` for each kind of pairs that a block may hold, under conditions where there are several; what it
-  /// returns has the same types for all.
+  /// Emits `body` for each kind of pairs that a block may hold, under conditions where there are several;
+  /// what it returns has the same types for all.
   virtual Scalars withPairs(const KeyBlock &block, bool derivative, PairsUse body);
   /// The same, with what the pairs of SPARSEK know besides.
   Scalars withGatePairs(const KeyBlock &block, bool derivative,
@@ -60,8 +60,8 @@ protected:
 
 private:
   void startTile(Scalar row, Scalar first, Scalar count);
-  /// What a thread knows of a key of block `number`: key (-1: none), from, until, and where keys are selected the
-  /// score and its tangent.
+  /// What a thread knows of a key of block `number`: key (-1: none), from, until, and where keys are selected
+  /// the score and its tangent.
   Scalars loadKey(Scalar number);
   void storeKey(Scalar number, llvm::ArrayRef<Scalar> key);
   void stageBlock(Scalar number);

@@ -12,15 +12,15 @@ struct QuerySide {
   Scalar hi, lo;
 };
 
-/// What pairs know of a key: its position, which queries see it, and its score where it is selected, clamped to finite
-/// numbers.
+/// What pairs know of a key: its position, which queries see it, and its score where it is selected, clamped
+/// to finite numbers.
 struct KeySide {
   Scalar from, until; ///< i32; `from` is the position of a key of a window
   Scalar score;
 };
 
-/// The score that goes into the softmax, in the base of TileCode::power; the factor of the value; whether the query
-/// sees the key. Without `gate` it is 1, without `seen` all do.
+/// The score that goes into the softmax, in the base of TileCode::power; the factor of the value; whether the
+/// query sees the key. Without `gate` it is 1, without `seen` all do.
 struct Pair {
   Scalar score, gate, seen;
 };

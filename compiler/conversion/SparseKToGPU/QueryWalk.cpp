@@ -16,7 +16,8 @@ QueryWalkOperands::QueryWalkOperands(ProgramBuilder &builder, const Plan &, cons
     builder.take({A::Hi, A::Lo});
 }
 
-QueryWalk::QueryWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const QueryWalkOperands &operands)
+QueryWalk::QueryWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder,
+                     const QueryWalkOperands &operands)
     : t(t), k(t.k), p(plan), selects(operands.selects) {
   using A = AttentionArgument;
   queryRows = builder.buffer(k, A::Q, t.element);

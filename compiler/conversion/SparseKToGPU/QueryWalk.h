@@ -1,5 +1,5 @@
-// The walk of a tile of keys over the queries that see them, block by block and head by head of the group. Internal
-// to this folder.
+// The walk of a tile of keys over the queries that see them, block by block and head by head of the group.
+// Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
@@ -15,7 +15,8 @@ struct QueryBlock {
 
 /// Puts the wanted operands of a walk on the next kernel's list; `selects` where keys have gates.
 struct QueryWalkOperands {
-  QueryWalkOperands(ProgramBuilder &builder, const Plan &plan, const QueryStatistics &statistics, bool selects);
+  QueryWalkOperands(ProgramBuilder &builder, const Plan &plan, const QueryStatistics &statistics,
+                    bool selects);
   unsigned lse = 0, shared = 0;
   bool selects;
 };
@@ -26,8 +27,8 @@ public:
   QueryWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const QueryWalkOperands &operands);
 
   using Body = llvm::function_ref<Scalars(const QueryBlock &block, llvm::ArrayRef<Scalar> carried)>;
-  /// Over the queries [first, end) of every head of key-value head `row`. Rows that were staged before are there when
-  /// `body` runs for the first time.
+  /// Over the queries [first, end) of every head of key-value head `row`. Rows that were staged before are
+  /// there when `body` runs for the first time.
   Scalars forEachBlock(Scalar row, Scalar first, Scalar end, llvm::ArrayRef<Scalar> init, Body body);
 
   QuerySide querySide(const QueryBlock &block, int64_t tile, int64_t column);
@@ -38,8 +39,8 @@ private:
     Scalar head, first;
   };
   Place placeOf(Scalar number);
-  /// What a thread knows of a query of block `number`: position (-1: none), lse, D, and where keys are selected hi
-  /// and lo.
+  /// What a thread knows of a query of block `number`: position (-1: none), lse, D, and where keys are
+  /// selected hi and lo.
   Scalars loadQuery(Scalar number);
   void storeQuery(Scalar number, llvm::ArrayRef<Scalar> query);
   void stageBlock(Scalar number);

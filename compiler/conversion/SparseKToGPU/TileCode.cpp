@@ -72,7 +72,8 @@ void TileCode::zeroPadding(const SharedRows &rows, int64_t width) {
   if (columns == 0)
     return;
   k.loop(thread, k.i32(rows.rows * columns), k.i32(k.blockThreads), [&](Scalar i) {
-    k.store(k.constant(element, 0), rows.base, divide(i, columns) * rows.pitch + remainder(i, columns) + width);
+    k.store(k.constant(element, 0), rows.base,
+            divide(i, columns) * rows.pitch + remainder(i, columns) + width);
   });
 }
 
@@ -187,7 +188,8 @@ Fragment TileCode::sumByFma(Fragment sum, Fragment weights, const SharedRows &b,
   return Fragment(result);
 }
 
-static void multiplyInto(TileCode &t, Fragment &sum, int64_t tile, std::array<Scalar, 4> a, Scalar b0, Scalar b1) {
+static void multiplyInto(TileCode &t, Fragment &sum, int64_t tile, std::array<Scalar, 4> a, Scalar b0,
+                         Scalar b1) {
   std::array<Scalar, 4> c;
   for (int64_t i = 0; i < 4; ++i)
     c[size_t(i)] = sum.values[size_t(4 * tile + i)];
@@ -270,7 +272,10 @@ double TileCode::logOfE() const { return compute.isF32() ? std::numbers::log2e :
 Scalar TileCode::power(Scalar x) {
   return compute.isF32() ? k.exp2Approximate(x) : k.wrap(math::ExpOp::create(k.b, x.value));
 }
-Scalar TileCode::naturalLog(Scalar x) { return k.wrap(math::LogOp::create(k.b, x.value)); }
+Scalar TileCode::naturalLog(Scalar x) {
+  return compute.isF32() ? k.log2Approximate(x) * std::numbers::ln2
+                         : k.wrap(math::LogOp::create(k.b, x.value));
+}
 Scalar TileCode::lowest() { return number(compute.isF32() ? -double(FLT_MAX) : -DBL_MAX); }
 Scalar TileCode::infinity(bool negative) {
   const double infinity = std::numeric_limits<double>::infinity();

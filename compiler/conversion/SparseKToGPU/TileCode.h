@@ -1,9 +1,9 @@
 //===- TileCode.h - Tiles of rows, their products and weighted sums -------===//
 //
-// The two products of attention on a tile: rows times rows, and weights times rows. Every warp of a block owns 16
-// rows of a tile; its part of a product is spread over its lanes as a fragment of tensor cores is (TensorCode.h),
-// whether tensor cores compute it (bf16, f16) or multiply-adds (f32, f64). So all that lies between the two
-// products is the same code, on values in registers.
+// The two products of attention on a tile: rows times rows, and weights times rows. Every warp of a block
+// owns 16 rows of a tile; its part of a product is spread over its lanes as a fragment of tensor cores is
+// (TensorCode.h), whether tensor cores compute it (bf16, f16) or multiply-adds (f32, f64). So all that lies
+// between the two products is the same code, on values in registers.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_TILECODE_H
@@ -19,7 +19,8 @@ using mlir::Value;
 /// Rows of a warp.
 constexpr int64_t warpRows = 16;
 
-/// A matrix in shared memory. Rows are an odd multiple of 16 bytes apart, so that eight of them meet no bank twice.
+/// A matrix in shared memory. Rows are an odd multiple of 16 bytes apart, so that eight of them meet no bank
+/// twice.
 struct SharedRows {
   Pointer base;
   int64_t rows = 0;
@@ -35,7 +36,9 @@ struct Fragment {
   explicit Fragment(llvm::ArrayRef<Scalar> values) : values(values.begin(), values.end()) {}
   int64_t columns() const { return int64_t(values.size()) * 2; }
   /// Of columns 8 tile .. 8 tile + 7, row half `half` and column `column` of the lane's two.
-  Scalar &at(int64_t tile, int64_t half, int64_t column) { return values[size_t(4 * tile + 2 * half + column)]; }
+  Scalar &at(int64_t tile, int64_t half, int64_t column) {
+    return values[size_t(4 * tile + 2 * half + column)];
+  }
 };
 
 /// Appends the values of fragments to what a loop carries, and takes them from there.
@@ -44,7 +47,8 @@ Fragment takeFragment(llvm::ArrayRef<Scalar> &carried, int64_t columns);
 
 class TileCode {
 public:
-  /// At the start of a kernel. `element` is the type of matrices; `weightColumns` the most columns of weights.
+  /// At the start of a kernel. `element` is the type of matrices; `weightColumns` the most columns of
+  /// weights.
   TileCode(KernelCode &k, Type element, int64_t weightColumns);
 
   KernelCode &k;
@@ -74,7 +78,8 @@ public:
     Scalar valid;
   };
   /// Starts to copy a row of `from` [.., width] to each of the rows, zeros where it is not valid.
-  void stageRows(const SharedRows &to, Pointer from, int64_t width, llvm::function_ref<SourceRow(Scalar)> source);
+  void stageRows(const SharedRows &to, Pointer from, int64_t width,
+                 llvm::function_ref<SourceRow(Scalar)> source);
 
   /// start + a bᵀ: rows of a are the warp's, columns the rows of b. Both have one width.
   Fragment products(const SharedRows &a, const SharedRows &b, const Fragment *start = nullptr);
@@ -86,10 +91,10 @@ public:
   /// Combines the values of a row over the lanes that hold it.
   Scalar acrossRow(Scalar x, KernelCode::Combine combine) { return k.warpReduce(x, combine, 4); }
 
-  /// Stores the columns [0, width) of a fragment to rows `rows` (i64) of `to` [.., width] from column `firstColumn`
-  /// on, rounded to its elements, where valid.
-  void storeRows(Fragment x, Pointer to, int64_t width, llvm::ArrayRef<Scalar> rows, llvm::ArrayRef<Scalar> valid,
-                 int64_t firstColumn = 0);
+  /// Stores the columns [0, width) of a fragment to rows `rows` (i64) of `to` [.., width] from column
+  /// `firstColumn` on, rounded to its elements, where valid.
+  void storeRows(Fragment x, Pointer to, int64_t width, llvm::ArrayRef<Scalar> rows,
+                 llvm::ArrayRef<Scalar> valid, int64_t firstColumn = 0);
 
   /// The columns [0, width) of rows of `from` as a fragment of `columns`, zeros beyond them.
   Fragment loadRows(Pointer from, int64_t width, int64_t columns, llvm::ArrayRef<Scalar> rows);

@@ -86,7 +86,8 @@ void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentionOp op,
 } // namespace
 } // namespace attention
 
-DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target, StringRef prefix) {
+DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target,
+                          StringRef prefix) {
   attention::ProgramBuilder builder(module, op, prefix);
   auto forward = cast<sparsek::VariantAttentionOp>(op);
   if (cast<RankedTensorType>(forward.getLse().getType()).getNumElements() > 0)

@@ -103,10 +103,12 @@ Scalar VariantCode::read(sparsek::ReadOp op) {
     Type compute = cpu::computeType(element);
     return k.wrap(isa<FloatType>(compute) ? emitter.floating(compute, 0) : emitter.integer(compute, 0));
   }
-  const unsigned number = cast<BlockArgument>(op.getCapture()).getArgNumber() - block.captures.front().getArgNumber();
+  const unsigned number =
+      cast<BlockArgument>(op.getCapture()).getArgNumber() - block.captures.front().getArgNumber();
   const Pointer &capture = captures[number];
   // Nothing writes captures while the kernel runs, so that the load may move out of loops.
-  auto load = LLVM::LoadOp::create(k.b, capture.element, k.offset(capture, place(op.getIndices(), type.getShape())).base,
+  auto load = LLVM::LoadOp::create(k.b, capture.element,
+                                   k.offset(capture, place(op.getIndices(), type.getShape())).base,
                                    /*alignment=*/std::max(1u, capture.element.getIntOrFloatBitWidth() / 8));
   load.setInvariant(true);
   Scalar x = k.wrap(emitter.fromStorage(load, element));

@@ -14,11 +14,12 @@ using cpu::attention::VariantBlock;
 
 /// What kernels need to report an index that is out of range; without a record nothing is checked.
 struct Reports {
-  Scalar record;                                        ///< !llvm.ptr
+  Scalar record;                                                       ///< !llvm.ptr
   llvm::SmallVector<std::pair<mlir::Operation *, Scalar>, 2> messages; ///< of each sparsek.read
 };
 
-/// Emits values of the block where they are first asked for: all of one object's life is one sequence of code.
+/// Emits values of the block where they are first asked for: all of one object's life is one sequence of
+/// code.
 class VariantCode {
 public:
   VariantCode(TileCode &t, const VariantBlock &block, llvm::ArrayRef<Pointer> captures)

@@ -2,8 +2,8 @@
 
 namespace heddle::gpu::attention {
 
-VariantPairs::VariantPairs(TileCode &t, const Plan &plan, const VariantInputs &inputs, Scalar batch, Scalar head,
-                           bool masked)
+VariantPairs::VariantPairs(TileCode &t, const Plan &plan, const VariantInputs &inputs, Scalar batch,
+                           Scalar head, bool masked)
     : t(t), k(t.k), p(plan), inputs(inputs), code(t, inputs.block, inputs.captures), masked(masked) {
   code.setRow(batch, head);
   llvm::SmallVector<Value, 3> roots{inputs.block.score, inputs.block.gate};
@@ -35,7 +35,8 @@ PairAdjoint VariantPairs::adjoint(const Pair &, Scalar, Scalar dscore, Scalar dg
   return {code.get(inputs.block.ds), {}};
 }
 
-Interval boundedInterval(KernelCode &k, VariantCode &code, const VariantBlock &block, bool onKeys, int64_t extent) {
+Interval boundedInterval(KernelCode &k, VariantCode &code, const VariantBlock &block, bool onKeys,
+                         int64_t extent) {
   Scalar zero = k.i64(0), all = k.i64(extent), from = zero, until = all;
   for (const Bound &bound : block.bounds()) {
     if (bound.isOnKeys() != onKeys)
@@ -75,7 +76,8 @@ void VariantWalk::start(Scalar head, Scalar, Scalar firstQuery, Scalar count) {
 Scalar VariantWalk::maskedBlock(Scalar number) {
   Scalar from = windowBegin + number * p.walk.block, until = from + p.walk.block;
   Scalar masked = until > p.keyLength;
-  if (!inputs.block.isBounded() || llvm::any_of(inputs.block.bounds(), [](const Bound &b) { return !b.isOnKeys(); }))
+  if (!inputs.block.isBounded() ||
+      llvm::any_of(inputs.block.bounds(), [](const Bound &b) { return !b.isOnKeys(); }))
     return k.truth(true);
   return masked | (from < bounds.mostFrom) | (until > bounds.leastUntil);
 }

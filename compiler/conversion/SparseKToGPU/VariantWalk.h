@@ -1,5 +1,5 @@
-// The keys that the queries of a tile see in a variant, and the pairs that its block computes. Internal to this
-// folder.
+// The keys that the queries of a tile see in a variant, and the pairs that its block computes. Internal to
+// this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
@@ -17,7 +17,8 @@ struct VariantInputs {
 /// The pairs of a variant. With `masked` the visibility is evaluated.
 class VariantPairs : public Pairs {
 public:
-  VariantPairs(TileCode &t, const Plan &plan, const VariantInputs &inputs, Scalar batch, Scalar head, bool masked);
+  VariantPairs(TileCode &t, const Plan &plan, const VariantInputs &inputs, Scalar batch, Scalar head,
+               bool masked);
 
   double productFactor() const override { return p.spec.scale; }
   Pair pair(const QuerySide &query, const KeySide &key, Scalar product) override;
@@ -36,12 +37,13 @@ private:
   llvm::SmallVector<mlir::Operation *> needed; ///< operations of the block that a pair is computed from
 };
 
-/// The interval of keys that a query sees by the bounds of the visibility, or of queries that see a key, within
-/// [0, extent); an empty one is [extent, 0). i32.
+/// The interval of keys that a query sees by the bounds of the visibility, or of queries that see a key,
+/// within [0, extent); an empty one is [extent, 0). i32.
 struct Interval {
   Scalar from, until;
 };
-Interval boundedInterval(KernelCode &k, VariantCode &code, const VariantBlock &block, bool onKeys, int64_t extent);
+Interval boundedInterval(KernelCode &k, VariantCode &code, const VariantBlock &block, bool onKeys,
+                         int64_t extent);
 
 /// The least and the greatest begin and end of the intervals of a tile, for all threads.
 struct TileBounds {

@@ -3,7 +3,9 @@
 
 #include "compiler/conversion/SparseKToCPU/Attention.h"
 
+#include <cstdio>
 #include <string>
+#include <tuple>
 
 namespace heddle::tests {
 
@@ -21,6 +23,12 @@ inline std::string elementName(cpu::MatmulElement element) {
     return "f16";
   }
   return "";
+}
+
+inline std::string exactText(double x) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.17e", x);
+  return text;
 }
 
 /// A function @attention of one operation, whose operands are its arguments and whose results it returns.
@@ -73,16 +81,18 @@ inline std::string attentionText(const cpu::AttentionSpec &s, AttentionPass pass
   if (s.packed)
     operand("bounds", bounds, ", bounds ");
   const char *gates[] = {"both", "value", "none"};
-  return "func.func @attention(" + arguments + ") -> (" + results + ") {\n  %r:" + std::to_string(count) + " = " +
-         name + " " + operands + " topk " + std::to_string(s.topk) + " window " + std::to_string(s.window) +
-         " scale " + std::to_string(s.scale) + " gate " + gates[int(s.gate)] + " estimator " +
-         (s.straightThrough ? "straight_through" : "soft") + "\n    : (" + types + ") -> (" + results +
-         ")\n  return " + [&] {
+  return "func.func @attention(" + arguments + ") -> (" + results + ") {\n  %r:" + std::to_string(count) +
+         " = " + name + " " + operands + " topk " + std::to_string(s.topk) + " window " +
+         std::to_string(s.window) + " scale " + exactText(s.scale) + " gate " + gates[int(s.gate)] +
+         " estimator " + (s.straightThrough ? "straight_through" : "soft") + "\n    : (" + types + ") -> (" +
+         results + ")\n  return " +
+         [&] {
            std::string text;
            for (int i = 0; i < count; ++i)
              text += (i ? ", %r#" : "%r#") + std::to_string(i);
            return text;
-         }() + " : " + results + "\n}\n";
+         }() +
+         " : " + results + "\n}\n";
 }
 
 } // namespace heddle::tests

@@ -1,0 +1,102 @@
+// The device kernels of attention against the formulas in double, at odd sizes, for every element type and
+// gate.
+
+#include "DeviceAttention.h"
+
+#include <catch2/catch.hpp>
+
+using namespace heddle;
+using namespace heddle::tests;
+using cpu::AttentionGate;
+using cpu::AttentionSpec;
+using cpu::MatmulElement;
+
+namespace {
+
+template <MatmulElement Element>
+void checkForward(AttentionCase<Element> &c, double tolerance) {
+  INFO(describe(c.reference.spec));
+  c.reference.run();
+  c.allocate();
+  DeviceAttention<Element>(c).forward();
+  CHECK(distance(c.exact(c.o), c.reference.o) <= tolerance);
+  CHECK(distance(c.exact(c.lse), c.reference.lse) <= tolerance);
+}
+
+template <MatmulElement Element>
+void checkBackward(AttentionCase<Element> &c, double tolerance) {
+  INFO(describe(c.reference.spec));
+  c.reference.run();
+  c.allocate();
+  for (size_t i = 0; i < c.o.size(); ++i)
+    c.o[i] = typename AttentionCase<Element>::T(c.reference.o[i]);
+  c.lse.assign(c.reference.lse.begin(), c.reference.lse.end());
+  DeviceAttention<Element>(c).backward();
+  CHECK(distance(c.exact(c.dq), c.reference.dq) <= tolerance);
+  CHECK(distance(c.exact(c.dk), c.reference.dk) <= tolerance);
+  CHECK(distance(c.exact(c.dv), c.reference.dv) <= tolerance);
+  CHECK(distance(c.exact(c.du), c.reference.du) <= tolerance);
+  CHECK(distance(c.exact(c.dtau), c.reference.dtau) <= tolerance);
+}
+
+} // namespace
+
+TEST_CASE("the forward pass on a device follows its formula at odd sizes", "[gpu][forward]") {
+  for (const AttentionSpec &s : oddAttentionSpecs()) {
+    AttentionCase<MatmulElement::F32> c(s);
+    checkForward(c, 2e-6);
+  }
+}
+
+TEST_CASE("gates and estimators of the forward pass on a device", "[gpu][forward]") {
+  for (const AttentionSpec &s : gatedAttentionSpecs()) {
+    AttentionCase<MatmulElement::F32> c(s);
+    checkForward(c, 2e-6);
+  }
+}
+
+TEST_CASE("element types of the forward pass on a device", "[gpu][forward]") {
+  const AttentionSpec s = attentionSpec(1, 4, 2, 150, 24, 17, 20, 12);
+  AttentionCase<MatmulElement::F64> wide(s);
+  checkForward(wide, 1e-13);
+  AttentionCase<MatmulElement::BF16> brain(s);
+  checkForward(brain, 5e-3);
+  AttentionCase<MatmulElement::F16> half(s);
+  checkForward(half, 1e-3);
+}
+
+TEST_CASE("packed sequences of the forward pass on a device", "[gpu][forward]") {
+  const AttentionSpec s = attentionSpec(1, 2, 1, 300, 16, 16, 10, 40);
+  AttentionCase<MatmulElement::F32> c(s, 0.5, 1, {0, 30, 30, 117, 260, 300});
+  checkForward(c, 2e-6);
+}
+
+TEST_CASE("the backward pass on a device follows its formula at odd sizes", "[gpu][backward]") {
+  for (const AttentionSpec &s : oddAttentionSpecs()) {
+    AttentionCase<MatmulElement::F32> c(s);
+    checkBackward(c, 4e-6);
+  }
+}
+
+TEST_CASE("gates and estimators of the backward pass on a device", "[gpu][backward]") {
+  for (const AttentionSpec &s : gatedAttentionSpecs()) {
+    AttentionCase<MatmulElement::F32> c(s);
+    checkBackward(c, 4e-6);
+  }
+}
+
+TEST_CASE("element types of the backward pass on a device", "[gpu][backward]") {
+  const AttentionSpec s = attentionSpec(1, 4, 2, 150, 24, 17, 20, 12);
+  AttentionCase<MatmulElement::F64> wide(s);
+  checkBackward(wide, 1e-12);
+  AttentionCase<MatmulElement::BF16> brain(s);
+  checkBackward(brain, 1e-2);
+  AttentionCase<MatmulElement::F16> half(s);
+  checkBackward(half, 2e-3);
+}
+
+TEST_CASE("packed sequences of the backward pass on a device", "[gpu][backward]") {
+  const AttentionSpec s = attentionSpec(1, 2, 1, 300, 16, 16, 10, 40);
+  AttentionCase<MatmulElement::F32> c(s, 0.5, 1, {0, 30, 30, 117, 260, 300});
+  checkBackward(c, 4e-6);
+}

@@ -1,0 +1,150 @@
+// Runs the device program of an attention on the harness's device.
+#pragma once
+
+#include "../sparsek/AttentionCase.h"
+#include "AttentionText.h"
+#include "tests/support/DeviceHarness.h"
+
+#include "compiler/conversion/GPUToPTX/GPUToPTX.h"
+#include "compiler/conversion/SparseKToGPU/Attention.h"
+#include "compiler/pipelines/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+
+namespace heddle::tests {
+
+/// A function of one operation as text, parsed for a harness.
+struct ParsedOperation {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::Operation *op = nullptr;
+
+  ParsedOperation(test::DeviceHarness &device, const std::string &text) {
+    mlir::DialectRegistry registry;
+    pipelines::registerDialects(registry);
+    device.context().appendDialectRegistry(registry);
+    device.context().loadAllAvailableDialects();
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, &device.context());
+    if (!module)
+      throw std::runtime_error("cannot parse\n" + text);
+    module->walk([&](mlir::func::FuncOp function) { op = &function.front().front(); });
+  }
+};
+
+/// Runs the steps of a program on the buffers of its operation's operands and results.
+inline void runProgram(test::DeviceHarness &device, const gpu::DeviceProgram &program,
+                       const std::vector<test::DeviceBuffer> &operands,
+                       const std::vector<test::DeviceBuffer> &results) {
+  using O = gpu::DeviceOperand;
+  test::DeviceBuffer workspace = device.fresh<char>(size_t(std::max<int64_t>(program.workspaceBytes, 1)));
+  for (const gpu::DeviceStep &step : program.steps) {
+    std::vector<uint64_t> words;
+    for (const O &operand : step.operands)
+      switch (operand.kind) {
+      case O::Operand:
+        words.push_back(operands[size_t(operand.number)].address);
+        break;
+      case O::Result:
+        words.push_back(results[size_t(operand.number)].address);
+        break;
+      case O::Workspace:
+        words.push_back(workspace.address + uint64_t(operand.number));
+        break;
+      default:
+        words.push_back(uint64_t(operand.number));
+      }
+    device.runWords(step.kernel, {unsigned(step.grid[0]), unsigned(step.grid[1]), unsigned(step.grid[2])},
+                    words);
+  }
+}
+
+template <cpu::MatmulElement Element>
+class DeviceAttention {
+public:
+  using Case = AttentionCase<Element>;
+  using T = typename Case::T;
+  using Score = typename Case::Score;
+  using A = cpu::AttentionArgument;
+
+  explicit DeviceAttention(Case &c, const gpu::Target &target = {}) : c(c), target(target) {}
+
+  std::vector<double> dlse; ///< the cotangent of lse, if there is one
+
+  void forward() {
+    run(AttentionPass::Forward, {}, [&](test::DeviceHarness &device, auto &operands, auto &results) {
+      results = {device.fresh<T>(c.o.size()), device.fresh<Score>(c.lse.size())};
+    });
+    c.o = device->get<T>(results[0]);
+    c.lse = device->get<Score>(results[1]);
+  }
+
+  /// From o and lse as they are in the case.
+  void backward() {
+    cpu::AttentionSpec spec = c.reference.spec;
+    if (!dlse.empty())
+      spec.give(A::DLse);
+    run(AttentionPass::Backward, spec, [&](test::DeviceHarness &device, auto &operands, auto &results) {
+      operands.insert(operands.end(), {device.put(c.o), device.put(c.lse), device.put(c.dout)});
+      if (!dlse.empty())
+        operands.push_back(device.put(std::vector<Score>(dlse.begin(), dlse.end())));
+      results = {device.fresh<T>(c.q.size()), device.fresh<T>(c.k.size()), device.fresh<T>(c.v.size()),
+                 device.fresh<Score>(c.u.size()), device.fresh<Score>(c.u.size())};
+    });
+    c.dq = device->get<T>(results[0]);
+    c.dk = device->get<T>(results[1]);
+    c.dv = device->get<T>(results[2]);
+    c.du = device->get<Score>(results[3]);
+    c.dtau = device->get<Score>(results[4]);
+  }
+
+  struct Tangents {
+    std::vector<T> q, k, v;
+    std::vector<Score> u, tau;
+  };
+  /// The tangents of o and lse; empty ones are left out.
+  std::pair<std::vector<T>, std::vector<Score>> tangent(const Tangents &in) {
+    cpu::AttentionSpec spec = c.reference.spec;
+    const std::pair<A, bool> given[] = {{A::DQ, !in.q.empty()},
+                                        {A::DK, !in.k.empty()},
+                                        {A::DV, !in.v.empty()},
+                                        {A::DU, !in.u.empty()},
+                                        {A::DTau, !in.tau.empty()}};
+    for (auto [argument, is] : given)
+      if (is)
+        spec.give(argument);
+    run(AttentionPass::Tangent, spec, [&](test::DeviceHarness &device, auto &operands, auto &results) {
+      operands.insert(operands.end(), {device.put(c.o), device.put(c.lse)});
+      for (auto *x : {&in.q, &in.k, &in.v})
+        if (!x->empty())
+          operands.push_back(device.put(*x));
+      for (auto *x : {&in.u, &in.tau})
+        if (!x->empty())
+          operands.push_back(device.put(*x));
+      results = {device.fresh<T>(c.o.size()), device.fresh<Score>(c.lse.size())};
+    });
+    return {device->get<T>(results[0]), device->get<Score>(results[1])};
+  }
+
+private:
+  template <typename AddBuffers>
+  void run(AttentionPass pass, std::optional<cpu::AttentionSpec> spec, AddBuffers addBuffers) {
+    device = std::make_unique<test::DeviceHarness>();
+    const cpu::AttentionSpec s = spec.value_or(c.reference.spec);
+    ParsedOperation parsed(*device, attentionText(s, pass));
+    gpu::DeviceProgram program = gpu::emitAttention(device->module(), parsed.op, target, "test");
+    std::vector<test::DeviceBuffer> operands{device->put(c.q),  device->put(c.k),  device->put(c.v),
+                                             device->put(c.u),  device->put(c.hi), device->put(c.lo),
+                                             device->put(c.end)};
+    addBuffers(*device, operands, results);
+    if (s.packed)
+      operands.push_back(device->put(c.bounds));
+    runProgram(*device, program, operands, results);
+  }
+
+  Case &c;
+  gpu::Target target;
+  std::unique_ptr<test::DeviceHarness> device;
+  std::vector<test::DeviceBuffer> results;
+};
+
+} // namespace heddle::tests
