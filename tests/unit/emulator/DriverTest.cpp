@@ -4,6 +4,7 @@
 #include "compiler/conversion/GPUToPTX/EmulatedDevice.h"
 #include "runtime/src/cuda/DriverApi.h"
 
+#include <bit>
 #include <catch2/catch.hpp>
 #include <vector>
 
@@ -211,4 +212,20 @@ TEST_CASE("errors have names", "[emulator]") {
   CHECK(cuGetErrorString(CUDA_ERROR_OUT_OF_MEMORY, &text) == CUDA_SUCCESS);
   CHECK(text == std::string("out of memory"));
   CHECK(cuGetErrorName(12345, &text) == CUDA_ERROR_INVALID_VALUE);
+}
+
+extern "C" __bf16 __truncsfbf2(float);
+extern "C" __bf16 __truncdfbf2(double);
+
+TEST_CASE("numbers are rounded to bf16 once", "[emulator]") {
+  auto bits = [](__bf16 x) { return std::bit_cast<uint16_t>(x); };
+  CHECK(bits(__truncsfbf2(1.0f)) == 0x3f80);
+  CHECK(bits(__truncsfbf2(1.00390625f)) == 0x3f80); // a tie goes to the even neighbour
+  CHECK(bits(__truncsfbf2(1.01171875f)) == 0x3f82);
+  CHECK(bits(__truncsfbf2(-3.4e38f)) == 0xff80);
+  CHECK(bits(__truncsfbf2(std::bit_cast<float>(0x7f800001u))) == 0x7fc0);
+  // Through f32 this would first become a tie, then go down.
+  CHECK(bits(__truncdfbf2(1.00390625 + 0x1p-40)) == 0x3f81);
+  CHECK(bits(__truncdfbf2(1.01171875 - 0x1p-40)) == 0x3f81);
+  CHECK(bits(__truncdfbf2(1.00390625)) == 0x3f80);
 }
