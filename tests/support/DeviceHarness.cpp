@@ -2,6 +2,7 @@
 
 #include "compiler/conversion/GPUToPTX/GPUToPTX.h"
 #include "compiler/conversion/GPUToPTX/LowerKernels.h"
+#include "compiler/conversion/MathExpansion/MathExpansion.h"
 #include "compiler/jit/EmulatedKernels.h"
 #include "runtime/src/cuda/DriverApi.h"
 
@@ -189,6 +190,7 @@ OwningOpRef<ModuleOp> DeviceHarness::lowered() {
     impl->refuse("a kernel is not valid");
   OwningOpRef<ModuleOp> copy(impl->module->clone());
   PassManager manager(&impl->context);
+  manager.addPass(cpu::createExpandMath());
   gpu::buildKernelPipeline(manager);
   if (failed(manager.run(*copy)))
     impl->refuse("cannot lower the kernels");

@@ -97,6 +97,8 @@ public:
     std::vector<uint64_t> values{word(arguments)...};
     launch(name, grid, values);
   }
+  /// The same, of arguments as words.
+  void launch(const std::string &name, Grid grid, std::vector<uint64_t> &values);
   /// Results may depend on the order of threads: each run happens once.
   bool anyOrder = false;
   /// Bytes of shared memory beyond what the kernel asks for.
@@ -116,7 +118,6 @@ private:
     std::memcpy(&bits, &value, sizeof value);
     return bits;
   }
-  void launch(const std::string &name, Grid grid, std::vector<uint64_t> &values);
   void launchOnce(const std::string &name, Grid grid, std::vector<uint64_t> &values);
   void load();
   mlir::OwningOpRef<mlir::ModuleOp> lowered();

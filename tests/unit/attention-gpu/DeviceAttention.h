@@ -53,7 +53,7 @@ inline void runProgram(test::DeviceHarness &device, const gpu::DeviceProgram &pr
       default:
         words.push_back(uint64_t(operand.number));
       }
-    device.runWords(step.kernel, {unsigned(step.grid[0]), unsigned(step.grid[1]), unsigned(step.grid[2])},
+    device.launch(step.kernel, {unsigned(step.grid[0]), unsigned(step.grid[1]), unsigned(step.grid[2])},
                     words);
   }
 }
