@@ -49,17 +49,19 @@ static void multiply(Group &group) {
     for (int i = 0; i < 8 * k / warpSize; ++i)
       b[column + i % packed + i / packed * width][row] = fragment(request.b, element, i);
   }
+  double sums[16][8];
+  for (int lane = 0; lane < warpSize; ++lane)
+    for (int i = 0; i < 4; ++i)
+      sums[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2] = group.lanes[lane]->c[i];
+  for (int row = 0; row < 16; ++row)
+    for (int j = 0; j < k; ++j)
+      for (int column = 0; column < 8; ++column)
+        sums[row][column] += a[row][j] * b[j][column];
   for (int lane = 0; lane < warpSize; ++lane) {
-    Request &request = *group.lanes[lane];
     float result[4];
-    for (int i = 0; i < 4; ++i) {
-      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-      double sum = request.c[i];
-      for (int j = 0; j < k; ++j)
-        sum += a[row][j] * b[j][column];
-      result[i] = static_cast<float>(sum);
-    }
-    std::memcpy(request.out, result, sizeof result);
+    for (int i = 0; i < 4; ++i)
+      result[i] = static_cast<float>(sums[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2]);
+    std::memcpy(group.lanes[lane]->out, result, sizeof result);
   }
 }
 
