@@ -1,0 +1,79 @@
+#include "compiler/conversion/SparseKToGPU/Order.h"
+
+#include <cfloat>
+#include <limits>
+
+using namespace mlir;
+
+namespace heddle::gpu {
+
+Scalar clampScore(KernelCode &k, Scalar x) {
+  const double big = FLT_MAX;
+  Scalar least = k.constant(x.type(), -big), most = k.constant(x.type(), big);
+  Scalar inside = k.select(x > most, most, x) + k.constant(x.type(), 0.0);
+  return k.select(x >= least, inside, least);
+}
+
+static Scalar flipNegative(KernelCode &k, Scalar bits) {
+  const bool wide = bits.type().getIntOrFloatBitWidth() == 64;
+  Scalar magnitude = literal(bits, wide ? std::numeric_limits<int64_t>::max()
+                                        : int64_t(std::numeric_limits<int32_t>::max()));
+  return k.select(bits < 0, bits ^ magnitude, bits);
+}
+
+Scalar orderedBits(KernelCode &k, Scalar x) {
+  const bool wide = x.type().getIntOrFloatBitWidth() == 64;
+  return flipNegative(k, k.bitcast(x, wide ? k.i64Type() : k.i32Type()));
+}
+
+Scalar fromOrderedBits(KernelCode &k, Scalar bits) {
+  const bool wide = bits.type().getIntOrFloatBitWidth() == 64;
+  return k.bitcast(flipNegative(k, bits), wide ? k.b.getF64Type() : k.f32Type());
+}
+
+Scalar recordLess(KernelCode &k, ArrayRef<Scalar> a, ArrayRef<Scalar> b) {
+  Scalar less = a.back() < b.back();
+  for (size_t i = a.size() - 1; i-- > 0;)
+    less = (a[i] < b[i]) | ((a[i] == b[i]) & less);
+  return less;
+}
+
+Scalar firstWhere(KernelCode &k, Scalar begin, Scalar end, llvm::function_ref<Scalar(Scalar)> holds) {
+  return k.repeat(
+      {begin, end}, [&](ArrayRef<Scalar> range) { return range[0] < range[1]; },
+      [&](ArrayRef<Scalar> range) {
+        Scalar middle = range[0] + ((range[1] - range[0]) >> 1);
+        Scalar found = holds(middle);
+        return Scalars{k.select(found, range[0], middle + 1), k.select(found, middle, range[1])};
+      })[0];
+}
+
+int64_t powerAbove(int64_t x) {
+  int64_t power = 1;
+  while (power < x)
+    power *= 2;
+  return power;
+}
+
+BlockScan blockScan(KernelCode &k, Scalar x) {
+  auto add = [](Scalar a, Scalar b) { return a + b; };
+  Scalar upTo = k.warpInclusiveScan(x, add);
+  const int64_t warps = k.blockThreads / warpSize;
+  if (warps == 1)
+    return {upTo - x, k.shuffleFrom(upTo, k.i32(warpSize - 1))};
+  const int64_t used = k.sharedBytes();
+  Pointer sums = k.shared(warps, x.type());
+  k.when(k.lane() == warpSize - 1, [&] { k.store(upTo, sums, k.warp()); });
+  k.barrier();
+  Scalar here = k.warp(), before = k.constant(x.type(), 0.0), all = before;
+  for (int64_t i = 0; i < warps; ++i) {
+    Scalar sum = k.load(sums, k.i32(i));
+    before = k.select(here > i, before + sum, before);
+    all = all + sum;
+  }
+  k.barrier(); // before the memory is used again
+  k.releaseShared(used);
+  return {before + (upTo - x), all};
+}
+
+} // namespace heddle::gpu

@@ -1,0 +1,30 @@
+// Scores and elements as integers that compare as they do, and searches. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/GPU/KernelCode.h"
+
+namespace heddle::gpu {
+
+/// A score as the selection sees it: within the range of f32, NaN lowest, no negative zero.
+Scalar clampScore(KernelCode &k, Scalar x);
+
+/// A signed integer of as many bits that compares like the float x, which is not NaN; and back.
+Scalar orderedBits(KernelCode &k, Scalar x);
+Scalar fromOrderedBits(KernelCode &k, Scalar bits);
+
+/// Record `a` before record `b`: lexicographic, parts signed.
+Scalar recordLess(KernelCode &k, llvm::ArrayRef<Scalar> a, llvm::ArrayRef<Scalar> b);
+
+/// The first i in [begin, end) where the predicate holds, given that it stays true; `end` if there is none.
+Scalar firstWhere(KernelCode &k, Scalar begin, Scalar end, llvm::function_ref<Scalar(Scalar)> holds);
+
+/// The smallest power of two that is not below x.
+int64_t powerAbove(int64_t x);
+
+/// Sums over the block's threads up to and without this one, and over all of them. Contains barriers.
+struct BlockScan {
+  Scalar before, all;
+};
+BlockScan blockScan(KernelCode &k, Scalar x);
+
+} // namespace heddle::gpu

@@ -1,0 +1,31 @@
+#include "compiler/conversion/SparseKToGPU/Selection.h"
+
+#include "dialects/heddle/IR/Heddle.h"
+#include "dialects/sparsek/IR/SparseK.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace heddle::gpu {
+
+using Emitter = DeviceProgram (*)(mlir::gpu::GPUModuleOp, Operation *, StringRef);
+
+static Emitter emitterOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Emitter>(op)
+      .Case<ir::ArgsortOp>([](auto) { return emitArgsort; })
+      .Case<sparsek::ThresholdOp>([](auto) { return emitThreshold; })
+      .Case<sparsek::ThresholdBackwardOp>([](auto) { return emitThresholdBackward; })
+      .Case<sparsek::ThresholdTangentOp>([](auto) { return emitThresholdTangent; })
+      .Case<sparsek::SegmentsOp>([](auto) { return emitSegments; })
+      .Case<sparsek::ProjectOp>([](auto) { return emitProject; })
+      .Default([](auto) { return nullptr; });
+}
+
+bool isSelection(Operation *op) { return emitterOf(op) != nullptr; }
+DeviceProgram emitSelection(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix) {
+  return emitterOf(op)(module, op, prefix);
+}
+
+} // namespace heddle::gpu

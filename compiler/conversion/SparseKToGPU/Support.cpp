@@ -1,0 +1,176 @@
+#include "compiler/conversion/SparseKToGPU/Support.h"
+
+#include "compiler/conversion/SparseKToGPU/Order.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace heddle::gpu {
+
+Run supportRun(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar first, Scalar last) {
+  Scalar u = clampScore(k, score);
+  auto above = [&](Scalar i) { return (u - k.load(hi, i)) - k.load(lo, i); };
+  // Negated, so that they hold for NaN.
+  auto dead = [&](Scalar i) { return !(above(i) > 0.0); };
+  auto unsaturated = [&](Scalar i) { return !(above(i) >= 1.0); };
+  Scalars run = k.choose(
+      dead(first), [&] { return Scalars{first, first}; }, // most keys of a long row
+      [&] {
+        Scalar begin = firstWhere(k, first, last, unsaturated);
+        return Scalars{begin, firstWhere(k, begin, last, dead)};
+      });
+  return {run[0], run[1]};
+}
+
+/// The sum over the block's positions of i's segment up to and with i.
+static Scalar segmentScan(KernelCode &k, Scalar x, Scalar i, Scalar start) {
+  Scalar lane = k.lane();
+  for (int64_t distance = 1; distance < warpSize; distance *= 2) {
+    Scalar other = k.shuffleUp(x, distance);
+    x = k.select((lane >= distance) & (i - distance >= start), other + x, x);
+  }
+  const int64_t used = k.sharedBytes();
+  Pointer sums = k.shared(elementThreads / warpSize, x.type());
+  k.when(lane == warpSize - 1, [&] { k.store(x, sums, k.warp()); });
+  k.barrier();
+  Scalar warp = k.warp(), blockStart = i - k.thread(), before = k.constant(x.type(), 0.0);
+  for (int64_t other = 0; other < elementThreads / warpSize; ++other) {
+    Scalar belongs = (warp > other) & (blockStart + (other * warpSize + warpSize - 1) >= start);
+    before = k.select(belongs, before + k.load(sums, k.i32(other)), before);
+  }
+  k.barrier();
+  k.releaseShared(used);
+  return before + x;
+}
+
+void emitRunningSums(StepBuilder &steps, StringRef name, const ScoreRows &rows, ArrayRef<DeviceOperand> operands,
+                     llvm::function_ref<Scalar(KernelCode &, const Position &)> term,
+                     llvm::function_ref<Scalar(KernelCode &, Scalar)> start,
+                     llvm::function_ref<void(KernelCode &, const Position &, Scalar)> out) {
+  const int64_t tiles = rows.tiles();
+  SmallVector<DeviceOperand> all(operands);
+  all.push_back(steps.reserve(rows.rows * tiles * 8));
+  const auto ends = unsigned(operands.size());
+  // Runs body(position, sum within the block) in every thread, also where the position is beyond the row.
+  auto withSums = [&](KernelCode &k, llvm::function_ref<void(const Position &, Scalar tile, Scalar from, Scalar sum)> body) {
+    Scalar tile = k.block() % tiles, row = k.cast(k.block() / tiles, k.i64Type());
+    Position p{row, row * rows.n, tile * elementThreads + k.thread()};
+    Scalars own = k.choose(
+        p.i < rows.n, [&] { return Scalars{term(k, p), start(k, p.i)}; },
+        [&] { return Scalars{k.constant(k.b.getF64Type(), 0.0), p.i}; });
+    body(p, tile, own[1], segmentScan(k, own[0], p.i, own[1]));
+  };
+  if (tiles > 1)
+    steps.kernel((name + "_tiles").str(), rows.rows * tiles, elementThreads, all, [&](KernelCode &k) {
+      withSums(k, [&](const Position &, Scalar, Scalar, Scalar sum) {
+        k.when(k.thread() == elementThreads - 1, [&] { k.store(sum, k.pointer(ends, k.b.getF64Type()), k.block()); });
+      });
+    });
+  steps.kernel(name, rows.rows * tiles, elementThreads, all, [&](KernelCode &k) {
+    withSums(k, [&](const Position &p, Scalar tile, Scalar from, Scalar sum) {
+      Scalar before = k.constant(k.b.getF64Type(), 0.0);
+      if (tiles > 1) {
+        // What the blocks before add to the segment that reaches into this one.
+        const int64_t used = k.sharedBytes();
+        Pointer segment = k.shared(1, k.i32Type());
+        k.when(k.thread() == 0, [&] { k.store(from, segment, k.i32(0)); });
+        k.barrier();
+        Scalar entering = k.load(segment, k.i32(0)) / elementThreads;
+        Scalar rowTiles = k.block() - tile;
+        before = k.loop(entering + k.thread(), tile, k.i32(elementThreads), {before},
+                        [&](Scalar other, ArrayRef<Scalar> sums) {
+                          Pointer all = k.pointer(ends, k.b.getF64Type());
+                          return Scalars{sums[0] + k.load(all, rowTiles + other)};
+                        })[0];
+        before = k.blockReduce(before, [](Scalar x, Scalar y) { return x + y; });
+        k.releaseShared(used);
+        before = k.select(from < tile * elementThreads, before, k.constant(k.b.getF64Type(), 0.0));
+      }
+      k.when(p.i < rows.n, [&] { out(k, p, before + sum); });
+    });
+  });
+}
+
+void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
+  const ScoreRows &rows = s.rows;
+  Type element = rows.element, order = s.orderType();
+  const int64_t window = rows.window;
+  Builder b(element.getContext());
+  Type i32 = b.getI32Type();
+  // From the first NaN that is a candidate on there are no supports.
+  auto validUntil = [&](KernelCode &k, Pointer firstNan, const Position &p, SequenceBounds sequence) {
+    return k.min(k.min(k.load(firstNan, p.at(k, sequence.start)), sequence.stop) + window, sequence.stop);
+  };
+
+  SmallVector<DeviceOperand> operands{s.u, s.bounds, s.firstNan, s.hi, s.lo, s.kappa, s.end, s.count};
+  if (s.serial)
+    operands.push_back(s.order);
+  eachPosition(steps, "runs", rows, operands, [&](KernelCode &k, const Position &p) {
+    SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), p.i);
+    Scalar at = p.at(k, p.i), x = k.load(k.pointer(0, element), at), first = p.i + window;
+    Pointer kappa = k.offset(k.pointer(5, order), p.rowStart);
+    // Keys beyond the last candidate stay in the window until the end.
+    Scalar end = k.choose(
+        first < sequence.stop,
+        [&] {
+          Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, clampScore(k, x), p.i);
+          return Scalars{firstWhere(k, first, sequence.stop, [&](Scalar i) { return k.load(kappa, i) > own; })};
+        },
+        [&] { return Scalars{sequence.stop}; })[0];
+    k.store(end, k.pointer(6, i32), at);
+    // Sizes of supports: one more where a run begins, one less where it ends, summed below.
+    Scalar valid = validUntil(k, k.pointer(2, i32), p, sequence);
+    k.when(first < valid, [&] {
+      Pointer hi = k.offset(k.pointer(3, element), p.rowStart), lo = k.offset(k.pointer(4, element), p.rowStart);
+      Run run = supportRun(k, x, hi, lo, first, valid);
+      k.when(run.begin < run.end, [&] {
+        Pointer sizes = k.offset(k.pointer(7, i32), p.rowStart);
+        k.atomicAdd(k.i32(1), sizes, run.begin);
+        k.when(run.end < rows.n, [&] { k.atomicAdd(k.i32(-1), sizes, run.end); });
+      });
+    });
+  });
+
+  const int64_t tiles = rows.tiles();
+  DeviceOperand tileSizes = steps.reserve(rows.rows * tiles * 4);
+  auto add = [](Scalar x, Scalar y) { return x + y; };
+  auto change = [&](KernelCode &k, unsigned sizes, const Position &p) {
+    return k.choose(
+        p.i < rows.n, [&] { return Scalars{k.load(k.pointer(sizes, i32), p.at(k, p.i))}; },
+        [&] { return Scalars{k.i32(0)}; })[0];
+  };
+  auto position = [&](KernelCode &k) {
+    Scalar row = k.cast(k.block() / tiles, k.i64Type());
+    return Position{row, row * rows.n, (k.block() % tiles) * elementThreads + k.thread()};
+  };
+  if (tiles > 1)
+    steps.kernel("support_tiles", rows.rows * tiles, elementThreads, {s.count, tileSizes}, [&](KernelCode &k) {
+      Scalar sum = k.blockReduce(change(k, 0, position(k)), add);
+      k.when(k.thread() == 0, [&] { k.store(sum, k.pointer(1, i32), k.block()); });
+    });
+  steps.kernel("supports", rows.rows * tiles, elementThreads,
+               {s.count, tileSizes, s.bounds, s.firstNan, s.hi, s.lo}, [&](KernelCode &k) {
+    Position p = position(k);
+    Scalar before = k.i32(0);
+    if (tiles > 1) {
+      Scalar tile = k.block() % tiles, firstTile = k.block() - tile;
+      before = k.loop(k.thread(), tile, k.i32(elementThreads), {before}, [&](Scalar other, ArrayRef<Scalar> sums) {
+        return Scalars{sums[0] + k.load(k.pointer(1, i32), firstTile + other)};
+      })[0];
+      before = k.blockReduce(before, add);
+    }
+    Scalar own = change(k, 0, p), size = before + blockScan(k, own).before + own;
+    k.when(p.i < rows.n, [&] {
+      Scalar at = p.at(k, p.i);
+      Scalar poisoned = p.i >= validUntil(k, k.pointer(3, i32), p, sequenceAt(k, rows, k.pointer(2, i32), p.i));
+      k.store(k.select(poisoned, k.i32(0), size), k.pointer(0, i32), at);
+      k.when(poisoned, [&] {
+        k.store(k.constant(element, std::numeric_limits<double>::quiet_NaN()), k.pointer(4, element), at);
+        k.store(k.constant(element, 0.0), k.pointer(5, element), at);
+      });
+    });
+  });
+}
+
+} // namespace heddle::gpu
