@@ -27,7 +27,8 @@ static Scalar sortKey(KernelCode &k, Scalar x, bool descending) {
     bits = bits ^ literal(bits, int64_t(-1));
   if (!isa<FloatType>(type))
     return bits;
-  Scalar last = wide ? k.i64(std::numeric_limits<int64_t>::max()) : k.i32(std::numeric_limits<int32_t>::max());
+  Scalar last =
+      wide ? k.i64(std::numeric_limits<int64_t>::max()) : k.i32(std::numeric_limits<int32_t>::max());
   return k.select(k.isNan(x), last, bits);
 }
 
@@ -46,8 +47,6 @@ DeviceProgram emitArgsort(mlir::gpu::GPUModuleOp module, Operation *op, StringRe
   if (outer * inner * n == 0)
     return std::move(steps.program);
   Type element = type.getElementType();
-  if (element.isInteger(1))
-    element = IntegerType::get(op->getContext(), 8);
   const bool wide = element.getIntOrFloatBitWidth() == 64;
   Builder b(op->getContext());
   SortedRows rows{outer * inner, n, {}};

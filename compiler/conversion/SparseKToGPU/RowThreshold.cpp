@@ -13,13 +13,14 @@ namespace {
 /// Combines a value of every score over the block.
 class RowPass {
 public:
-  RowPass(KernelCode &k, Scalar count, llvm::function_ref<Scalar(Scalar)> score) : k(k), count(count), score(score) {}
+  RowPass(KernelCode &k, Scalar count, llvm::function_ref<Scalar(Scalar)> score)
+      : k(k), count(count), score(score) {}
 
   Scalar over(Scalar none, llvm::function_ref<Scalar(Scalar score)> value, KernelCode::Combine combine) {
     const int64_t used = k.sharedBytes();
-    Scalar own = k.loop(k.thread(), count, k.i32(k.blockThreads), {none}, [&](Scalar i, ArrayRef<Scalar> sum) {
-      return Scalars{combine(sum[0], value(score(i)))};
-    })[0];
+    Scalar own =
+        k.loop(k.thread(), count, k.i32(k.blockThreads), {none},
+               [&](Scalar i, ArrayRef<Scalar> sum) { return Scalars{combine(sum[0], value(score(i)))}; })[0];
     Scalar all = k.blockReduce(own, combine);
     k.releaseShared(used);
     return all;
@@ -46,7 +47,8 @@ RowThreshold solveRow(KernelCode &k, Scalar count, Scalar mass, llvm::function_r
   Scalar whole = k.cast(mass, k.i32Type());
   Scalar isWhole = k.cast(whole, f64) == mass, rank = k.select(isWhole, whole, whole + 1);
 
-  // kappa by halving the range of ordered bits; as soon as exactly `rank` scores are left it is the least of them.
+  // kappa by halving the range of ordered bits; as soon as exactly `rank` scores are left it is the least of
+  // them.
   Type bits = orderedBits(k, score(k.i32(0))).type();
   const bool wide = bits.getIntOrFloatBitWidth() == 64;
   auto bound = [&](bool most) {
@@ -63,7 +65,8 @@ RowThreshold solveRow(KernelCode &k, Scalar count, Scalar mass, llvm::function_r
         Scalar middle = r[0] + ((r[1] - r[0]) >> 1);
         Scalar above = pass.countOf([&](Scalar x) { return orderedBits(k, x) >= middle; });
         Scalar enough = above >= rank;
-        return Scalars{k.select(enough, middle, r[0]), k.select(enough, r[1], middle), k.select(enough, above, r[2])};
+        return Scalars{k.select(enough, middle, r[0]), k.select(enough, r[1], middle),
+                       k.select(enough, above, r[2])};
       });
   Scalar least = pass.over(
       bound(true),
@@ -75,13 +78,14 @@ RowThreshold solveRow(KernelCode &k, Scalar count, Scalar mass, llvm::function_r
   Scalar kappa = fromOrderedBits(k, least);
   Scalar reached = pass.countOf([&](Scalar x) { return x >= kappa; });
   Scalar below = pass.over(
-      k.constant(kappa.type(), -double(FLT_MAX)), [&](Scalar x) { return k.select(x < kappa, x, k.constant(kappa.type(), -double(FLT_MAX))); },
+      k.constant(kappa.type(), -double(FLT_MAX)),
+      [&](Scalar x) { return k.select(x < kappa, x, k.constant(kappa.type(), -double(FLT_MAX))); },
       [&](Scalar x, Scalar y) { return k.max(x, y); });
   Scalar top = k.cast(kappa, f64), next = k.select(reached > rank, top, k.cast(below, f64));
   Scalar gap = isWhole & (top - next >= 1.0);
 
-  // Newton's method for tau - kappa in [-1, 0]: the mass is piecewise linear, and a step that stays within its piece is
-  // exact. Every fourth step halves the bracket, so that it ends for any scores.
+  // Newton's method for tau - kappa in [-1, 0]: the mass is piecewise linear, and a step that stays within
+  // its piece is exact. Every fourth step halves the bracket, so that it ends for any scores.
   constexpr int64_t mostSteps = 300;
   Scalar zero = k.constant(f64, 0.0);
   Scalars found = k.repeat(
@@ -93,11 +97,11 @@ RowThreshold solveRow(KernelCode &k, Scalar count, Scalar mass, llvm::function_r
         auto saturates = [&](Scalar r) { return r - 1.0 >= x; };
         Scalar saturated = pass.countOf([&](Scalar u) { return saturates(rest(u)); });
         Scalar inside = pass.countOf([&](Scalar u) { return (rest(u) > x) & !saturates(rest(u)); });
-        Scalar sum = pass.sum(zero, [&](Scalar u) {
-          return k.select((rest(u) > x) & !saturates(rest(u)), rest(u), zero);
-        });
+        Scalar sum = pass.sum(
+            zero, [&](Scalar u) { return k.select((rest(u) > x) & !saturates(rest(u)), rest(u), zero); });
         Scalar size = k.cast(inside, f64), over = sum + (k.cast(saturated, f64) - mass);
-        Scalar some = inside > 0, exact = k.select(some, over / k.select(some, size, k.constant(f64, 1.0)), x);
+        Scalar some = inside > 0,
+               exact = k.select(some, over / k.select(some, size, k.constant(f64, 1.0)), x);
         Scalar enough = over - size * x >= 0.0;
         Scalar low = k.select(enough, x, s[1]), high = k.select(enough, s[2], x);
         Scalar done = (some & (exact == x)) | (high - low <= DBL_EPSILON) | (s[0] >= mostSteps);

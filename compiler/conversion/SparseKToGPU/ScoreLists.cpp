@@ -78,7 +78,8 @@ Scalar ListCode::sumBefore(const ListPart &list, Scalar at) {
   return tile + k.select(at > 0, own, k.i64(0));
 }
 
-Scalar ListCode::search(const ListPart &list, Scalar begin, Scalar end, llvm::function_ref<Scalar(Scalar)> holds) {
+Scalar ListCode::search(const ListPart &list, Scalar begin, Scalar end,
+                        llvm::function_ref<Scalar(Scalar)> holds) {
   return firstWhere(k, begin, end, [&](Scalar at) { return holds(key(list, at)); });
 }
 
@@ -147,27 +148,31 @@ ScoreLists emitScoreLists(StepBuilder &steps, const ThresholdBuffers &s, const L
   if (!g.prefixes)
     return lists;
   const int64_t tiles = g.tiles(), levelRows = g.levels * rows.rows;
-  steps.kernel("sums", levelRows * tiles, elementThreads, {lists.keys, lists.sums, lists.tiles}, [&](KernelCode &k) {
-    Scalar row = k.cast(k.block() / tiles, k.i64Type()), i = (k.block() % tiles) * elementThreads + k.thread();
-    Scalar at = row * rows.n + k.cast(i, k.i64Type());
-    Scalar own = k.choose(
-        i < rows.n,
-        [&] { return Scalars{fixedPoint(k, orderScore(k, k.load(k.pointer(0, i64), at)), g.fraction)}; },
-        [&] { return Scalars{k.i64(0)}; })[0];
-    BlockScan scan = blockScan(k, own);
-    k.when(i < rows.n, [&] { k.store(scan.before + own, k.pointer(1, i64), at); });
-    k.when(k.thread() == 0, [&] { k.store(scan.all, k.pointer(2, i64), k.block()); });
-  });
+  steps.kernel(
+      "sums", levelRows * tiles, elementThreads, {lists.keys, lists.sums, lists.tiles}, [&](KernelCode &k) {
+        Scalar row = k.cast(k.block() / tiles, k.i64Type()),
+               i = (k.block() % tiles) * elementThreads + k.thread();
+        Scalar at = row * rows.n + k.cast(i, k.i64Type());
+        Scalar own = k.choose(
+            i < rows.n,
+            [&] { return Scalars{fixedPoint(k, orderScore(k, k.load(k.pointer(0, i64), at)), g.fraction)}; },
+            [&] { return Scalars{k.i64(0)}; })[0];
+        BlockScan scan = blockScan(k, own);
+        k.when(i < rows.n, [&] { k.store(scan.before + own, k.pointer(1, i64), at); });
+        k.when(k.thread() == 0, [&] { k.store(scan.all, k.pointer(2, i64), k.block()); });
+      });
   steps.kernel("tile_sums", levelRows, elementThreads, {lists.tiles}, [&](KernelCode &k) {
     Pointer sums = k.offset(k.pointer(0, i64), k.cast(k.block(), k.i64Type()) * tiles);
-    k.loop(k.i32(0), k.i32(tiles), k.i32(elementThreads), {k.i64(0)}, [&](Scalar first, ArrayRef<Scalar> before) {
-      Scalar tile = first + k.thread();
-      Scalar own = k.choose(
-          tile < tiles, [&] { return Scalars{k.load(sums, tile)}; }, [&] { return Scalars{k.i64(0)}; })[0];
-      BlockScan scan = blockScan(k, own);
-      k.when(tile < tiles, [&] { k.store(before[0] + scan.before, sums, tile); });
-      return Scalars{before[0] + scan.all};
-    });
+    k.loop(k.i32(0), k.i32(tiles), k.i32(elementThreads), {k.i64(0)},
+           [&](Scalar first, ArrayRef<Scalar> before) {
+             Scalar tile = first + k.thread();
+             Scalar own = k.choose(
+                 tile < tiles, [&] { return Scalars{k.load(sums, tile)}; },
+                 [&] { return Scalars{k.i64(0)}; })[0];
+             BlockScan scan = blockScan(k, own);
+             k.when(tile < tiles, [&] { k.store(before[0] + scan.before, sums, tile); });
+             return Scalars{before[0] + scan.all};
+           });
   });
   return lists;
 }

@@ -1,9 +1,10 @@
 // Sorted lists of the keys of a row, with running sums of their scores. Internal to this folder.
 //
-// Level 0 has a list for every chunk of 256 positions, each level above one for eight of those below: a prefix of a row
-// consists of a few lists of each level. Lists are ascending, by sequence first, so that the part of a sequence in a
-// list is known without a search. Sums are integers, hence exact in any order: scores in units of 2^-fraction, modulo
-// 2^64, which is enough for differences over keys that lie within 1 of each other.
+// Level 0 has a list for every chunk of 256 positions, each level above one for eight of those below: a
+// prefix of a row consists of a few lists of each level. Lists are ascending, by sequence first, so that the
+// part of a sequence in a list is known without a search. Sums are integers, hence exact in any order: scores
+// in units of 2^-fraction, modulo 2^64, which is enough for differences over keys that lie within 1 of each
+// other.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Threshold.h"
@@ -53,13 +54,15 @@ public:
   ListCode(KernelCode &k, const ListGeometry &geometry, Pointer keys, Pointer sums, Pointer tiles)
       : k(k), geometry(geometry), keys(keys), sums(sums), tiles(tiles) {}
 
-  /// Part `number` of the prefix [start, stop) of a row; stop is a multiple of the chunk. Empty beyond the last one.
+  /// Part `number` of the prefix [start, stop) of a row; stop is a multiple of the chunk. Empty beyond the
+  /// last one.
   ListPart part(Scalar number, Scalar row, Scalar start, Scalar stop);
   Scalar key(const ListPart &list, Scalar at) { return k.load(keys, list.base + k.cast(at, k.i64Type())); }
   /// The sum of the list's first `at` scores and of all before it, in fixed point.
   Scalar sumBefore(const ListPart &list, Scalar at);
   /// The first position in [begin, end) from which on the predicate of the key's order holds.
-  Scalar search(const ListPart &list, Scalar begin, Scalar end, llvm::function_ref<Scalar(Scalar order)> holds);
+  Scalar search(const ListPart &list, Scalar begin, Scalar end,
+                llvm::function_ref<Scalar(Scalar order)> holds);
 
   KernelCode &k;
   const ListGeometry &geometry;

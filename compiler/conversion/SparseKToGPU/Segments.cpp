@@ -29,11 +29,12 @@ DeviceProgram emitSegments(mlir::gpu::GPUModuleOp module, Operation *op, StringR
     Pointer offsets = k.pointer(0, i32);
     auto own = [&](Scalar s) { return k.load(offsets, k.min(s, k.i32(count - 1))); };
     auto before = [&](Scalar s) { return k.load(offsets, k.max(s - 1, k.i32(0))); };
-    Scalar wrong = k.loop(k.thread(), k.i32(count + 1), k.i32(256), {k.i32(count + 1)},
-                          [&](Scalar s, ArrayRef<Scalar> least) {
-      Scalar isWrong = k.select(s == 0, own(s) != 0, k.select(s == count, own(s) != n, own(s) < before(s)));
-      return Scalars{k.min(least[0], k.select(isWrong, s, k.i32(count + 1)))};
-    })[0];
+    Scalar wrong = k.loop(
+        k.thread(), k.i32(count + 1), k.i32(256), {k.i32(count + 1)}, [&](Scalar s, ArrayRef<Scalar> least) {
+          Scalar isWrong =
+              k.select(s == 0, own(s) != 0, k.select(s == count, own(s) != n, own(s) < before(s)));
+          return Scalars{k.min(least[0], k.select(isWrong, s, k.i32(count + 1)))};
+        })[0];
     wrong = k.blockReduce(wrong, [&](Scalar x, Scalar y) { return k.min(x, y); });
     k.when(k.thread() == 0, [&] {
       k.store(wrong, k.pointer(1, i32), k.i32(0));

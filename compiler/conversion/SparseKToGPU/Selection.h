@@ -1,7 +1,7 @@
 //===- Selection.h - Scores, thresholds and order as device kernels -------===//
 //
-// Emits the kernels of one operation into a gpu.module and says how to launch them. Kernels stand at the end of the
-// module and are named `prefix` + "_" + suffix. Shapes are static.
+// Emits the kernels of one operation into a gpu.module and says how to launch them. Kernels stand at the end
+// of the module and are named `prefix` + "_" + suffix. Shapes are static.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_SELECTION_H
@@ -22,12 +22,14 @@ namespace heddle::gpu {
 /// heddle.argsort along any axis.
 DeviceProgram emitArgsort(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
 DeviceProgram emitThreshold(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
-DeviceProgram emitThresholdBackward(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
-DeviceProgram emitThresholdTangent(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
+DeviceProgram emitThresholdBackward(mlir::gpu::GPUModuleOp module, mlir::Operation *op,
+                                    llvm::StringRef prefix);
+DeviceProgram emitThresholdTangent(mlir::gpu::GPUModuleOp module, mlir::Operation *op,
+                                   llvm::StringRef prefix);
 DeviceProgram emitSegments(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
 DeviceProgram emitProject(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
-/// Writes the results other than o over copies of the cache, which the caller makes where a result does not take its
-/// operand's place.
+/// Writes the results other than o over copies of the cache, which the caller makes where a result does not
+/// take its operand's place.
 DeviceProgram emitAppend(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
 DeviceProgram emitFillCache(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
 

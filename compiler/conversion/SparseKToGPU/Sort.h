@@ -1,4 +1,5 @@
-// Sorting of rows of records: blocks in shared memory, then passes that merge pairs of lists. Internal to this folder.
+// Sorting of rows of records: blocks in shared memory, then passes that merge pairs of lists. Internal to
+// this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Steps.h"
@@ -7,8 +8,8 @@
 
 namespace heddle::gpu {
 
-/// Rows of n records, each of a few i32 or i64 parts that are compared one after the other, signed. No two records of
-/// a row are equal, and none consists of largest values alone.
+/// Rows of n records, each of a few i32 or i64 parts that are compared one after the other, signed. No two
+/// records of a row are equal, and none consists of largest values alone.
 struct SortedRows {
   int64_t rows = 0, n = 0;
   llvm::SmallVector<mlir::Type, 3> parts;
@@ -16,7 +17,8 @@ struct SortedRows {
 
 /// Where records come from and go to: row is an i64, i an i32.
 using RecordSource = llvm::function_ref<Scalars(KernelCode &k, Scalar row, Scalar i)>;
-using RecordSink = llvm::function_ref<void(KernelCode &k, Scalar row, Scalar i, llvm::ArrayRef<Scalar> record)>;
+using RecordSink =
+    llvm::function_ref<void(KernelCode &k, Scalar row, Scalar i, llvm::ArrayRef<Scalar> record)>;
 
 /// Sorts the first `width` records (an i32, a power of two) of arrays in shared memory.
 void sortShared(KernelCode &k, llvm::ArrayRef<Pointer> arrays, Scalar width);
@@ -25,7 +27,8 @@ void sortShared(KernelCode &k, llvm::ArrayRef<Pointer> arrays, Scalar width);
 void emitBlockSort(StepBuilder &steps, llvm::StringRef name, const SortedRows &rows, int64_t width,
                    llvm::ArrayRef<DeviceOperand> operands, RecordSource source, RecordSink sink);
 
-/// Merges sorted lists of `size` adjacent records pairwise. The first operands are the arrays [rows, n] of the parts.
+/// Merges sorted lists of `size` adjacent records pairwise. The first operands are the arrays [rows, n] of
+/// the parts.
 void emitMerge(StepBuilder &steps, llvm::StringRef name, const SortedRows &rows, int64_t size,
                llvm::ArrayRef<DeviceOperand> operands, RecordSink sink);
 
@@ -34,10 +37,12 @@ llvm::SmallVector<DeviceOperand> reserveRecords(StepBuilder &steps, const Sorted
 void storeRecord(KernelCode &k, const SortedRows &rows, unsigned first, Scalar row, Scalar i,
                  llvm::ArrayRef<Scalar> record);
 
-/// Sorts whole rows. `from` are the operands of the source; those of the sink, `to`, start at what it is given.
-void emitSort(StepBuilder &steps, llvm::StringRef name, const SortedRows &rows,
-              llvm::ArrayRef<DeviceOperand> from, RecordSource source, llvm::ArrayRef<DeviceOperand> to,
-              std::function<void(KernelCode &k, unsigned first, Scalar row, Scalar i, llvm::ArrayRef<Scalar> record)>
-                  sink);
+/// Sorts whole rows. `from` are the operands of the source; those of the sink, `to`, start at what it is
+/// given.
+void emitSort(
+    StepBuilder &steps, llvm::StringRef name, const SortedRows &rows, llvm::ArrayRef<DeviceOperand> from,
+    RecordSource source, llvm::ArrayRef<DeviceOperand> to,
+    std::function<void(KernelCode &k, unsigned first, Scalar row, Scalar i, llvm::ArrayRef<Scalar> record)>
+        sink);
 
 } // namespace heddle::gpu

@@ -44,7 +44,8 @@ static Scalar segmentScan(KernelCode &k, Scalar x, Scalar i, Scalar start) {
   return before + x;
 }
 
-void emitRunningSums(StepBuilder &steps, StringRef name, const ScoreRows &rows, ArrayRef<DeviceOperand> operands,
+void emitRunningSums(StepBuilder &steps, StringRef name, const ScoreRows &rows,
+                     ArrayRef<DeviceOperand> operands,
                      llvm::function_ref<Scalar(KernelCode &, const Position &)> term,
                      llvm::function_ref<Scalar(KernelCode &, Scalar)> start,
                      llvm::function_ref<void(KernelCode &, const Position &, Scalar)> out) {
@@ -53,7 +54,8 @@ void emitRunningSums(StepBuilder &steps, StringRef name, const ScoreRows &rows, 
   all.push_back(steps.reserve(rows.rows * tiles * 8));
   const auto ends = unsigned(operands.size());
   // Runs body(position, sum within the block) in every thread, also where the position is beyond the row.
-  auto withSums = [&](KernelCode &k, llvm::function_ref<void(const Position &, Scalar tile, Scalar from, Scalar sum)> body) {
+  auto withSums = [&](KernelCode &k,
+                      llvm::function_ref<void(const Position &, Scalar tile, Scalar from, Scalar sum)> body) {
     Scalar tile = k.block() % tiles, row = k.cast(k.block() / tiles, k.i64Type());
     Position p{row, row * rows.n, tile * elementThreads + k.thread()};
     Scalars own = k.choose(
@@ -64,7 +66,8 @@ void emitRunningSums(StepBuilder &steps, StringRef name, const ScoreRows &rows, 
   if (tiles > 1)
     steps.kernel((name + "_tiles").str(), rows.rows * tiles, elementThreads, all, [&](KernelCode &k) {
       withSums(k, [&](const Position &, Scalar, Scalar, Scalar sum) {
-        k.when(k.thread() == elementThreads - 1, [&] { k.store(sum, k.pointer(ends, k.b.getF64Type()), k.block()); });
+        k.when(k.thread() == elementThreads - 1,
+               [&] { k.store(sum, k.pointer(ends, k.b.getF64Type()), k.block()); });
       });
     });
   steps.kernel(name, rows.rows * tiles, elementThreads, all, [&](KernelCode &k) {
@@ -115,14 +118,16 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
         first < sequence.stop,
         [&] {
           Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, clampScore(k, x), p.i);
-          return Scalars{firstWhere(k, first, sequence.stop, [&](Scalar i) { return k.load(kappa, i) > own; })};
+          return Scalars{
+              firstWhere(k, first, sequence.stop, [&](Scalar i) { return k.load(kappa, i) > own; })};
         },
         [&] { return Scalars{sequence.stop}; })[0];
     k.store(end, k.pointer(6, i32), at);
     // Sizes of supports: one more where a run begins, one less where it ends, summed below.
     Scalar valid = validUntil(k, k.pointer(2, i32), p, sequence);
     k.when(first < valid, [&] {
-      Pointer hi = k.offset(k.pointer(3, element), p.rowStart), lo = k.offset(k.pointer(4, element), p.rowStart);
+      Pointer hi = k.offset(k.pointer(3, element), p.rowStart),
+              lo = k.offset(k.pointer(4, element), p.rowStart);
       Run run = supportRun(k, x, hi, lo, first, valid);
       k.when(run.begin < run.end, [&] {
         Pointer sizes = k.offset(k.pointer(7, i32), p.rowStart);
@@ -145,32 +150,36 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
     return Position{row, row * rows.n, (k.block() % tiles) * elementThreads + k.thread()};
   };
   if (tiles > 1)
-    steps.kernel("support_tiles", rows.rows * tiles, elementThreads, {s.count, tileSizes}, [&](KernelCode &k) {
-      Scalar sum = k.blockReduce(change(k, 0, position(k)), add);
-      k.when(k.thread() == 0, [&] { k.store(sum, k.pointer(1, i32), k.block()); });
-    });
-  steps.kernel("supports", rows.rows * tiles, elementThreads,
-               {s.count, tileSizes, s.bounds, s.firstNan, s.hi, s.lo}, [&](KernelCode &k) {
-    Position p = position(k);
-    Scalar before = k.i32(0);
-    if (tiles > 1) {
-      Scalar tile = k.block() % tiles, firstTile = k.block() - tile;
-      before = k.loop(k.thread(), tile, k.i32(elementThreads), {before}, [&](Scalar other, ArrayRef<Scalar> sums) {
-        return Scalars{sums[0] + k.load(k.pointer(1, i32), firstTile + other)};
-      })[0];
-      before = k.blockReduce(before, add);
-    }
-    Scalar own = change(k, 0, p), size = before + blockScan(k, own).before + own;
-    k.when(p.i < rows.n, [&] {
-      Scalar at = p.at(k, p.i);
-      Scalar poisoned = p.i >= validUntil(k, k.pointer(3, i32), p, sequenceAt(k, rows, k.pointer(2, i32), p.i));
-      k.store(k.select(poisoned, k.i32(0), size), k.pointer(0, i32), at);
-      k.when(poisoned, [&] {
-        k.store(k.constant(element, std::numeric_limits<double>::quiet_NaN()), k.pointer(4, element), at);
-        k.store(k.constant(element, 0.0), k.pointer(5, element), at);
+    steps.kernel("support_tiles", rows.rows * tiles, elementThreads, {s.count, tileSizes},
+                 [&](KernelCode &k) {
+                   Scalar sum = k.blockReduce(change(k, 0, position(k)), add);
+                   k.when(k.thread() == 0, [&] { k.store(sum, k.pointer(1, i32), k.block()); });
+                 });
+  steps.kernel(
+      "supports", rows.rows * tiles, elementThreads, {s.count, tileSizes, s.bounds, s.firstNan, s.hi, s.lo},
+      [&](KernelCode &k) {
+        Position p = position(k);
+        Scalar before = k.i32(0);
+        if (tiles > 1) {
+          Scalar tile = k.block() % tiles, firstTile = k.block() - tile;
+          before = k.loop(k.thread(), tile, k.i32(elementThreads), {before},
+                          [&](Scalar other, ArrayRef<Scalar> sums) {
+                            return Scalars{sums[0] + k.load(k.pointer(1, i32), firstTile + other)};
+                          })[0];
+          before = k.blockReduce(before, add);
+        }
+        Scalar own = change(k, 0, p), size = before + blockScan(k, own).before + own;
+        k.when(p.i < rows.n, [&] {
+          Scalar at = p.at(k, p.i);
+          Scalar poisoned =
+              p.i >= validUntil(k, k.pointer(3, i32), p, sequenceAt(k, rows, k.pointer(2, i32), p.i));
+          k.store(k.select(poisoned, k.i32(0), size), k.pointer(0, i32), at);
+          k.when(poisoned, [&] {
+            k.store(k.constant(element, std::numeric_limits<double>::quiet_NaN()), k.pointer(4, element), at);
+            k.store(k.constant(element, 0.0), k.pointer(5, element), at);
+          });
+        });
       });
-    });
-  });
 }
 
 } // namespace heddle::gpu

@@ -1,5 +1,5 @@
-// The queries in whose supports a key is, and sums over positions that start again with every sequence. Internal to
-// this folder.
+// The queries in whose supports a key is, and sums over positions that start again with every sequence.
+// Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Threshold.h"
@@ -11,14 +11,14 @@ struct Run {
   Scalar begin, end;
 };
 
-/// The queries i in [first, last) with 0 < (u - hi_i) - lo_i < 1, for pointers to a row's thresholds and a key that
-/// joins at `first`. Queries with NaN are the last ones and support nothing.
+/// The queries i in [first, last) with 0 < (u - hi_i) - lo_i < 1, for pointers to a row's thresholds and a
+/// key that joins at `first`. Queries with NaN are the last ones and support nothing.
 Run supportRun(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar first, Scalar last);
 
-/// Adds kernels that compute running sums in f64, restarted with every segment: out(p, sum up to and with i) for every
-/// position. Blocks of 256 positions are summed from 0 and then raised by what stands before them, an order that
-/// depends on the segment's place alone. `term` and `start` (the first position of i's segment) see the operands from
-/// number 0, `out` as well.
+/// Adds kernels that compute running sums in f64, restarted with every segment: out(p, sum up to and with i)
+/// for every position. Blocks of 256 positions are summed from 0 and then raised by what stands before them,
+/// an order that depends on the segment's place alone. `term` and `start` (the first position of i's segment)
+/// see the operands from number 0, `out` as well.
 void emitRunningSums(StepBuilder &steps, llvm::StringRef name, const ScoreRows &rows,
                      llvm::ArrayRef<DeviceOperand> operands,
                      llvm::function_ref<Scalar(KernelCode &, const Position &)> term,

@@ -17,9 +17,9 @@ Scalar f64(KernelCode &k, Scalar integer) { return k.cast(integer, k.b.getF64Typ
 
 } // namespace
 
-SweepState SweepState::empty(KernelCode &k) {
+SweepState SweepState::empty(KernelCode &k, Scalar count) {
   Scalar none = k.i32(0), zero = f64(k, 0.0);
-  return {none, none, none, none, none, none, none, zero, zero, zero, f64(k, -infinity)};
+  return {count, none, count, none, none, none, none, zero, zero, zero, f64(k, -infinity)};
 }
 
 Scalar Sweep::next(Scalar from) {
@@ -95,15 +95,15 @@ SweepState Sweep::solve(SweepState start) {
             [&] {
               Scalar kills = some & dead & (dies <= desaturates);
               Scalar event = k.select(some, k.select(kills, dies, desaturates), f64(k, 0.0));
-              SweepState moved = SweepState::of(k.choose(
-                  kills, [&] { return kill(s).values(); }, [&] { return unsaturate(s).values(); }));
-              return k.choose(
-                  (event > farFromCentre) & (moved.inside > 0),
-                  [&] {
-                    Scalar to = k.select(kills, moved.died, score(k.max(moved.firstSaturated, k.i32(1)) - 1));
-                    return recentre(moved, to).values();
-                  },
-                  [&] { return moved.values(); });
+              SweepState moved = SweepState::of(
+                  k.choose(kills, [&] { return kill(s).values(); }, [&] { return unsaturate(s).values(); }));
+              return k.choose((event > farFromCentre) & (moved.inside > 0),
+                              [&] {
+                                Scalar to = k.select(kills, moved.died,
+                                                     score(k.max(moved.firstSaturated, k.i32(1)) - 1));
+                                return recentre(moved, to).values();
+                              },
+                              [&] { return moved.values(); });
             });
         next.push_back(!stops);
         return next;
@@ -128,12 +128,10 @@ SweepState Sweep::insert(SweepState s, Scalar rank) {
   s.saturated = s.saturated + (1 - one);
   s.lowest = k.select(isInside, k.min(s.lowest, rank), s.lowest);
   s.nextSaturated = k.select(isInside, s.nextSaturated, k.min(s.nextSaturated, rank));
-  return SweepState::of(k.choose(
-      isFull(s), [&] { return solve(s).values(); }, [&] { return s.values(); }));
+  return SweepState::of(k.choose(isFull(s), [&] { return solve(s).values(); }, [&] { return s.values(); }));
 }
 
-SweepState Sweep::run(Scalar first, Scalar last, SweepState state,
-                      llvm::function_ref<Scalar(Scalar)> rank,
+SweepState Sweep::run(Scalar first, Scalar last, SweepState state, llvm::function_ref<Scalar(Scalar)> rank,
                       llvm::function_ref<void(Scalar, const SweepState &)> out) {
   Scalars end = k.loop(first, last, k.i32(1), state.values(), [&](Scalar candidate, ArrayRef<Scalar> v) {
     SweepState s = SweepState::of(v);
@@ -141,8 +139,8 @@ SweepState Sweep::run(Scalar first, Scalar last, SweepState state,
     Scalar passed = k.choose(
         isFull(s) & (r >= 0), [&] { return Scalars{relative(r, s.centre) <= s.offset}; },
         [&] { return Scalars{r < 0}; })[0];
-    SweepState after = SweepState::of(k.choose(
-        passed, [&] { return s.values(); }, [&] { return insert(s, r).values(); }));
+    SweepState after =
+        SweepState::of(k.choose(passed, [&] { return s.values(); }, [&] { return insert(s, r).values(); }));
     out(candidate, after);
     return after.values();
   });
@@ -155,12 +153,14 @@ std::pair<Scalar, Scalar> Sweep::threshold(const SweepState &s) {
   return {k.select(gap, k.cast(s.died, element), hi), k.select(gap, k.constant(element, 0.0), lo)};
 }
 
-std::pair<Scalar, Scalar> thresholdPair(KernelCode &k, Type element, Scalar top, Scalar difference, Scalar died) {
+std::pair<Scalar, Scalar> thresholdPair(KernelCode &k, Type element, Scalar top, Scalar difference,
+                                        Scalar died) {
   constexpr double snap = 4e-15;
   Scalar exact = died - top;
   difference = k.select(k.abs(difference - exact) <= snap, exact, difference);
   const double least = element.isF64() ? DBL_MIN : double(FLT_MIN);
-  Scalar lo = k.max(k.constant(element, -1.0), k.min(k.cast(difference, element), k.constant(element, -least)));
+  Scalar lo =
+      k.max(k.constant(element, -1.0), k.min(k.cast(difference, element), k.constant(element, -least)));
   return {k.cast(top, element), lo};
 }
 

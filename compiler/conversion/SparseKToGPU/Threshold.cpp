@@ -13,7 +13,8 @@ namespace heddle::gpu {
 ScoreRows ScoreRows::of(Value u, int64_t window, Value bounds) {
   auto type = cast<RankedTensorType>(u.getType());
   const int64_t n = type.getDimSize(2);
-  return {type.getDimSize(0) * type.getDimSize(1), n, std::min(window, n), type.getElementType(), bool(bounds)};
+  return {type.getDimSize(0) * type.getDimSize(1), n, std::min(window, n), type.getElementType(),
+          bool(bounds)};
 }
 
 SequenceBounds sequenceAt(KernelCode &k, const ScoreRows &rows, Pointer bounds, Scalar position) {
@@ -36,7 +37,8 @@ Type ThresholdBuffers::orderType() const {
 }
 
 Scalar keyOrder(KernelCode &k, Scalar clamped, Scalar key) {
-  return (k.cast(orderedBits(k, clamped), k.i64Type()) << 32) | k.extendUnsigned(key ^ k.i32(-1), k.i64Type());
+  return (k.cast(orderedBits(k, clamped), k.i64Type()) << 32) |
+         k.extendUnsigned(key ^ k.i32(-1), k.i64Type());
 }
 Scalar orderScore(KernelCode &k, Scalar order) {
   return fromOrderedBits(k, k.cast(order >> 32, k.i32Type()));
@@ -51,7 +53,8 @@ static void emitDefaults(StepBuilder &steps, const ThresholdBuffers &s) {
                  Type element = s.rows.element;
                  Scalar at = p.at(k, p.i);
                  const bool wide = order.getIntOrFloatBitWidth() == 64;
-                 k.store(k.constant(element, -std::numeric_limits<double>::infinity()), k.pointer(0, element), at);
+                 k.store(k.constant(element, -std::numeric_limits<double>::infinity()), k.pointer(0, element),
+                         at);
                  k.store(k.constant(element, 0.0), k.pointer(1, element), at);
                  k.store(k.i32(0), k.pointer(2, k.i32Type()), at);
                  k.store(wide ? k.i64(std::numeric_limits<int64_t>::min())
@@ -63,12 +66,13 @@ static void emitDefaults(StepBuilder &steps, const ThresholdBuffers &s) {
 
 static void emitFirstNan(StepBuilder &steps, const ThresholdBuffers &s) {
   Type i32 = IntegerType::get(s.rows.element.getContext(), 32);
-  eachPosition(steps, "first_nan", s.rows, {s.u, s.bounds, s.firstNan}, [&](KernelCode &k, const Position &p) {
-    k.when(k.isNan(k.load(k.pointer(0, s.rows.element), p.at(k, p.i))), [&] {
-      Scalar start = sequenceAt(k, s.rows, k.pointer(1, i32), p.i).start;
-      k.atomicMin(p.i, k.pointer(2, i32), p.at(k, start));
-    });
-  });
+  eachPosition(steps, "first_nan", s.rows, {s.u, s.bounds, s.firstNan},
+               [&](KernelCode &k, const Position &p) {
+                 k.when(k.isNan(k.load(k.pointer(0, s.rows.element), p.at(k, p.i))), [&] {
+                   Scalar start = sequenceAt(k, s.rows, k.pointer(1, i32), p.i).start;
+                   k.atomicMin(p.i, k.pointer(2, i32), p.at(k, start));
+                 });
+               });
 }
 
 /// Without a budget there are no candidates; keys leave with the window.
@@ -78,7 +82,8 @@ static void emitWindowOnly(StepBuilder &steps, const ThresholdBuffers &s) {
                  Type element = s.rows.element;
                  Scalar at = p.at(k, p.i);
                  SequenceBounds sequence = sequenceAt(k, s.rows, k.pointer(4, k.i32Type()), p.i);
-                 k.store(k.constant(element, -std::numeric_limits<double>::infinity()), k.pointer(0, element), at);
+                 k.store(k.constant(element, -std::numeric_limits<double>::infinity()), k.pointer(0, element),
+                         at);
                  k.store(k.constant(element, 0.0), k.pointer(1, element), at);
                  k.store(k.i32(0), k.pointer(2, k.i32Type()), at);
                  Scalar window = k.min(k.i32(s.rows.window), sequence.stop - p.i);

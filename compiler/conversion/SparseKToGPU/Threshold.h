@@ -1,8 +1,9 @@
 // Thresholds of causal SPARSEK on a device. Internal to this folder.
 //
-// A query's threshold depends on a prefix of its sequence's scores. Scores of f32 are cut into chunks: the prefixes that
-// end between chunks are solved all at once (ThresholdSolve.h), and chunks then finish alone (ThresholdChunks.h). Scores
-// of f64 are sorted whole and swept by one thread a sequence (ThresholdSerial.cpp).
+// A query's threshold depends on a prefix of its sequence's scores. Scores of f32 are cut into chunks: the
+// prefixes that end between chunks are solved all at once (ThresholdSolve.h), and chunks then finish alone
+// (ThresholdChunks.h). Scores of f64 are sorted whole and swept by one thread a sequence
+// (ThresholdSerial.cpp).
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Steps.h"
@@ -51,12 +52,13 @@ struct ThresholdBuffers {
   int64_t topk = 0;
   bool serial = false; ///< rows are sorted whole
   DeviceOperand u, bounds, hi, lo, count, end;
-  DeviceOperand kappa;    ///< [rows, n]: the order of query i's topk-th largest candidate; the least integer if none
+  DeviceOperand
+      kappa; ///< [rows, n]: the order of query i's topk-th largest candidate; the least integer if none
   DeviceOperand order;    ///< [rows, n] of each key, for whole rows
   DeviceOperand firstNan; ///< [rows, n] i32, at the first position of a sequence: where it has its first NaN
 
-  /// The rank in the row as i32 for rows that are sorted whole; else an i64: the score's ordered bits, then the
-  /// key's index, inverted.
+  /// The rank in the row as i32 for rows that are sorted whole; else an i64: the score's ordered bits, then
+  /// the key's index, inverted.
   mlir::Type orderType() const;
 };
 

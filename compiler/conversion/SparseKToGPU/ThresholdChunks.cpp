@@ -1,11 +1,11 @@
-// Thresholds of f32 scores. Candidates are cut into chunks of 256. The thresholds at both ends of a chunk are solved
-// first, for all chunks at once. Between them tau only rises, so of the candidates before the chunk
+// Thresholds of f32 scores. Candidates are cut into chunks of 256. The thresholds at both ends of a chunk are
+// solved first, for all chunks at once. Between them tau only rises, so of the candidates before the chunk
 //   - those that may die, with scores in (tau_left, tau_right],
 //   - those that may leave saturation, in [tau_left + 1, tau_right + 1), and
 //   - those that may be kappa, between kappa_left and kappa_right,
-// are taken one by one, with the chunk's own; the others are in every support of the chunk or saturated throughout: a
-// count and a sum. For any scores that is at most about three keys for every key of the row. A thread sweeps over them.
-// A chunk with too many of them has its queries solved one by one.
+// are taken one by one, with the chunk's own; the others are in every support of the chunk or saturated
+// throughout: a count and a sum. For any scores that is at most about three keys for every key of the row. A
+// thread sweeps over them. A chunk with too many of them has its queries solved one by one.
 #include "compiler/conversion/SparseKToGPU/Order.h"
 #include "compiler/conversion/SparseKToGPU/ScoreLists.h"
 #include "compiler/conversion/SparseKToGPU/Sort.h"
@@ -106,8 +106,9 @@ private:
   const ListGeometry geometry;
   Type i32, i64, f32, f64;
   ScoreLists lists;
-  DeviceOperand kappa, base, offset; ///< [rows, chunks, 2]: at the left end of a chunk, and the right one if it is last
-  DeviceOperand crowded;             ///< [rows, chunks]
+  DeviceOperand kappa, base,
+      offset;            ///< [rows, chunks, 2]: at the left end of a chunk, and the right one if it is last
+  DeviceOperand crowded; ///< [rows, chunks]
 
   friend class ChunkSweep;
 };
@@ -116,54 +117,58 @@ void Chunks::emitBoundaries() {
   const int64_t all = rows.rows * chunks * 2;
   steps.kernel("boundaries", (all + solvingWarps - 1) / solvingWarps, solvingWarps * warpSize,
                {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset}, [&](KernelCode &k) {
-    Scalar at = k.block() * solvingWarps + k.warp(), chunk = at >> 1, isRight = (at & 1) == 1;
-    k.when(at < all, [&] {
-      Piece piece = pieceOf(k, k.pointer(1, i32), (chunk % chunks) * chunkSize);
-      k.when(piece.exists & (!isRight | piece.isLast), [&] {
-        ListCode code = listCode(k, 2);
-        Scalar row = k.cast(chunk / chunks, i64);
-        PrefixThreshold t = solvePrefix(code, s.topk, k.pointer(0, f32), row, piece.start,
-                                        k.select(isRight, piece.stop, piece.first));
-        k.when(k.lane() == 0, [&] { solved(k, 5).store(k, t, at); });
-      });
-    });
-  });
+                 Scalar at = k.block() * solvingWarps + k.warp(), chunk = at >> 1, isRight = (at & 1) == 1;
+                 k.when(at < all, [&] {
+                   Piece piece = pieceOf(k, k.pointer(1, i32), (chunk % chunks) * chunkSize);
+                   k.when(piece.exists & (!isRight | piece.isLast), [&] {
+                     ListCode code = listCode(k, 2);
+                     Scalar row = k.cast(chunk / chunks, i64);
+                     PrefixThreshold t = solvePrefix(code, s.topk, k.pointer(0, f32), row, piece.start,
+                                                     k.select(isRight, piece.stop, piece.first));
+                     k.when(k.lane() == 0, [&] { solved(k, 5).store(k, t, at); });
+                   });
+                 });
+               });
 }
 
 void Chunks::emitCrowded() {
   const int64_t slices = chunkSize / (solvingWarps * solvedQueries);
-  steps.kernel("crowded", rows.rows * chunks * slices, solvingWarps * warpSize,
-               {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, crowded, s.hi, s.lo, s.kappa},
-               [&](KernelCode &k) {
-    Scalar chunk = k.block() / slices;
-    k.when(k.load(k.pointer(5, i32), chunk) != 0, [&] {
-      Scalar row = k.cast(chunk / chunks, i64), chunkStart = (chunk % chunks) * chunkSize;
-      Piece piece = pieceOf(k, k.pointer(1, i32), chunkStart);
-      Scalar from = chunkStart + ((k.block() % slices) * solvingWarps + k.warp()) * solvedQueries;
-      Scalar first = k.max(from, k.select(piece.first > chunkStart, piece.first - 1, chunkStart));
-      Scalar last = k.min(from + solvedQueries, piece.stop);
-      ListCode code = listCode(k, 2);
-      Pointer u = k.offset(k.pointer(0, f32), row * rows.n);
-      Scalar zero = k.constant(f64, 0.0);
-      k.loop(first, last, k.i32(1), {k.i64(least), zero, zero, zero}, [&](Scalar key, ArrayRef<Scalar> before) {
-        PrefixThreshold old = PrefixThreshold::of(before);
-        // What joins at or below tau changes nothing.
-        Scalar x = k.cast(clampScore(k, k.load(u, key)), f64);
-        Scalar same = (key > first) & (x - old.base <= old.offset);
-        PrefixThreshold t = PrefixThreshold::of(k.choose(
-            same, [&] { return old.values(); },
-            [&] { return solvePrefix(code, s.topk, k.pointer(0, f32), row, piece.start, key + 1).values(); }));
-        k.when(k.lane() == 0, [&] {
-          Scalar query = row * rows.n + k.cast(key + rows.window, i64);
-          auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died);
-          k.store(hi, k.pointer(6, f32), query);
-          k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(7, f32), query);
-          k.store(t.kappa, k.pointer(8, i64), query);
+  steps.kernel(
+      "crowded", rows.rows * chunks * slices, solvingWarps * warpSize,
+      {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, crowded, s.hi, s.lo, s.kappa}, [&](KernelCode &k) {
+        Scalar chunk = k.block() / slices;
+        k.when(k.load(k.pointer(5, i32), chunk) != 0, [&] {
+          Scalar row = k.cast(chunk / chunks, i64), chunkStart = (chunk % chunks) * chunkSize;
+          Piece piece = pieceOf(k, k.pointer(1, i32), chunkStart);
+          Scalar from = chunkStart + ((k.block() % slices) * solvingWarps + k.warp()) * solvedQueries;
+          Scalar first = k.max(from, k.select(piece.first > chunkStart, piece.first - 1, chunkStart));
+          Scalar last = k.min(from + solvedQueries, piece.stop);
+          ListCode code = listCode(k, 2);
+          Pointer u = k.offset(k.pointer(0, f32), row * rows.n);
+          Scalar zero = k.constant(f64, 0.0);
+          k.loop(
+              first, last, k.i32(1), {k.i64(least), zero, zero, zero},
+              [&](Scalar key, ArrayRef<Scalar> before) {
+                PrefixThreshold old = PrefixThreshold::of(before);
+                // What joins at or below tau changes nothing.
+                Scalar x = k.cast(clampScore(k, k.load(u, key)), f64);
+                Scalar same = (key > first) & (x - old.base <= old.offset);
+                PrefixThreshold t = PrefixThreshold::of(k.choose(
+                    same, [&] { return old.values(); },
+                    [&] {
+                      return solvePrefix(code, s.topk, k.pointer(0, f32), row, piece.start, key + 1).values();
+                    }));
+                k.when(k.lane() == 0, [&] {
+                  Scalar query = row * rows.n + k.cast(key + rows.window, i64);
+                  auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died);
+                  k.store(hi, k.pointer(6, f32), query);
+                  k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(7, f32), query);
+                  k.store(t.kappa, k.pointer(8, i64), query);
+                });
+                return t.values();
+              });
         });
-        return t.values();
       });
-    });
-  });
 }
 
 /// What a thread sweeps over: candidates, and ranks in shared memory.
@@ -192,8 +197,9 @@ public:
         row(k.cast(chunk / c.chunks, i64)), chunkStart((chunk % c.chunks) * chunkSize),
         length(k.min(k.i32(rows.n) - chunkStart, k.i32(chunkSize))),
         keys(k.shared(chunkSize + (several ? chunkCapacity : 0), i64)),
-        present(k.shared(chunkSize + 1 + (several ? chunkCapacity / 32 + 1 : 0), i32)), ranks(k.shared(chunkSize, i32)),
-        outHi(k.shared(chunkSize, f32)), outLo(k.shared(chunkSize, f32)), outKappa(k.shared(chunkSize, i64)) {}
+        present(k.shared(chunkSize + 1 + (several ? chunkCapacity / 32 + 1 : 0), i32)),
+        ranks(k.shared(chunkSize, i32)), outHi(k.shared(chunkSize, f32)), outLo(k.shared(chunkSize, f32)),
+        outKappa(k.shared(chunkSize, i64)) {}
 
   void emit() {
     Task task = startSequence();
@@ -238,15 +244,16 @@ private:
   Type i32, i64, f32, f64;
   Pointer bounds;
   Scalar thread, chunk, row, chunkStart, length;
-  Pointer keys;                    ///< orders: the chunk's own by sequence, then those of the sequence that goes on
-  Pointer present;                 ///< bits of ranks, for both
-  Pointer ranks;                   ///< of the chunk's keys by time, in their task; -1 where they have none
-  Pointer outHi, outLo, outKappa;  ///< of the chunk's keys by time; kappa is the least integer where there is none
+  Pointer keys;    ///< orders: the chunk's own by sequence, then those of the sequence that goes on
+  Pointer present; ///< bits of ranks, for both
+  Pointer ranks;   ///< of the chunk's keys by time, in their task; -1 where they have none
+  Pointer outHi, outLo,
+      outKappa; ///< of the chunk's keys by time; kappa is the least integer where there is none
   Scalar insideCount, saturatedCount, insideSum; ///< of the keys that are not taken one by one
 };
 
-/// Sequences that begin in the chunk know no other keys: their part of the chunk's list is theirs, and the thread's of
-/// their first key.
+/// Sequences that begin in the chunk know no other keys: their part of the chunk's list is theirs, and the
+/// thread's of their first key.
 Task ChunkSweep::startSequence() {
   Scalar order = k.choose(
       thread < length,
@@ -267,7 +274,7 @@ Task ChunkSweep::startSequence() {
   task.runs = (thread < length) & (sequence.start == key) & (task.last - key > topk);
   task.count = k.min(sequence.stop - chunkStart, length) - thread;
   task.keys = task.present = thread;
-  task.state = SweepState::empty(k);
+  task.state = SweepState::empty(k, task.count);
   k.when(thread < length, [&] {
     Scalar listed = orderKey(k, order), start = sequenceAt(k, rows, bounds, listed).start;
     k.when(start >= chunkStart, [&] { k.store(thread - (start - chunkStart), ranks, listed - chunkStart); });
@@ -459,7 +466,8 @@ void ChunkSweep::sweep(const Task &task) {
     });
   };
   k.when(task.runs, [&] {
-    // The first query with more than topk candidates, where it is in the chunk and its threshold is the left one.
+    // The first query with more than topk candidates, where it is in the chunk and its threshold is the left
+    // one.
     if (several)
       k.when(sweep.isFull(task.state) & (task.first > chunkStart), [&] { out(task.first - 1, task.state); });
     sweep.run(task.first, task.last, task.state, rank, out);
@@ -467,9 +475,10 @@ void ChunkSweep::sweep(const Task &task) {
 }
 
 void Chunks::emitSweeps(bool several) {
-  steps.kernel("chunk_sweeps", rows.rows * chunks, chunkSize,
-               {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset, s.hi, s.lo, s.kappa, crowded},
-               [&](KernelCode &k) { ChunkSweep(*this, k, several).emit(); });
+  steps.kernel(
+      "chunk_sweeps", rows.rows * chunks, chunkSize,
+      {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset, s.hi, s.lo, s.kappa, crowded},
+      [&](KernelCode &k) { ChunkSweep(*this, k, several).emit(); });
 }
 
 } // namespace

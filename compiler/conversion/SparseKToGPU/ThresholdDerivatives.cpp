@@ -1,9 +1,9 @@
-// The adjoint and the tangent of the thresholds: tau of query i moves by the mean of its support. With the runs of
-// queries in whose supports the keys are, both are differences of running sums.
+// The adjoint and the tangent of the thresholds: tau of query i moves by the mean of its support. With the
+// runs of queries in whose supports the keys are, both are differences of running sums.
+#include "compiler/conversion/SparseKToGPU/Order.h"
 #include "compiler/conversion/SparseKToGPU/Selection.h"
 #include "compiler/conversion/SparseKToGPU/Sort.h"
 #include "compiler/conversion/SparseKToGPU/Support.h"
-#include "compiler/conversion/SparseKToGPU/Order.h"
 
 #include "dialects/sparsek/IR/SparseK.h"
 
@@ -22,8 +22,8 @@ Run runOf(KernelCode &k, const ScoreRows &rows, const Position &p, Pointer u, Po
   Scalars run = k.choose(
       first < sequence.stop,
       [&] {
-        Run run = supportRun(k, k.load(u, p.at(k, p.i)), k.offset(hi, p.rowStart), k.offset(lo, p.rowStart), first,
-                             sequence.stop);
+        Run run = supportRun(k, k.load(u, p.at(k, p.i)), k.offset(hi, p.rowStart), k.offset(lo, p.rowStart),
+                             first, sequence.stop);
         return Scalars{run.begin, run.end};
       },
       [&] { return Scalars{p.i, p.i}; });
@@ -56,8 +56,8 @@ DeviceProgram emitThresholdBackward(mlir::gpu::GPUModuleOp module, Operation *op
                {operandBuffer(U), operandBuffer(Hi), operandBuffer(Lo), bounds, sums, resultBuffer(0)},
                [&](KernelCode &k, const Position &p) {
                  SequenceBounds sequence = sequenceAt(k, rows, k.pointer(3, i32), p.i);
-                 Run run = runOf(k, rows, p, k.pointer(0, element), k.pointer(1, element), k.pointer(2, element),
-                                 sequence);
+                 Run run = runOf(k, rows, p, k.pointer(0, element), k.pointer(1, element),
+                                 k.pointer(2, element), sequence);
                  auto sumBefore = [&](Scalar query) {
                    return k.choose(
                        query > sequence.start,
@@ -82,8 +82,8 @@ DeviceProgram emitThresholdTangent(mlir::gpu::GPUModuleOp module, Operation *op,
   Type i32 = IntegerType::get(op->getContext(), 32), i64 = IntegerType::get(op->getContext(), 64);
   DeviceOperand bounds = operandBuffer(rows.packed ? Bounds : U);
 
-  // Every key has two records: the query from which on it is in supports, and the one from which on no more. By query
-  // and then by key, those of a sequence stay together.
+  // Every key has two records: the query from which on it is in supports, and the one from which on no more.
+  // By query and then by key, those of a sequence stay together.
   ScoreRows events = rows;
   events.n = 2 * rows.n;
   DeviceOperand sorted = steps.reserve(events.size() * 8), sums = steps.reserve(events.size() * 8);

@@ -42,30 +42,31 @@ void emitSerialThresholds(StepBuilder &steps, ThresholdBuffers &s) {
         k.store(i, k.pointer(first + 1, i32), p.at(k, k.i32(-1) - record.back()));
       });
 
-  eachPosition(steps, "sweep", rows, {sorted, s.order, present, s.bounds, s.hi, s.lo, s.kappa},
-               [&](KernelCode &k, const Position &p) {
-    SequenceBounds sequence = sequenceAt(k, rows, k.pointer(3, i32), p.i);
-    Scalar last = sequence.stop - rows.window;
-    k.when((sequence.start == p.i) & (last - p.i > s.topk), [&] {
-      Scalar first = p.at(k, p.i), count = sequence.stop - p.i;
-      Pointer scores = k.offset(k.pointer(0, element), first), order = k.offset(k.pointer(1, i32), p.rowStart),
-              words = k.offset(k.pointer(2, i32), first);
-      k.loop(k.i32(0), (count >> 5) + 1, k.i32(1), [&](Scalar word) { k.store(k.i32(0), words, word); });
-      auto score = [&](Scalar rank) { return k.load(scores, rank); };
-      auto rank = [&](Scalar key) { return k.load(order, key) - p.i; };
-      Sweep sweep(k, element, s.topk, count, words, score);
-      auto out = [&](Scalar key, const SweepState &state) {
-        k.when(sweep.isFull(state), [&] {
-          Scalar query = p.at(k, key + rows.window);
-          auto [hi, lo] = sweep.threshold(state);
-          k.store(hi, k.pointer(4, element), query);
-          k.store(lo, k.pointer(5, element), query);
-          k.store(state.kappa + p.i, k.pointer(6, i32), query);
+  eachPosition(
+      steps, "sweep", rows, {sorted, s.order, present, s.bounds, s.hi, s.lo, s.kappa},
+      [&](KernelCode &k, const Position &p) {
+        SequenceBounds sequence = sequenceAt(k, rows, k.pointer(3, i32), p.i);
+        Scalar last = sequence.stop - rows.window;
+        k.when((sequence.start == p.i) & (last - p.i > s.topk), [&] {
+          Scalar first = p.at(k, p.i), count = sequence.stop - p.i;
+          Pointer scores = k.offset(k.pointer(0, element), first),
+                  order = k.offset(k.pointer(1, i32), p.rowStart), words = k.offset(k.pointer(2, i32), first);
+          k.loop(k.i32(0), (count >> 5) + 1, k.i32(1), [&](Scalar word) { k.store(k.i32(0), words, word); });
+          auto score = [&](Scalar rank) { return k.load(scores, rank); };
+          auto rank = [&](Scalar key) { return k.load(order, key) - p.i; };
+          Sweep sweep(k, element, s.topk, count, words, score);
+          auto out = [&](Scalar key, const SweepState &state) {
+            k.when(sweep.isFull(state), [&] {
+              Scalar query = p.at(k, key + rows.window);
+              auto [hi, lo] = sweep.threshold(state);
+              k.store(hi, k.pointer(4, element), query);
+              k.store(lo, k.pointer(5, element), query);
+              k.store(state.kappa + p.i, k.pointer(6, i32), query);
+            });
+          };
+          sweep.run(p.i, last, SweepState::empty(k, count), rank, out);
         });
-      };
-      sweep.run(p.i, last, SweepState::empty(k), rank, out);
-    });
-  });
+      });
 }
 
 } // namespace heddle::gpu

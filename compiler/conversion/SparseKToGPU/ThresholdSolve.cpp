@@ -23,10 +23,10 @@ public:
     Pointer scores = k.offset(u, row * lists.geometry.rows.n);
     for (int64_t i = 0; i < chunkSize / warpSize; ++i) {
       Scalar key = whole + lane + i * warpSize;
-      singles.push_back(k.choose(
-          (key >= start) & (key < stop),
-          [&] { return Scalars{keyOrder(k, clampScore(k, k.load(scores, key)), key)}; },
-          [&] { return Scalars{k.i64(least)}; })[0]);
+      singles.push_back(
+          k.choose((key >= start) & (key < stop),
+                   [&] { return Scalars{keyOrder(k, clampScore(k, k.load(scores, key)), key)}; },
+                   [&] { return Scalars{k.i64(least)}; })[0]);
     }
   }
 
@@ -57,8 +57,7 @@ std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size) {
   for (const ListPart &part : p.parts)
     init.append({part.begin, part.end});
   Scalars end = k.repeat(
-      init,
-      [&](ArrayRef<Scalar> s) { return k.unsignedLess(k.i64(1), s[1] - s[0]) & (s[2] != rank); },
+      init, [&](ArrayRef<Scalar> s) { return k.unsignedLess(k.i64(1), s[1] - s[0]) & (s[2] != rank); },
       [&](ArrayRef<Scalar> s) {
         Scalar middle = s[0] + ((s[1] - s[0]) >> 1), own = k.i32(0);
         Scalars places;
@@ -70,7 +69,8 @@ std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size) {
         for (Scalar single : p.singles)
           own = own + p.count(single >= middle);
         Scalar above = p.sum(own), enough = above >= rank;
-        Scalars next{k.select(enough, middle, s[0]), k.select(enough, s[1], middle), k.select(enough, above, s[2])};
+        Scalars next{k.select(enough, middle, s[0]), k.select(enough, s[1], middle),
+                     k.select(enough, above, s[2])};
         for (size_t i = 0; i < parts; ++i)
           next.append({k.select(enough, places[i], s[3 + 2 * i]), k.select(enough, s[4 + 2 * i], places[i])});
         return next;
@@ -90,8 +90,8 @@ std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size) {
   return {k.warpReduce(own, [&](Scalar a, Scalar b) { return k.min(a, b); }), places};
 }
 
-/// What tau - top = x gives: how many candidates lie strictly between tau and tau + 1 with the sum of their distances
-/// from top, how many above, and the highest one that is not above tau.
+/// What tau - top = x gives: how many candidates lie strictly between tau and tau + 1 with the sum of their
+/// distances from top, how many above, and the highest one that is not above tau.
 struct Evaluation {
   Scalar inside, saturated; ///< i32
   Scalar sum;               ///< f64

@@ -1,8 +1,8 @@
 // The threshold after any number of candidates of a sequence, by one warp. Internal to this folder.
 //
-// The candidates are a few sorted lists and the keys of the last chunk. kappa is found first, by halving the range of
-// orders; it brackets tau to [kappa - 1, kappa), or the next candidate lies 1 or more below and is tau itself. Newton's
-// method then ends in the piece of the mass, piecewise linear, that contains tau.
+// The candidates are a few sorted lists and the keys of the last chunk. kappa is found first, by halving the
+// range of orders; it brackets tau to [kappa - 1, kappa), or the next candidate lies 1 or more below and is
+// tau itself. Newton's method then ends in the piece of the mass, piecewise linear, that contains tau.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/ScoreLists.h"
