@@ -77,6 +77,7 @@ RowThreshold solveRow(KernelCode &k, Scalar count, Scalar mass, llvm::function_r
       [&](Scalar x, Scalar y) { return k.min(x, y); });
   Scalar kappa = fromOrderedBits(k, least);
   Scalar reached = pass.countOf([&](Scalar x) { return x >= kappa; });
+  Scalar above = pass.countOf([&](Scalar x) { return x > kappa; });
   Scalar below = pass.over(
       k.constant(kappa.type(), -double(FLT_MAX)),
       [&](Scalar x) { return k.select(x < kappa, x, k.constant(kappa.type(), -double(FLT_MAX))); },
@@ -109,7 +110,7 @@ RowThreshold solveRow(KernelCode &k, Scalar count, Scalar mass, llvm::function_r
         Scalar next = k.select(newton | (done & some), exact, (low + high) * 0.5);
         return Scalars{s[0] + 1, low, high, next, !done};
       });
-  return {k.select(gap, next, top), k.select(gap, zero, found[3]), kappa, reached - rank};
+  return {k.select(gap, next, top), k.select(gap, zero, found[3]), kappa, rank - above};
 }
 
 } // namespace heddle::gpu

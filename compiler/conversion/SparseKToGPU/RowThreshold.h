@@ -5,10 +5,10 @@
 
 namespace heddle::gpu {
 
-/// tau = hi + lo as f64; lo is 0 where the support is empty. `kappa` is the ceil(mass)-th largest score,
-/// `later` how many scores equal to it lie beyond that rank.
+/// tau = hi + lo as f64; lo is 0 where the support is empty. `kappa` is the ceil(mass)-th largest score, and
+/// `kept` how many of those equal to it are among the ceil(mass) largest.
 struct RowThreshold {
-  Scalar hi, lo, kappa, later;
+  Scalar hi, lo, kappa, kept;
 };
 
 /// Solves sum clip(score - tau, 0, 1) = mass over `count` (i32) scores, more than the mass (an f64 above 0),

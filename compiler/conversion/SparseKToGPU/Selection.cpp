@@ -20,6 +20,8 @@ static Emitter emitterOf(Operation *op) {
       .Case<sparsek::ThresholdTangentOp>([](auto) { return emitThresholdTangent; })
       .Case<sparsek::SegmentsOp>([](auto) { return emitSegments; })
       .Case<sparsek::ProjectOp>([](auto) { return emitProject; })
+      .Case<sparsek::AppendOp>([](auto) { return emitAppend; })
+      .Case<sparsek::FillCacheOp>([](auto) { return emitFillCache; })
       .Default([](auto) { return nullptr; });
 }
 

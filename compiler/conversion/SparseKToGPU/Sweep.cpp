@@ -149,15 +149,14 @@ SweepState Sweep::run(Scalar first, Scalar last, SweepState state, llvm::functio
 
 std::pair<Scalar, Scalar> Sweep::threshold(const SweepState &s) {
   Scalar top = score(s.kappa), gap = s.inside == 0;
-  auto [hi, lo] = thresholdPair(k, element, top, (s.centre - top) + s.offset, s.died);
+  auto [hi, lo] = thresholdPair(k, element, top, (s.centre - top) + s.offset, s.died - top);
   return {k.select(gap, k.cast(s.died, element), hi), k.select(gap, k.constant(element, 0.0), lo)};
 }
 
 std::pair<Scalar, Scalar> thresholdPair(KernelCode &k, Type element, Scalar top, Scalar difference,
                                         Scalar died) {
   constexpr double snap = 4e-15;
-  Scalar exact = died - top;
-  difference = k.select(k.abs(difference - exact) <= snap, exact, difference);
+  difference = k.select(k.abs(difference - died) <= snap, died, difference);
   const double least = element.isF64() ? DBL_MIN : double(FLT_MIN);
   Scalar lo =
       k.max(k.constant(element, -1.0), k.min(k.cast(difference, element), k.constant(element, -least)));

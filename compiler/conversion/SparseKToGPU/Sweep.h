@@ -68,7 +68,7 @@ private:
 };
 
 /// The pair of elements for tau = top + difference, with kappa's score `top`: below 0 by definition, and the
-/// exact distance of the dead key `died` where it equals that up to the rounding of sums.
+/// exact distance `died` of the highest dead key from `top` where it equals that up to the rounding of sums.
 std::pair<Scalar, Scalar> thresholdPair(KernelCode &k, mlir::Type element, Scalar top, Scalar difference,
                                         Scalar died);
 

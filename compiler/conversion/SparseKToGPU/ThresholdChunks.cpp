@@ -160,7 +160,7 @@ void Chunks::emitCrowded() {
                     }));
                 k.when(k.lane() == 0, [&] {
                   Scalar query = row * rows.n + k.cast(key + rows.window, i64);
-                  auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died);
+                  auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died - t.base);
                   k.store(hi, k.pointer(6, f32), query);
                   k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(7, f32), query);
                   k.store(t.kappa, k.pointer(8, i64), query);

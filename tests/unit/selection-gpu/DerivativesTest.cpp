@@ -2,7 +2,7 @@
 //
 // The adjoint and the tangent of thresholds on a device against those of the CPU.
 
-#include "ScoreFamilies.h"
+#include "tests/unit/sparsek/ScoreFamilies.h"
 
 #include "compiler/conversion/SparseKToGPU/Selection.h"
 #include "tests/support/ProgramRun.h"

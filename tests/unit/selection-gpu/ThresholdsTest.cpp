@@ -3,7 +3,7 @@
 // Thresholds on a device against those of the CPU, on families of scores that are hard for a selection: one
 // family a row.
 
-#include "ScoreFamilies.h"
+#include "tests/unit/sparsek/ScoreFamilies.h"
 
 #include "compiler/conversion/SparseKToGPU/Selection.h"
 #include "tests/support/ProgramRun.h"

@@ -2,7 +2,7 @@
 //
 // Sorting, projections and bounds of packed sequences on a device against the CPU.
 
-#include "ScoreFamilies.h"
+#include "tests/unit/sparsek/ScoreFamilies.h"
 
 #include "compiler/conversion/SparseKToGPU/Selection.h"
 #include "tests/support/ProgramRun.h"
