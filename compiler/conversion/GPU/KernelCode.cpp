@@ -377,8 +377,16 @@ Scalar KernelCode::shuffle(Scalar x, Scalar other, mlir::gpu::ShuffleMode mode) 
   if (bits < 32) {
     word = cast(move(extendUnsigned(word, i32Type())), sameBits);
   } else {
-    Scalar low = move(cast(word, i32Type())), high = move(cast(word >> 32, i32Type()));
-    word = extendUnsigned(low, i64Type()) | (extendUnsigned(high, i64Type()) << 32);
+    // Not by shifts: the narrowing of integers with small values would make shifts of 32 bits by 32 of them.
+    Type halves = VectorType::get(2, b.getI32Type());
+    Value from = LLVM::BitcastOp::create(b, halves, word.value);
+    Value to = LLVM::PoisonOp::create(b, halves);
+    for (int64_t i : {0, 1}) {
+      Value at = i32(i);
+      Scalar half = move(wrap(LLVM::ExtractElementOp::create(b, from, at)));
+      to = LLVM::InsertElementOp::create(b, to, half.value, at);
+    }
+    word = wrap(LLVM::BitcastOp::create(b, i64Type(), to));
   }
   return isFloat(x.value) ? bitcast(word, type) : word;
 }
