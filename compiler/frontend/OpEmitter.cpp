@@ -388,11 +388,17 @@ Value OpEmitter::takeAlong(const Value &x, const Value &ids, int64_t axis, Span 
   });
 }
 
-Value OpEmitter::argsort(const Value &x, int64_t axis, bool descending, Span span) {
-  Type type = x.getType().withElement(ElementType::I32);
+Value OpEmitter::argsort(const Value &x, int64_t axis, bool descending, const std::optional<Dim> &limit,
+                         Span span) {
+  llvm::SmallVector<Dim> dims(x.getType().dims());
+  const bool all = !limit || *limit == dims[axis];
+  if (!all)
+    dims[axis] = *limit;
+  Type type = x.getType().withElement(ElementType::I32).withDims(dims);
   return make(type, span, [&](mlir::OpBuilder &b, mlir::Location loc) -> mlir::Value {
     return ir::ArgsortOp::create(b, loc, mlirType(type), leaf(x), b.getI64IntegerAttr(axis),
-                                 descending ? b.getUnitAttr() : mlir::UnitAttr());
+                                 descending ? b.getUnitAttr() : mlir::UnitAttr(),
+                                 all ? mlir::IntegerAttr() : b.getI64IntegerAttr(limit->value()));
   });
 }
 

@@ -108,7 +108,8 @@ public:
   Value gather(const Value &table, const Value &ids, int64_t axis, Span span);
   Value scatterAdd(const Value &base, const Value &ids, const Value &updates, int64_t axis, Span span);
   Value takeAlong(const Value &x, const Value &ids, int64_t axis, Span span);
-  Value argsort(const Value &x, int64_t axis, bool descending, Span span);
+  /// The first `limit` positions in order, all of them without.
+  Value argsort(const Value &x, int64_t axis, bool descending, const std::optional<Dim> &limit, Span span);
 
   /// One element of a tensor in the block of an attention variant. Indices are i32 or i64 scalars.
   Value read(const Value &x, llvm::ArrayRef<Value> indices, Span span);

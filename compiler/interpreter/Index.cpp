@@ -124,9 +124,14 @@ static Array evaluatePutAlong(ir::PutAlongOp op, const Array &base, const Array 
 }
 
 static Array evaluateArgsort(const Context &context, ir::ArgsortOp op, const Array &x) {
-  Array result = context.make(op, x.shape());
+  Shape shape(x.shape());
+  AxisView view(shape, op.getAxis());
+  shape[op.getAxis()] = op.getLimit() ? static_cast<int64_t>(*op.getLimit()) : view.extent;
+  if (shape[op.getAxis()] > view.extent)
+    fail(op, "limit " + Twine(shape[op.getAxis()]) + " is above a dimension of " + Twine(view.extent));
+  Array result = context.make(op, shape);
   auto out = result.edit();
-  AxisView view(x.shape(), op.getAxis());
+  AxisView outView(shape, op.getAxis());
   bool descending = op.getDescending();
   std::vector<int64_t> order(view.extent);
   for (int64_t o = 0; o < view.outer; ++o)
@@ -140,8 +145,8 @@ static Array evaluateArgsort(const Context &context, ir::ArgsortOp op, const Arr
           return !std::isnan(x.real(a)) && std::isnan(x.real(b));
         return descending ? x.real(a) > x.real(b) : x.real(a) < x.real(b);
       });
-      for (int64_t i = 0; i < view.extent; ++i)
-        out[view.at(o, i, r)].integer = order[i];
+      for (int64_t i = 0; i < outView.extent; ++i)
+        out[outView.at(o, i, r)].integer = order[i];
     }
   return result;
 }

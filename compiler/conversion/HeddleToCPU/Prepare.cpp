@@ -127,7 +127,7 @@ bool knownInside(Value ids, int64_t extent) {
            });
   }
   if (auto sort = dyn_cast<ArgsortOp>(op))
-    return cast<RankedTensorType>(sort.getType()).getDimSize(sort.getAxis()) <= extent;
+    return tensorType(sort.getX()).getDimSize(sort.getAxis()) <= extent;
   if (auto arg = dyn_cast<ArgReduceOp>(op))
     return tensorType(arg.getX()).getDimSize(arg.getAxis()) <= extent;
   if (isa<BroadcastOp, ReshapeOp, TransposeOp, SliceOp, ReverseOp>(op))

@@ -313,9 +313,10 @@ void EntryLowering::lower(ArgsortOp op) {
       b, loc, "heddle_call_argsort",
       ValueRange{kernel.arguments[2], emit.integer(b.getI32Type(), runtimeType(type.getElementType())),
                  emit.integer(b.getI32Type(), op.getDescending()), kernel.arguments[0], kernel.arguments[1],
-                 kernel.begin, kernel.end, emit.index(split.extent), emit.index(split.inner)});
+                 kernel.begin, kernel.end, emit.index(split.extent),
+                 emit.index(tensorType(op.getResult()).getDimSize(op.getAxis())), emit.index(split.inner)});
   func::ReturnOp::create(b, loc);
-  int64_t tasks = type.getNumElements() ? split.outer * split.inner : 0;
+  int64_t tasks = tensorType(op.getResult()).getNumElements() ? split.outer * split.inner : 0;
   launch(loc, kernel.function.getName(), tasks,
          std::max<int64_t>(1, 1024 / std::max<int64_t>(split.extent, 1)), arguments);
 }

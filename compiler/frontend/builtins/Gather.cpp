@@ -47,7 +47,7 @@ static std::optional<Order> orderOf(Call &call) {
   std::optional<int64_t> axis = call.axis("axis", *x);
   if (!axis)
     return std::nullopt;
-  return Order{*x, call.emit.argsort(*x, *axis, *descending, call.span()), *axis};
+  return Order{*x, call.emit.argsort(*x, *axis, *descending, std::nullopt, call.span()), *axis};
 }
 
 static Value argsort(Call &call) {
@@ -74,8 +74,7 @@ static Value topK(Call &call) {
         .note(x->span(), "this is " + x->getType().str());
     return Value::error();
   }
-  Value order = call.emit.argsort(*x, *axis, true, call.span());
-  Value positions = call.emit.sliceAxis(order, *axis, 0, *k, call.span());
+  Value positions = call.emit.argsort(*x, *axis, true, *k, call.span());
   Value values = call.emit.takeAlong(*x, positions, *axis, call.span());
   return Value::tuple({values, positions}, call.span());
 }
@@ -89,7 +88,10 @@ llvm::ArrayRef<Builtin> gatherBuiltins() {
       {"argsort", "argsort(x, axis = -1, descending = false)", "The i32 positions that sort x; stable.",
        argsort},
       {"top_k", "top_k(x, k, axis = -1)",
-       "The k largest elements in descending order, and their i32 positions.", topK},
+       "The k largest elements in descending order, and their i32 positions: selected, equal ones by "
+       "position, "
+       "NaN last.",
+       topK},
   };
   return table;
 }

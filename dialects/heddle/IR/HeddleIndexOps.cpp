@@ -84,6 +84,13 @@ LogicalResult ArgsortOp::inferReturnTypes(MLIRContext *context, std::optional<Lo
   int64_t axis = adaptor.getAxis();
   if (axis < 0 || axis >= x.getRank())
     return emitOptionalError(loc, "axis ", axis, " is out of range for ", x);
-  results.push_back(RankedTensorType::get(x.getShape(), IntegerType::get(context, 32)));
+  SmallVector<int64_t> shape(x.getShape());
+  if (std::optional<uint64_t> limit = adaptor.getLimit()) {
+    auto first = static_cast<int64_t>(*limit);
+    if (first < 0 || (!ShapedType::isDynamic(shape[axis]) && first > shape[axis]))
+      return emitOptionalError(loc, "limit ", first, " is out of range for ", x, " along axis ", axis);
+    shape[axis] = first;
+  }
+  results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
   return success();
 }

@@ -78,15 +78,18 @@ def Heddle_ArgsortOp : Heddle_InferredOp<"argsort"> {
   let summary = "The order of the elements along an axis";
   let description = [{
     The i32 positions that sort x upward (with `descending`, downward). Stable: equal elements keep their order. NaN
-    comes last. `sort(x) = take_along(x, argsort(x))`.
+    comes last. `sort(x) = take_along(x, argsort(x))`. With a limit, from 0 to the extent of the axis, only so many of
+    the first: those are selected, and only they are sorted.
 
     ```mlir
-    %i = heddle.argsort %x axis 1 descending : tensor<4x8xf32> -> tensor<4x8xi32>
+    %i = heddle.argsort %x axis 1 descending limit 2 : tensor<4x8xf32> -> tensor<4x2xi32>
     ```
   }];
-  let arguments = (ins Heddle_NumberTensor:$x, I64Attr:$axis, UnitAttr:$descending);
+  let arguments = (ins Heddle_NumberTensor:$x, I64Attr:$axis, UnitAttr:$descending, OptionalAttr<I64Attr>:$limit);
   let results = (outs Heddle_Tensor:$result);
-  let assemblyFormat = "$x `axis` $axis (`descending` $descending^)? attr-dict `:` type($x) `->` type($result)";
+  let assemblyFormat = [{
+    $x `axis` $axis (`descending` $descending^)? (`limit` $limit^)? attr-dict `:` type($x) `->` type($result)
+  }];
 }
 
 #endif // HEDDLE_INDEX_OPS

@@ -11,12 +11,13 @@ extern "C" {
 #endif
 
 /* Sorts the lines [begin, end) of x along one axis of n elements, `inner` elements apart: line l starts at
- * element (l / inner) * n * inner + l % inner. out gets, at the same positions, the numbers 0..n-1 in the
- * order of the elements: upward, or downward with `descending`; equal elements keep their order and NaN comes
- * last. dtype is a heddle_dtype_t, n at most INT32_MAX. Fails into `call` where scratch memory cannot be had.
- */
+ * element (l / inner) * n * inner + l % inner. out, in which lines have `limit` elements, gets the first
+ * `limit` of the numbers 0..n-1 in the order of the elements: upward, or downward with `descending`; equal
+ * elements keep their order and NaN comes last. dtype is a heddle_dtype_t, 0 <= limit <= n <= INT32_MAX. A
+ * line takes O(n + limit log limit) time on average. Fails into `call` where scratch memory cannot be had. */
 HEDDLE_EXPORT void heddle_call_argsort(heddle_call_t *call, int32_t dtype, int32_t descending, const void *x,
-                                       int32_t *out, int64_t begin, int64_t end, int64_t n, int64_t inner);
+                                       int32_t *out, int64_t begin, int64_t end, int64_t n, int64_t limit,
+                                       int64_t inner);
 
 #if defined(__cplusplus)
 }

@@ -56,6 +56,28 @@ func.func @argsort_is_stable() {
   return
 }
 
+// The first of the same order: ties by position, NaN only where nothing else is left.
+func.func @argsort_with_a_limit() {
+  %x = heddle.constant dense<[3.0, 1.0, 0x7FC00000, 3.0, 0x7F800000, 1.0]> : tensor<6xf32>
+  %three = heddle.argsort %x axis 0 descending limit 3 : tensor<6xf32> -> tensor<3xi32>
+  %t = heddle.constant dense<[4, 0, 3]> : tensor<3xi32>
+  check.expect_eq %three, %t : tensor<3xi32>
+  %one = heddle.argsort %x axis 0 limit 1 : tensor<6xf32> -> tensor<1xi32>
+  %o = heddle.constant dense<[1]> : tensor<1xi32>
+  check.expect_eq %one, %o : tensor<1xi32>
+  %all = heddle.argsort %x axis 0 descending limit 6 : tensor<6xf32> -> tensor<6xi32>
+  %a = heddle.constant dense<[4, 0, 3, 1, 5, 2]> : tensor<6xi32>
+  check.expect_eq %all, %a : tensor<6xi32>
+  %none = heddle.argsort %x axis 0 limit 0 : tensor<6xf32> -> tensor<0xi32>
+  %n = heddle.constant dense<> : tensor<0xi32>
+  check.expect_eq %none, %n : tensor<0xi32>
+  %columns = heddle.constant dense<[[3, 1], [2, 2], [1, 3]]> : tensor<3x2xi64>
+  %i = heddle.argsort %columns axis 0 limit 2 : tensor<3x2xi64> -> tensor<2x2xi32>
+  %expected = heddle.constant dense<[[2, 0], [1, 1]]> : tensor<2x2xi32>
+  check.expect_eq %i, %expected : tensor<2x2xi32>
+  return
+}
+
 func.func @argsort_of_columns() {
   %x = heddle.constant dense<[[3, 1], [2, 2], [1, 3]]> : tensor<3x2xi64>
   %i = heddle.argsort %x axis 0 : tensor<3x2xi64> -> tensor<3x2xi32>

@@ -23,7 +23,7 @@ void compareOrder(const std::vector<T> &x, int64_t outer, int64_t n, int64_t inn
   for (bool descending : {false, true}) {
     std::vector<int32_t> expected(x.size());
     heddle_call_t call{};
-    heddle_call_argsort(&call, dtype, descending, x.data(), expected.data(), 0, outer * inner, n, inner);
+    heddle_call_argsort(&call, dtype, descending, x.data(), expected.data(), 0, outer * inner, n, n, inner);
     const std::string shape =
         "tensor<" + std::to_string(outer) + "x" + std::to_string(n) + "x" + std::to_string(inner) + "x";
     DeviceHarness device;

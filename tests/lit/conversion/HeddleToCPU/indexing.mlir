@@ -33,6 +33,14 @@ func.func @sorted(%x: tensor<4x9xf32>) -> tensor<4x9xf32> {
   %y = heddle.take_along %x[%i] axis 1 : tensor<4x9xf32>, tensor<4x9xi32> -> tensor<4x9xf32>
   return %y : tensor<4x9xf32>
 }
+func.func @selected(%x: tensor<4x900xf32>, %y: tensor<600x5xi64> {heddle.range = [-9, 9]}, %z: tensor<3x40xbf16>) -> (tensor<4x7xf32>, tensor<300x5xi32>, tensor<3x40xi32>, tensor<0x40xi32>) {
+  %i = heddle.argsort %x axis 1 descending limit 7 : tensor<4x900xf32> -> tensor<4x7xi32>
+  %a = heddle.take_along %x[%i] axis 1 : tensor<4x900xf32>, tensor<4x7xi32> -> tensor<4x7xf32>
+  %b = heddle.argsort %y axis 0 limit 300 : tensor<600x5xi64> -> tensor<300x5xi32>
+  %c = heddle.argsort %z axis 1 limit 40 : tensor<3x40xbf16> -> tensor<3x40xi32>
+  %d = heddle.argsort %z axis 0 descending limit 0 : tensor<3x40xbf16> -> tensor<0x40xi32>
+  return %a, %b, %c, %d : tensor<4x7xf32>, tensor<300x5xi32>, tensor<3x40xi32>, tensor<0x40xi32>
+}
 func.func @random(%key: tensor<i64> {heddle.range = [0, 1000000]}, %step: tensor<i32>) -> (tensor<5x7xf32>, tensor<33xbf16>, tensor<3x3xi32>, tensor<i64>, tensor<130xf32>) {
   %a = heddle.random uniform %key stream 3 : tensor<i64> -> tensor<5x7xf32>
   %b = heddle.random normal %key stream 1 : tensor<i64> -> tensor<33xbf16>

@@ -28,6 +28,16 @@ func.func @checks(%t: tensor<8x4xf32>, %i: tensor<5xi32>, %s: tensor<i32>)
   return %a, %b, %c, %d : tensor<5x4xf32>, tensor<5x4xf32>, tensor<3x4xf32>, tensor<8x4xf32>
 }
 
+// Positions from a selection cannot be wrong either, however few of them are taken.
+// CHECK-LABEL: func.func @selected(
+// CHECK-NOT: heddle.check_index
+// CHECK: return
+func.func @selected(%t: tensor<8x4xf32>) -> tensor<2x4xf32> {
+  %o = heddle.argsort %t axis 0 descending limit 2 : tensor<8x4xf32> -> tensor<2x4xi32>
+  %a = heddle.take_along %t[%o] axis 0 : tensor<8x4xf32>, tensor<2x4xi32> -> tensor<2x4xf32>
+  return %a : tensor<2x4xf32>
+}
+
 // One addition to each line becomes a choice.
 // CHECK-LABEL: func.func @one_each(
 // CHECK-NOT: heddle.put_along

@@ -40,3 +40,30 @@ func.func @argsort(%x: tensor<4xf32>) {
   %i = heddle.argsort %x axis 1 : tensor<4xf32> -> tensor<4xi32>
   return
 }
+
+// -----
+
+func.func @argsort_limit(%x: tensor<4x8xf32>) {
+  // expected-error @below {{limit 9 is out of range for 'tensor<4x8xf32>' along axis 1}}
+  // expected-error @below {{'heddle.argsort' op failed to infer returned types}}
+  %i = heddle.argsort %x axis 1 limit 9 : tensor<4x8xf32> -> tensor<4x9xi32>
+  return
+}
+
+// -----
+
+func.func @argsort_negative_limit(%x: tensor<?x8xf32>) {
+  // expected-error @below {{limit -1 is out of range for 'tensor<?x8xf32>' along axis 0}}
+  // expected-error @below {{'heddle.argsort' op failed to infer returned types}}
+  %i = heddle.argsort %x axis 0 descending limit -1 : tensor<?x8xf32> -> tensor<1x8xi32>
+  return
+}
+
+// -----
+
+func.func @argsort_result(%x: tensor<4x8xf32>) {
+  // expected-error @below {{'heddle.argsort' op failed to infer returned types}}
+  // expected-error @below {{'heddle.argsort' op inferred type(s) 'tensor<4x3xi32>' are incompatible with return type(s) of operation 'tensor<4x8xi32>'}}
+  %i = heddle.argsort %x axis 1 limit 3 : tensor<4x8xf32> -> tensor<4x8xi32>
+  return
+}

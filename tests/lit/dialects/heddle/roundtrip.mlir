@@ -7,6 +7,15 @@ func.func @einsum(%a: tensor<2x5x8xf32>, %b: tensor<8x4x3xf32>) -> tensor<2x4x5x
   return %c : tensor<2x4x5x3xf32>
 }
 
+// CHECK-LABEL: func @argsort
+// CHECK: heddle.argsort %{{.*}} axis 1 : tensor<4x8xf32> -> tensor<4x8xi32>
+// CHECK: heddle.argsort %{{.*}} axis 0 descending limit 3 : tensor<4x8xf32> -> tensor<3x8xi32>
+func.func @argsort(%x: tensor<4x8xf32>) -> (tensor<4x8xi32>, tensor<3x8xi32>) {
+  %a = heddle.argsort %x axis 1 : tensor<4x8xf32> -> tensor<4x8xi32>
+  %b = heddle.argsort %x axis 0 descending limit 3 : tensor<4x8xf32> -> tensor<3x8xi32>
+  return %a, %b : tensor<4x8xi32>, tensor<3x8xi32>
+}
+
 // A loop prints its step count, what it scans and its carries.
 // CHECK-LABEL: func @loop
 // CHECK: heddle.for 4 reverse scan(%{{.*}}) init(%{{.*}})

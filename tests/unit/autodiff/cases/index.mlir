@@ -18,6 +18,12 @@ func.func @put_along(%t: tensor<3x5xf64>, %i: tensor<3x7xi32> {test.range = [0.0
   %z = heddle.exp %y : tensor<3x5xf64>
   return %z : tensor<3x5xf64>
 }
+func.func @top_k(%x: tensor<3x9xf64>) -> tensor<3x4xf64> {
+  %i = heddle.argsort %x axis 1 descending limit 4 : tensor<3x9xf64> -> tensor<3x4xi32>
+  %y = heddle.take_along %x[%i] axis 1 : tensor<3x9xf64>, tensor<3x4xi32> -> tensor<3x4xf64>
+  %z = heddle.exp %y : tensor<3x4xf64>
+  return %z : tensor<3x4xf64>
+}
 func.func @sort(%x: tensor<3x9xf64>) -> tensor<3x9xf64> {
   %i = heddle.argsort %x axis 1 descending : tensor<3x9xf64> -> tensor<3x9xi32>
   %y = heddle.take_along %x[%i] axis 1 : tensor<3x9xf64>, tensor<3x9xi32> -> tensor<3x9xf64>
