@@ -17,15 +17,25 @@ namespace heddle::autodiff {
 namespace {
 
 /// What the derivative of a projection needs: where 0 < p < 1, and per row how many such elements (at least
-/// 1, to divide by) in z's element type.
+/// 1, to divide by).
 struct Support {
   Value mask, count;
 };
 
 struct ProjectRule : Rule<ProjectRule, ProjectOp> {
   static int64_t lastAxis(ProjectOp op) { return tensorType(op.getP()).getRank() - 1; }
+  static Type element(Value value) { return tensorType(value).getElementType(); }
+  /// What is computed in: f32 for scores of bf16 and f16, in which a count is inexact or infinite.
+  static Type wide(ProjectOp op, OpBuilder &builder) {
+    Type type = element(op.getP());
+    return type.getIntOrFloatBitWidth() < 32 ? builder.getF32Type() : type;
+  }
+  static Value cast(ProjectOp op, OpBuilder &builder, Value value, Type to) {
+    auto type = RankedTensorType::get(tensorType(value).getShape(), to);
+    return value.getType() == type ? value : Value(CastOp::create(builder, op.getLoc(), type, value));
+  }
   static Value overRow(ProjectOp op, OpBuilder &builder, Value perRow) {
-    auto type = tensorType(op.getP());
+    auto type = RankedTensorType::get(tensorType(op.getP()).getShape(), element(perRow));
     SmallVector<int64_t> axes = otherAxes(type.getRank(), lastAxis(op));
     return BroadcastOp::create(builder, op.getLoc(), type, perRow, axes);
   }
@@ -38,30 +48,27 @@ struct ProjectRule : Rule<ProjectRule, ProjectOp> {
     Value above = p.compare(ComparePredicate::gt, 0.0).get(),
           below = p.compare(ComparePredicate::lt, 1.0).get();
     Value mask = AndOp::create(builder, loc, above, below);
-    Value count =
-        reduceSum(builder, loc, CastOp::create(builder, loc, op.getP().getType(), mask), lastAxis(op));
+    Value count = reduceSum(builder, loc, cast(op, builder, mask, wide(op, builder)), lastAxis(op));
     return {mask, MaxOp::create(builder, loc, count, splat(builder, loc, count.getType(), 1))};
   }
   /// c - mean_S(c) on the support, else 0: symmetric, so it serves both modes. `mean` is returned for k.
   static Value project(ProjectOp op, OpBuilder &builder, Support at, Value c, Value &mean) {
     Location loc = op.getLoc();
+    c = cast(op, builder, c, wide(op, builder));
     Value sum = reduceSum(builder, loc, masked(op, builder, at.mask, c), lastAxis(op));
     mean = DivOp::create(builder, loc, sum, at.count);
     Value centred = SubOp::create(builder, loc, c, overRow(op, builder, mean));
     return masked(op, builder, at.mask, centred);
   }
   static void adjoint(ProjectOp op, OpBuilder &builder, CotangentScope &scope) {
-    Location loc = op.getLoc();
     Value mean, c = scope.cotangent(op.getP());
     Value dz = project(op, builder, support(op, builder), c, mean);
-    scope.accumulate(op.getZ(), dz);
+    scope.accumulate(op.getZ(), cast(op, builder, dz, element(op.getZ())));
     if (!scope.wanted(op.getK()))
       return;
-    if (mean.getType() !=
-        RankedTensorType::get(tensorType(mean).getShape(), tensorType(op.getK()).getElementType()))
-      mean =
-          CastOp::create(builder, loc, withShape(tensorType(op.getK()), tensorType(mean).getShape()), mean);
-    scope.accumulate(op.getK(), reduceSum(builder, loc, mean, otherAxes(tensorType(mean).getRank(), {})));
+    mean = cast(op, builder, mean, element(op.getK()));
+    scope.accumulate(op.getK(),
+                     reduceSum(builder, op.getLoc(), mean, otherAxes(tensorType(mean).getRank(), {})));
   }
   static void tangent(ProjectOp op, OpBuilder &builder, TangentScope &scope) {
     Location loc = op.getLoc();
@@ -72,14 +79,12 @@ struct ProjectRule : Rule<ProjectRule, ProjectOp> {
     if (dz)
       result = project(op, builder, at, dz, mean);
     if (dk) {
-      auto scalar = withShape(tensorType(op.getP()), {});
-      if (dk.getType() != scalar)
-        dk = CastOp::create(builder, loc, scalar, dk);
+      dk = cast(op, builder, dk, wide(op, builder));
       Value rows = BroadcastOp::create(builder, loc, at.count.getType(), dk, ArrayRef<int64_t>{});
       Value each = overRow(op, builder, DivOp::create(builder, loc, rows, at.count));
       result = addOrNull(builder, loc, result, masked(op, builder, at.mask, each));
     }
-    scope.setTangent(op.getP(), result);
+    scope.setTangent(op.getP(), cast(op, builder, result, element(op.getP())));
   }
 };
 
