@@ -9,7 +9,7 @@ llvm::Expected<std::unique_ptr<EmulatedKernels>> EmulatedKernels::compile(mlir::
   mlir::OwningOpRef<mlir::ModuleOp> module = gpu::emulateKernels(lowered, result->kernels);
   if (!module)
     return llvm::createStringError("these kernels cannot be emulated");
-  auto native = NativeModule::create(*module);
+  auto native = NativeModule::create(*module, {}, Effort::Quick);
   if (!native)
     return native.takeError();
   auto code = Executable::load(std::move(*native));

@@ -44,7 +44,8 @@ static void initialiseTargets() {
   (void)done;
 }
 
-static llvm::Expected<llvm::orc::JITTargetMachineBuilder> machineBuilder(const CpuTarget &target) {
+static llvm::Expected<llvm::orc::JITTargetMachineBuilder> machineBuilder(const CpuTarget &target,
+                                                                         Effort effort = Effort::Full) {
   initialiseTargets();
   auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
@@ -53,7 +54,8 @@ static llvm::Expected<llvm::orc::JITTargetMachineBuilder> machineBuilder(const C
     builder->setCPU(target.name());
     builder->getFeatures() = llvm::SubtargetFeatures();
   }
-  builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
+  builder->setCodeGenOptLevel(effort == Effort::Full ? llvm::CodeGenOptLevel::Aggressive
+                                                     : llvm::CodeGenOptLevel::Less);
   // Products and sums may be contracted, as every BLAS does; nothing else of IEEE arithmetic is relaxed here.
   builder->getOptions().AllowFPOpFusion = llvm::FPOpFusion::Fast;
   builder->setRelocationModel(llvm::Reloc::PIC_);
@@ -61,8 +63,9 @@ static llvm::Expected<llvm::orc::JITTargetMachineBuilder> machineBuilder(const C
 }
 
 static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+  const bool full = machine.getOptLevel() == llvm::CodeGenOptLevel::Aggressive;
   llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = tuning.LoopUnrolling = true;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = tuning.LoopUnrolling = full;
   llvm::PassBuilder builder(&machine, tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -75,7 +78,8 @@ static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.crossRegisterProxies(loops, functions, calls, modules);
   // O3 unrolls and specialises more, which costs a fifth of the compile time and gains kernels nothing
   // measurable.
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+  builder.buildPerModuleDefaultPipeline(full ? llvm::OptimizationLevel::O2 : llvm::OptimizationLevel::O1)
+      .run(module, modules);
 }
 
 /// Translated for a machine, not optimised.
@@ -89,10 +93,11 @@ translate(mlir::ModuleOp source, llvm::LLVMContext &context, llvm::TargetMachine
   return module;
 }
 
-llvm::Expected<NativeModule> NativeModule::create(mlir::ModuleOp source, const CpuTarget &target) {
+llvm::Expected<NativeModule> NativeModule::create(mlir::ModuleOp source, const CpuTarget &target,
+                                                  Effort effort) {
   NativeModule result;
   result.context = std::make_unique<llvm::LLVMContext>();
-  auto builder = machineBuilder(target);
+  auto builder = machineBuilder(target, effort);
   if (!builder)
     return builder.takeError();
   auto machine = builder->createTargetMachine();
@@ -299,7 +304,7 @@ llvm::Expected<std::unique_ptr<Executable>> Executable::load(NativeModule native
   llvm::orc::JITTargetMachineBuilder builder(native.machine->getTargetTriple());
   builder.setCPU(native.machine->getTargetCPU().str());
   builder.getFeatures() = llvm::SubtargetFeatures(native.machine->getTargetFeatureString());
-  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
+  builder.setCodeGenOptLevel(native.machine->getOptLevel());
   builder.getOptions() = native.machine->Options;
   builder.setRelocationModel(llvm::Reloc::PIC_);
   auto lljit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(builder)).create();

@@ -23,6 +23,9 @@ namespace heddle::jit {
 /// What translation to LLVM IR needs of a context.
 void registerTranslations(mlir::DialectRegistry &registry);
 
+/// How much is optimised: Quick is for code that tests run a few times.
+enum class Effort { Full, Quick };
+
 /// An optimised LLVM module and the machine it was optimised for.
 struct NativeModule {
   NativeModule();
@@ -30,7 +33,8 @@ struct NativeModule {
   ~NativeModule();
 
   /// Translates a module of the LLVM dialect and optimises it.
-  static llvm::Expected<NativeModule> create(mlir::ModuleOp module, const CpuTarget &target = {});
+  static llvm::Expected<NativeModule> create(mlir::ModuleOp module, const CpuTarget &target = {},
+                                             Effort effort = Effort::Full);
 
   std::string llvmIR() const;
   llvm::Expected<std::string> object() const;
