@@ -133,13 +133,14 @@ def main():
     parser.add_argument("--heddle", required=True)
     parser.add_argument("--backend", action="append", help="interp or cpu; default both")
     parser.add_argument("--option", action="append", default=[], help="one more argument of `heddle run`, such as --option=--cpu=x86-64-v2")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
     parser.add_argument("--filter", default="", help="only cases whose name holds this text")
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     options = parser.parse_args()
     files = options.files or sorted(HERE.glob("*.heddle"))
     jobs = [(case, backend) for file in files for case in cases_of(file)
             for backend in options.backend or ["interp", "cpu"] if options.filter in case.name(backend)]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         failures = [f for f in pool.map(lambda job: check(options.heddle, *job, options.option), jobs) if f]
     for failure in failures:
         print(failure)

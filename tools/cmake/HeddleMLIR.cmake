@@ -19,6 +19,20 @@ function(heddle_mlir_settings target)
   target_compile_definitions(${target} PUBLIC ${HEDDLE_LLVM_DEFINITIONS})
 endfunction()
 
+# heddle_llvm: MLIR and LLVM for a program's link. Their shared libraries; or, for a program with the property HEDDLE_STATIC_LLVM,
+# the parts of the static ones that it needs. Never both: each would have type identifiers of its own. The static targets that MLIR
+# exports name the shared libraries too, hence the archives by name.
+file(GLOB HEDDLE_MLIR_ARCHIVES "${HEDDLE_LLVM_PREFIX}/lib/libMLIR*.a")
+list(FILTER HEDDLE_MLIR_ARCHIVES EXCLUDE REGEX "Test|CAPI|Lsp|Main|Reduce|Query")
+execute_process(COMMAND "${HEDDLE_LLVM_CONFIG}" --link-static --libfiles x86codegen nvptxcodegen nvptxdesc nvptxinfo orcjit jitlink
+                        passes target targetparser native
+                OUTPUT_VARIABLE HEDDLE_LLVM_ARCHIVES OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+separate_arguments(HEDDLE_LLVM_ARCHIVES)
+set(is_static "$<BOOL:$<TARGET_PROPERTY:HEDDLE_STATIC_LLVM>>")
+add_library(heddle_llvm INTERFACE)
+target_link_libraries(heddle_llvm INTERFACE "$<${is_static}:${HEDDLE_MLIR_ARCHIVES};${HEDDLE_LLVM_ARCHIVES};-l:libzstd.a;-l:libz.a>"
+  "$<$<NOT:${is_static}>:MLIR;LLVM>")
+
 # One precompiled header for everything that includes MLIR: header parsing is nearly all of the compile time.
 add_library(heddle_pch OBJECT "${PROJECT_SOURCE_DIR}/tools/cmake/pch.cpp")
 heddle_mlir_settings(heddle_pch)
@@ -47,7 +61,7 @@ function(heddle_compiler_executable name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${name} PRIVATE -fPIC -fpch-instantiate-templates)
   target_precompile_headers(${name} REUSE_FROM heddle_pch)
-  target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} heddle_llvm)
   add_dependencies(${name} heddle_generated)
 endfunction()
 add_custom_target(heddle_generated)

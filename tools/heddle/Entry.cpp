@@ -199,11 +199,12 @@ static frontend::ElementType elementOf(const SignatureParameter &parameter, size
                                        const Type::Leaf &leaf, const NamedValue *value) {
   if (parameter.elementVariables[index].empty())
     return leaf.type.element();
-  if (value)
+  if (value) {
     if (auto *tensor = std::get_if<Tensor>(&value->value))
       return jit::elementOf(tensor->dtype());
-    else if (auto *tensors = std::get_if<Struct>(&value->value))
+    if (auto *tensors = std::get_if<Struct>(&value->value))
       return jit::elementOf((*tensors)[leaf.name].dtype());
+  }
   return frontend::ElementType::F32;
 }
 
