@@ -4,8 +4,8 @@
 #include <new>
 #include <sys/mman.h>
 
-// The calling convention leaves these registers to the called function; all others are dead across a call. The jump is
-// what `ret` would do, which processors would predict to go to the caller.
+// The calling convention leaves these registers to the called function; all others are dead across a call.
+// The jump is what `ret` would do, which processors would predict to go to the caller.
 asm(R"(
   .text
   .globl heddle_emulator_switch

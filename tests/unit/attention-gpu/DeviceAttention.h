@@ -54,7 +54,7 @@ inline void runProgram(test::DeviceHarness &device, const gpu::DeviceProgram &pr
         words.push_back(uint64_t(operand.number));
       }
     device.launch(step.kernel, {unsigned(step.grid[0]), unsigned(step.grid[1]), unsigned(step.grid[2])},
-                    words);
+                  words);
   }
 }
 
