@@ -47,7 +47,11 @@ std::vector<std::string> matches(const std::string &pattern) {
 /// Where the library may be, the first choice first: where the loader looks, in CUDA's toolkit, in packages
 /// of Python.
 std::vector<std::string> candidates(int driverVersion) {
-  std::vector<std::string> folders = {"/usr/local/cuda/lib64/", "/opt/cuda/lib64/"}, python;
+  std::vector<std::string> folders, python;
+  for (const char *pattern : {"/usr/local/cuda/lib64/", "/usr/local/cuda/lib/", "/opt/cuda/lib64/",
+                              "/usr/local/cuda-1*/lib64/", "/usr/local/cuda-1*/lib/"})
+    for (const std::string &folder : matches(pattern))
+      folders.push_back(folder);
   for (const char *variable : {"VIRTUAL_ENV", "CONDA_PREFIX"})
     if (const char *root = std::getenv(variable))
       python.push_back(std::string(root) + "/lib/python3*/site-packages");
@@ -68,16 +72,18 @@ std::vector<std::string> candidates(int driverVersion) {
       const std::string file = "libcublasLt.so." + std::to_string(major);
       paths.push_back(file);
       for (const std::string &folder : folders)
-        paths.push_back(folder + (folder.ends_with("/") ? "" : "/") + file);
+        paths.push_back(folder + file);
     }
   return paths;
 }
 
-/// The library in a file, null with a reason where it cannot be used.
-std::shared_ptr<const Library> load(const std::string &path, std::string &reason) {
+/// The library in a file, null with a reason where it cannot be used; that there is no such file is only a
+/// reason where it was asked for.
+std::shared_ptr<const Library> load(const std::string &path, bool asked, std::string &reason) {
   void *file = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!file) {
-    reason = dlerror();
+    if (asked)
+      reason = dlerror();
     return nullptr;
   }
   auto library = std::make_shared<Library>();
@@ -104,9 +110,9 @@ Handle open(Device &device) {
   else if (!device.info.emulated)
     paths = candidates(device.driver.version);
   Device::Scope scope(device);
-  std::string reason;
+  std::string reason = "libcublasLt.so.12 or .13 was not found";
   for (const std::string &path : paths) {
-    Handle handle{load(path, reason)};
+    Handle handle{load(path, named && *named, reason)};
     if (!handle.library)
       continue;
     cublasStatus_t status = handle.library->cublasLtCreate(&handle.handle);
@@ -114,9 +120,9 @@ Handle open(Device &device) {
       return handle;
     reason = path + " does not start: " + handle.library->cublasLtGetStatusString(status);
   }
-  throw Failure(HEDDLE_UNSUPPORTED, "cuBLASLt was not found" + (reason.empty() ? "" : ": " + reason),
-                "install CUDA's library package (libcublas) or Python's nvidia-cublas, or name the file "
-                "libcublasLt.so.12 or .13 in HEDDLE_CUBLASLT");
+  throw Failure(HEDDLE_UNSUPPORTED, "cuBLASLt cannot be used: " + reason,
+                "install CUDA's library package (libcublas) or Python's nvidia-cublas, or name the file in "
+                "HEDDLE_CUBLASLT");
 }
 
 /// cuBLASLt on a device, opened at the first call and kept. Throws Failure.

@@ -168,9 +168,10 @@ TEST_CASE("cuBLASLt is found, or the reason is told", "[cuda]") {
   CHECK(info.has_matmul == 1);
   setenv("HEDDLE_CUBLASLT", "/nowhere/libcublasLt.so.13", 1);
   CHECK(heddle_cuda_has_matmul(1) == 0);
-  CHECK(std::string(heddle_last_error()) ==
-        "cuBLASLt was not found: /nowhere/libcublasLt.so.13: cannot open shared object file: No such file or "
-        "directory\n"
-        "hint: install CUDA's library package (libcublas) or Python's nvidia-cublas, or name the file "
-        "libcublasLt.so.12 or .13 in HEDDLE_CUBLASLT");
+  CHECK(
+      std::string(heddle_last_error()) ==
+      "cuBLASLt cannot be used: /nowhere/libcublasLt.so.13: cannot open shared object file: No such file or "
+      "directory\n"
+      "hint: install CUDA's library package (libcublas) or Python's nvidia-cublas, or name the file in "
+      "HEDDLE_CUBLASLT");
 }
