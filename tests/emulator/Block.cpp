@@ -69,8 +69,7 @@ std::string Block::run(const Launch &what, std::array<uint32_t, 3> at, bool desc
       if (thread.state != State::ready)
         continue;
       moved = true;
-      current = &thread;
-      heddle_emulator_switch(&scheduler, thread.context);
+      resume(thread);
     }
     if (!failure.empty() || alive == 0)
       break;
@@ -89,9 +88,24 @@ std::string Block::run(const Launch &what, std::array<uint32_t, 3> at, bool desc
   return failure;
 }
 
-void Block::suspend() { heddle_emulator_switch(&current->context, scheduler); }
+void Block::resume(Thread &thread) {
+  current = &thread;
+  void *sanitizer = nullptr;
+  announceSwitch(&sanitizer, thread.stack->bottom(), Stack::bytes);
+  heddle_emulator_switch(&scheduler, thread.context);
+  announceArrival(sanitizer, nullptr, nullptr);
+}
+
+void Block::suspend() {
+  Thread &thread = *current;
+  const bool ends = thread.state == State::ended || !failure.empty();
+  announceSwitch(ends ? nullptr : &thread.sanitizer, schedulerStack, schedulerBytes);
+  heddle_emulator_switch(&thread.context, scheduler);
+  announceArrival(thread.sanitizer, &schedulerStack, &schedulerBytes);
+}
 
 void Block::runThread() {
+  announceArrival(nullptr, &schedulerStack, &schedulerBytes);
   launch->kernel->run(launch->arguments);
   endThread();
 }

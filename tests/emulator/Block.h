@@ -82,6 +82,7 @@ private:
   struct Thread {
     std::unique_ptr<Stack> stack;
     Context context = nullptr;
+    void *sanitizer = nullptr; ///< the address sanitizer's state of the stack
     State state = State::ready;
     Request *request = nullptr;
     int32_t barrier = 0, reduction = 0;
@@ -94,6 +95,7 @@ private:
   };
 
   void start(Thread &thread, int number);
+  void resume(Thread &thread);
   void runThread();
   void suspend();
   void endThread();
@@ -114,6 +116,8 @@ private:
   SharedMemory memory;
   Thread *current = nullptr;
   Context scheduler = nullptr;
+  const void *schedulerStack = nullptr;
+  size_t schedulerBytes = 0;
   bool onlyYielded = false;
   std::string failure;
 };

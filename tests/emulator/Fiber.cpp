@@ -4,6 +4,10 @@
 #include <new>
 #include <sys/mman.h>
 
+#if __has_feature(address_sanitizer)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 // The calling convention leaves these registers to the called function; all others are dead across a call.
 // The jump is what `ret` would do, which processors would predict to go to the caller.
 asm(R"(
@@ -33,6 +37,18 @@ heddle_emulator_switch:
 
 namespace heddle::emulator {
 
+#if __has_feature(address_sanitizer)
+void announceSwitch(void **state, const void *bottom, size_t bytes) {
+  __sanitizer_start_switch_fiber(state, bottom, bytes);
+}
+void announceArrival(void *state, const void **bottom, size_t *bytes) {
+  __sanitizer_finish_switch_fiber(state, bottom, bytes);
+}
+#else
+void announceSwitch(void **, const void *, size_t) {}
+void announceArrival(void *, const void **, size_t *) {}
+#endif
+
 constexpr size_t guardBytes = 4096;
 
 Stack::Stack() {
@@ -45,6 +61,8 @@ Stack::Stack() {
 }
 
 Stack::~Stack() { munmap(memory, bytes + guardBytes); }
+
+const void *Stack::bottom() const { return memory + guardBytes; }
 
 bool Stack::holds(const void *address) const {
   return address >= memory && address < memory + bytes + guardBytes;

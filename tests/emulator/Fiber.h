@@ -11,6 +11,12 @@ using Context = void *;
 /// Suspends the running fiber into `from` and goes on with `to`.
 extern "C" void heddle_emulator_switch(Context *from, Context to);
 
+/// Tells the address sanitizer, where there is one, of a switch to another stack: before it, with the stack
+/// that it goes to, and after it, which gives the stack that it came from. A fiber that will not go on passes
+/// null for its state.
+void announceSwitch(void **state, const void *bottom, size_t bytes);
+void announceArrival(void *state, const void **bottom, size_t *bytes);
+
 /// A stack with a page that faults below it.
 class Stack {
 public:
@@ -25,6 +31,7 @@ public:
   /// The stack pointer of a function that was called with nothing on the stack.
   void *top() const;
   bool holds(const void *address) const;
+  const void *bottom() const;
 
 private:
   char *memory;
