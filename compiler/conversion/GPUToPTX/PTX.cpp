@@ -2,6 +2,10 @@
 
 #include "compiler/conversion/GPUToPTX/GPUToPTX.h"
 
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -55,8 +59,16 @@ static llvm::Expected<DeviceModule> translate(mlir::gpu::GPUModuleOp source, con
   if (!machine)
     return machine.takeError();
   result.machine = std::move(*machine);
+  // Operations without an LLVM intrinsic (arrivals at barriers, warpgroup products) become assembly: not
+  // before here, since the emulator wants them as operations.
+  mlir::OwningOpRef<mlir::ModuleOp> copy = mlir::ModuleOp::create(source.getLoc());
+  copy->getBody()->push_back(source->clone());
+  mlir::PassManager manager(source.getContext());
+  manager.addNestedPass<mlir::gpu::GPUModuleOp>(mlir::createConvertNVVMToLLVMPass());
+  if (failed(manager.run(*copy)))
+    return llvm::createStringError("conversion of NVVM operations to assembly failed");
   result.context = std::make_unique<llvm::LLVMContext>();
-  result.module = mlir::translateModuleToLLVMIR(source, *result.context, "heddle_kernels");
+  result.module = mlir::translateModuleToLLVMIR(&copy->getBody()->front(), *result.context, "heddle_kernels");
   if (!result.module)
     return llvm::createStringError("translation of device code to LLVM IR failed");
   result.module->setDataLayout(result.machine->createDataLayout());

@@ -27,10 +27,11 @@ stored(unsigned threads, int count,
   }
   auto out = device.put(std::vector<int32_t>(threads * count));
   device.run("test", {1}, out);
+  device.ptx("sm_90a");
   return device.get<int32_t>(out);
 }
 
-TEST_CASE("votes and matches, also of some lanes", "[emulator]") {
+TEST_CASE("votes and matches, also of some lanes", "[device]") {
   auto got = stored(64, 6, [](KernelCode &k, auto store) {
     Scalar t = k.thread();
     auto vote = [&](Scalar mask, Scalar condition, NVVM::VoteSyncKind kind) {
@@ -64,7 +65,7 @@ TEST_CASE("votes and matches, also of some lanes", "[emulator]") {
   }
 }
 
-TEST_CASE("reductions of integers in one instruction", "[emulator]") {
+TEST_CASE("reductions of integers in one instruction", "[device]") {
   using Kind = NVVM::ReduxKind;
   const Kind kinds[] = {Kind::ADD, Kind::AND,  Kind::MAX,  Kind::MIN,
                         Kind::OR,  Kind::UMAX, Kind::UMIN, Kind::XOR};
@@ -95,7 +96,7 @@ TEST_CASE("reductions of integers in one instruction", "[emulator]") {
   }
 }
 
-TEST_CASE("shuffles within segments, which say whether the source is one of them", "[emulator]") {
+TEST_CASE("shuffles within segments, which say whether the source is one of them", "[device]") {
   auto got = stored(32, 8, [](KernelCode &k, auto store) {
     auto type = LLVM::LLVMStructType::getLiteral(k.b.getContext(), {k.i32Type(), k.i1Type()});
     // Segments of 8 lanes: 24 in the bits that are kept; the clamp is 7, for `up` 0.
@@ -120,7 +121,7 @@ TEST_CASE("shuffles within segments, which say whether the source is one of them
   }
 }
 
-TEST_CASE("barriers by number, for some of the threads", "[emulator]") {
+TEST_CASE("barriers by number, for some of the threads", "[device]") {
   // Warp 0 writes and says so; warps 1 and 2 wait for it and do not wait for warp 3.
   auto got = stored(128, 1, [](KernelCode &k, auto store) {
     Pointer memory = k.shared(32, k.i32Type());
@@ -139,7 +140,7 @@ TEST_CASE("barriers by number, for some of the threads", "[emulator]") {
     CHECK(got[t] == (t < 32 ? t : t < 96 ? t % 32 * 3 : 0));
 }
 
-TEST_CASE("barriers that combine a truth value", "[emulator]") {
+TEST_CASE("barriers that combine a truth value", "[device]") {
   using Kind = NVVM::BarrierReduction;
   auto got = stored(64, 3, [](KernelCode &k, auto store) {
     int place = 0;
@@ -155,7 +156,7 @@ TEST_CASE("barriers that combine a truth value", "[emulator]") {
     CHECK((got[t] == 22 && got[64 + t] == 0 && got[128 + t] == 1));
 }
 
-TEST_CASE("threads that poll memory see it change", "[emulator]") {
+TEST_CASE("threads that poll memory see it change", "[device]") {
   // Each warp waits for the one before it, the first for the last of the block before.
   DeviceHarness device;
   {
@@ -174,13 +175,14 @@ TEST_CASE("threads that poll memory see it change", "[emulator]") {
   device.anyOrder = true; // blocks wait for those before them
   auto out = device.put(std::vector<int32_t>(21));
   device.run("chain", {5}, out);
+  device.ptx("sm_80");
   auto got = device.get<int32_t>(out);
   CHECK(got[0] == 20);
   for (int i = 0; i < 20; ++i)
     CHECK(got[i + 1] == i * i);
 }
 
-TEST_CASE("matrices are stored as they are loaded", "[emulator]") {
+TEST_CASE("matrices are stored as they are loaded", "[device]") {
   for (bool transposed : {false, true}) {
     DeviceHarness device;
     {
@@ -201,6 +203,7 @@ TEST_CASE("matrices are stored as they are loaded", "[emulator]") {
     }
     auto out = device.fresh<int16_t>(128);
     device.run("store", {1}, out);
+    device.ptx("sm_90a");
     auto got = device.get<int16_t>(out);
     for (int i = 0; i < 128; ++i) {
       const int row = i / 8 % 8, column = i % 8, at = transposed ? column * 8 + row : row * 8 + column;

@@ -1,4 +1,5 @@
-// The harness and what the emulated device watches over, on small kernels.
+// The harness, and what the emulated device watches over. Tests with the tag [device] can run on a GPU as
+// well.
 
 #include "tests/support/DeviceHarness.h"
 
@@ -31,7 +32,7 @@ static std::string failureOf(unsigned threads, llvm::function_ref<void(KernelCod
   return "";
 }
 
-TEST_CASE("a kernel over elements", "[emulator]") {
+TEST_CASE("a kernel over elements", "[device]") {
   DeviceHarness device;
   {
     KernelCode k = device.kernel("axpy", {device.global, device.global, device.i32}, 256);
@@ -56,7 +57,7 @@ TEST_CASE("a kernel over elements", "[emulator]") {
   CHECK(device.get<float>(b) == many);
 }
 
-TEST_CASE("arguments of every size, and the place in the grid", "[emulator]") {
+TEST_CASE("arguments of every size, and the place in the grid", "[device]") {
   DeviceHarness device;
   {
     KernelCode k =
@@ -75,7 +76,7 @@ TEST_CASE("arguments of every size, and the place in the grid", "[emulator]") {
     REQUIRE(values[i] == double(int64_t(1) << 40) + 0.75 + 7 + i / 32 * 100 + i % 32);
 }
 
-TEST_CASE("static memrefs and device pointers are the same to a kernel", "[emulator]") {
+TEST_CASE("static memrefs and device pointers are the same to a kernel", "[device]") {
   DeviceHarness device;
   auto buffer = mlir::MemRefType::get({64}, device.f32);
   mlir::ImplicitLocOpBuilder b(device.loc(), &device.context());
@@ -96,8 +97,6 @@ TEST_CASE("static memrefs and device pointers are the same to a kernel", "[emula
 
 TEST_CASE("fresh memory is full of NaN", "[emulator]") {
   DeviceHarness device;
-  if (!device.emulated())
-    return;
   {
     KernelCode k = device.kernel("fresh", {device.global}, 32);
     Pointer memory = k.shared(32, device.f32);

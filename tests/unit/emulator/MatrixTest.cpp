@@ -79,7 +79,7 @@ static std::vector<float> plainProduct(int k, const std::vector<float> &a, const
   return c;
 }
 
-TEST_CASE("products of 16-bit matrices", "[emulator]") {
+TEST_CASE("products of 16-bit matrices", "[device]") {
   for (int k : {8, 16})
     for (bool bf16 : {false, true}) {
       auto a = numbers(16 * k, 1), b = numbers(8 * k, 2), c = numbers(128, 3);
@@ -87,7 +87,7 @@ TEST_CASE("products of 16-bit matrices", "[emulator]") {
     }
 }
 
-TEST_CASE("products of tf32 matrices", "[emulator]") {
+TEST_CASE("products of tf32 matrices", "[device]") {
   for (int width : {4, 8}) {
     DeviceHarness device;
     {
@@ -126,7 +126,7 @@ TEST_CASE("products of tf32 matrices", "[emulator]") {
   }
 }
 
-TEST_CASE("loads of matrices, also transposed", "[emulator]") {
+TEST_CASE("loads of matrices, also transposed", "[device]") {
   for (int count : {1, 2, 4})
     for (bool transposed : {false, true}) {
       DeviceHarness device;
@@ -169,7 +169,7 @@ TEST_CASE("loads of matrices, also transposed", "[emulator]") {
     }
 }
 
-TEST_CASE("asynchronous copies arrive when they are waited for", "[emulator]") {
+TEST_CASE("asynchronous copies arrive when they are waited for", "[device]") {
   for (bool waits : {true, false}) {
     DeviceHarness device;
     {

@@ -39,7 +39,7 @@ static auto expected(int threads, F value) {
 
 static Scalar sum(Scalar a, Scalar b) { return a + b; }
 
-TEST_CASE("arithmetic of integers", "[emulator]") {
+TEST_CASE("arithmetic of integers", "[device]") {
   auto results = perThread<int32_t>(64, &DeviceHarness::i32, [](KernelCode &k) {
     Scalar t = k.thread(), x = t - 20;
     Scalar y = (x * 3 + 7) / 4 - x % 5;
@@ -59,7 +59,7 @@ TEST_CASE("arithmetic of integers", "[emulator]") {
         }));
 }
 
-TEST_CASE("arithmetic of floats", "[emulator]") {
+TEST_CASE("arithmetic of floats", "[device]") {
   const float nan = NAN;
   auto results = perThread<float>(64, &DeviceHarness::f32, [&](KernelCode &k) {
     Scalar x = k.cast(k.thread(), k.f32Type()) - 20.0;
@@ -75,7 +75,7 @@ TEST_CASE("arithmetic of floats", "[emulator]") {
   }
 }
 
-TEST_CASE("casts", "[emulator]") {
+TEST_CASE("casts", "[device]") {
   auto floats = perThread<float>(64, &DeviceHarness::f32, [](KernelCode &k) {
     mlir::Type bf16 = k.b.getBF16Type(), f16 = k.b.getF16Type(), f64 = k.b.getF64Type();
     Scalar x = k.cast(k.thread(), k.f32Type()) * 1.01 + 256.5;
@@ -105,7 +105,7 @@ TEST_CASE("casts", "[emulator]") {
         }));
 }
 
-TEST_CASE("control", "[emulator]") {
+TEST_CASE("control", "[device]") {
   auto results = perThread<int32_t>(64, &DeviceHarness::i32, [](KernelCode &k) {
     Scalar t = k.thread();
     Pointer place = k.shared(64, k.i32Type());
@@ -144,7 +144,7 @@ TEST_CASE("control", "[emulator]") {
         }));
 }
 
-TEST_CASE("vectors and views", "[emulator]") {
+TEST_CASE("vectors and views", "[device]") {
   DeviceHarness device;
   {
     KernelCode k = device.kernel("vectors", {device.global, device.global}, 32);
@@ -176,7 +176,7 @@ TEST_CASE("vectors and views", "[emulator]") {
   device.ptx("sm_90a");
 }
 
-TEST_CASE("shuffles of all widths", "[emulator]") {
+TEST_CASE("shuffles of all widths", "[device]") {
   auto results = perThread<int64_t>(64, &DeviceHarness::i64, [](KernelCode &k) {
     mlir::Type i64 = k.i64Type();
     Scalar t = k.thread();
@@ -196,7 +196,7 @@ TEST_CASE("shuffles of all widths", "[emulator]") {
         }));
 }
 
-TEST_CASE("ballots, reductions and scans", "[emulator]") {
+TEST_CASE("ballots, reductions and scans", "[device]") {
   CHECK(perThread<int32_t>(64, &DeviceHarness::i32, [](KernelCode &k) {
           return k.ballot(k.thread() % 3 == 0) + k.warp();
         }) == expected(64, [](int t) -> int32_t {
@@ -221,7 +221,7 @@ TEST_CASE("ballots, reductions and scans", "[emulator]") {
           }) == std::vector<int32_t>(threads, threads * (threads - 1) / 2 * 3 + threads - 1));
 }
 
-TEST_CASE("shared memory that is taken twice", "[emulator]") {
+TEST_CASE("shared memory that is taken twice", "[device]") {
   DeviceHarness device;
   {
     KernelCode k = device.kernel("twice", {device.global}, 64);
@@ -249,7 +249,7 @@ TEST_CASE("shared memory that is taken twice", "[emulator]") {
   device.ptx("sm_90a");
 }
 
-TEST_CASE("atomic operations", "[emulator]") {
+TEST_CASE("atomic operations", "[device]") {
   DeviceHarness device;
   {
     KernelCode k = device.kernel("count", {device.global}, 128);
@@ -266,7 +266,7 @@ TEST_CASE("atomic operations", "[emulator]") {
   device.ptx("sm_80");
 }
 
-TEST_CASE("the error record keeps one report", "[emulator]") {
+TEST_CASE("the error record keeps one report", "[device]") {
   DeviceHarness device;
   {
     KernelCode k = device.kernel("check", {mlir::LLVM::LLVMPointerType::get(&device.context())}, 64);
