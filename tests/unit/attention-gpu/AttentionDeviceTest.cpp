@@ -100,3 +100,50 @@ TEST_CASE("packed sequences of the backward pass on a device", "[gpu][backward]"
   AttentionCase<MatmulElement::F32> c(s, 0.5, 1, {0, 30, 30, 117, 260, 300});
   checkBackward(c, 4e-6);
 }
+
+TEST_CASE("heads wider than a part of the gradients on a device", "[gpu][wide]") {
+  const AttentionSpec s = attentionSpec(1, 2, 1, 70, 200, 136, 9, 20);
+  AttentionCase<MatmulElement::F32> single(s);
+  checkForward(single, 2e-6);
+  checkBackward(single, 4e-6);
+  AttentionCase<MatmulElement::BF16> brain(s);
+  checkForward(brain, 5e-3);
+  checkBackward(brain, 1e-2);
+  const AttentionSpec uneven = attentionSpec(1, 1, 1, 70, 24, 256, 9, 20);
+  AttentionCase<MatmulElement::F16> half(uneven);
+  checkForward(half, 1e-3);
+  checkBackward(half, 2e-3);
+}
+
+TEST_CASE("lists of a long sequence on a device", "[gpu][long]") {
+  const AttentionSpec s = attentionSpec(1, 1, 1, 8500, 4, 4, 8, 8);
+  AttentionCase<MatmulElement::F32> c(s);
+  checkForward(c, 2e-6);
+}
+
+TEST_CASE("queries without keys give zero and -inf on a device", "[gpu][forward]") {
+  const AttentionSpec s = attentionSpec(1, 1, 1, 70, 4, 4, 1, 0);
+  AttentionCase<MatmulElement::F32> c(s);
+  std::fill(c.end.begin(), c.end.end(), 0); // no window, and nothing is selected
+  c.allocate();
+  DeviceAttention<MatmulElement::F32>(c).forward();
+  CHECK(c.o == std::vector<float>(c.o.size(), 0));
+  CHECK(c.lse == std::vector<float>(c.lse.size(), -INFINITY));
+}
+
+TEST_CASE("a NaN score makes later queries NaN on a device, infinite scores do not", "[gpu][forward]") {
+  const AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 4, 6, 3);
+  AttentionCase<MatmulElement::F32> c(s);
+  c.u[10] = INFINITY;
+  c.u[11] = -INFINITY;
+  c.select();
+  checkForward(c, 2e-6);
+  c.u[50] = NAN;
+  c.select();
+  c.allocate();
+  DeviceAttention<MatmulElement::F32>(c).forward();
+  for (int64_t i = 0; i < 80; ++i) {
+    CHECK(std::isnan(c.lse[size_t(i)]) == (i >= 53));
+    CHECK(std::isnan(c.o[size_t(i * 4)]) == (i >= 53));
+  }
+}
