@@ -47,6 +47,32 @@ struct ConvertKernels : PassWrapper<ConvertKernels, OperationPass<mlir::gpu::GPU
   }
 };
 
+/// MLIR's narrowing to 32 bits also narrows the amount of a right shift: `x >> 32` of a small x would shift a
+/// 32-bit number by 32, which is undefined. Shifts that may go so far leave before.
+struct KeepWideShifts : PassWrapper<KeepWideShifts, OperationPass<mlir::gpu::GPUModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KeepWideShifts)
+  StringRef getName() const override { return "KeepWideShifts"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LLVM::LLVMDialect>();
+  }
+
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    getOperation().walk([&](Operation *op) {
+      if (!isa<arith::ShRUIOp, arith::ShRSIOp>(op) || !op->getResult(0).getType().isInteger(64))
+        return;
+      IntegerAttr amount;
+      if (matchPattern(op->getOperand(1), m_Constant(&amount)) && amount.getValue().ult(32))
+        return;
+      rewriter.setInsertionPoint(op);
+      if (isa<arith::ShRUIOp>(op))
+        rewriter.replaceOpWithNewOp<LLVM::LShrOp>(op, op->getOperand(0), op->getOperand(1));
+      else
+        rewriter.replaceOpWithNewOp<LLVM::AShrOp>(op, op->getOperand(0), op->getOperand(1));
+    });
+  }
+};
+
 } // namespace
 
 void heddle::gpu::buildKernelPipeline(OpPassManager &manager) {
@@ -54,6 +80,7 @@ void heddle::gpu::buildKernelPipeline(OpPassManager &manager) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createLoopInvariantCodeMotionPass());
+  kernels.addPass(std::make_unique<KeepWideShifts>());
   // Positions below 2^31 in 32 bits: a product or quotient of 64 bits takes several instructions.
   arith::ArithIntRangeNarrowingOptions narrowing;
   narrowing.bitwidthsSupported = {32};

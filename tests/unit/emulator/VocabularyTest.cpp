@@ -59,6 +59,15 @@ TEST_CASE("arithmetic of integers", "[device]") {
         }));
 }
 
+TEST_CASE("shifts of wide integers whose values are small", "[device]") {
+  auto results = perThread<int64_t>(64, &DeviceHarness::i64, [](KernelCode &k) {
+    Scalar t = k.cast(k.thread(), k.i64Type());
+    return (t >> 32) * 1000 + (t >> ((t & 31) + 30)) * 100 + ((t << 33) >> 32) + (t >> 3);
+  });
+  CHECK(results ==
+        expected(64, [](int64_t t) -> int64_t { return (t >> ((t & 31) + 30)) * 100 + t * 2 + (t >> 3); }));
+}
+
 TEST_CASE("arithmetic of floats", "[device]") {
   const float nan = NAN;
   auto results = perThread<float>(64, &DeviceHarness::f32, [&](KernelCode &k) {
