@@ -18,7 +18,7 @@ PairSlope PairSlopes::of(const QuerySide &query, const KeySide &key, Scalar prod
     dgate = k.select(pair.seen, dgate, t.number(0));
   }
   PairAdjoint adjoint = pairs.adjoint(pair, scaled, dscore, dgate);
-  return {pair.gate.value ? weight * pair.gate : weight, adjoint.product, adjoint.gradient};
+  return {pair.gate.value ? weight * pair.gate : weight, adjoint.product, adjoint.sums};
 }
 
 void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {

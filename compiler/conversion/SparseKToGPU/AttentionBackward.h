@@ -8,10 +8,10 @@
 
 namespace heddle::gpu::attention {
 
-/// What a pair adds: its factor of do in dv, the cotangent of its product, and that of its gate, null where
-/// there is none.
+/// What a pair adds: its factor of do in dv, the cotangent of its product, and the sums of its row.
 struct PairSlope {
-  Scalar weight, product, gradient;
+  Scalar weight, product;
+  Scalars sums;
 };
 
 /// The slopes of pairs from products as they come from the tile.

@@ -4,7 +4,7 @@
 // Selected keys go first: a tile is some of the keys that a chunk of queries selects, and its sums are
 // partial ones, a row for each key of a chunk. Then the keys of the windows, tile by tile in the order of the
 // sequence: to their sums the partial ones are added, chunk after chunk. Every element is written once.
-#include "compiler/conversion/SparseKToGPU/QueryWalk.h"
+#include "compiler/conversion/SparseKToGPU/KeyTile.h"
 
 #include <cfloat>
 
@@ -17,31 +17,22 @@ struct PartialSums {
   DeviceOperand scores; ///< [row of the wave, chunk, slot]
 };
 
-class KeyGradientKernel {
+class KeyGradientKernel : public KeyTile {
 public:
   KeyGradientKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder,
                     const QueryWalkOperands &operands)
-      : t(t), k(t.k), p(plan), n(plan.spec.length), selected(operands.selects), builder(builder),
-        keys(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
-        values(t.sharedRows(plan.walk.tile, plan.spec.valueWidth)), walk(t, plan, builder, operands),
-        numbers(k.shared(plan.walk.tile, k.i32Type())) {
-    t.zeroPadding(keys, p.spec.keyWidth);
-    t.zeroPadding(values, p.spec.valueWidth);
-    ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
-  }
+      : KeyTile(t, plan, builder, operands), selected(operands.selects),
+        ends(builder.buffer(k, AttentionArgument::End, k.i32Type())) {}
 
   Pointer slotKeys, slotTotal;  ///< lists of chunks
   Pointer partRows, partScores; ///< partial sums
   Scalar firstRow;              ///< of the wave
 
-  static int64_t parts(const Plan &p) {
-    return (std::max(p.keyPad, p.valuePad) + gradientColumns - 1) / gradientColumns;
-  }
   static int64_t slotTiles(const Plan &p) { return (p.slotStride + p.walk.tile - 1) / p.walk.tile; }
 
   /// A tile of the keys that a chunk of queries selects.
   void emitSelected() {
-    splitColumns(k.block(), slotTiles(p) * p.chunks());
+    splitRow(k.block(), slotTiles(p) * p.chunks());
     Scalar tile = place % slotTiles(p), chunk = place / slotTiles(p) % p.chunks();
     Scalar list = row * p.chunks() + chunk, firstSlot = tile * p.walk.tile;
     Scalar total = k.load(slotTotal, list), listStart = t.wide(list) * p.slotStride;
@@ -59,7 +50,7 @@ public:
       Scalar first = k.blockReduce(known[1], [&](Scalar x, Scalar y) { return k.min(x, y); });
       Scalar end = k.blockReduce(known[2], [&](Scalar x, Scalar y) { return k.max(x, y); });
       loadSides();
-      Scalars state = sum(k.max(first, chunkStart), k.min(end, chunkEnd));
+      Scalars state = sum(row, k.max(first, chunkStart), k.min(end, chunkEnd));
       Scalar part = t.wide((row - firstRow) * p.chunks() + chunk) * p.slotStride;
       for (int64_t half = 0; half < 2; ++half) {
         Scalar mine = firstSlot + t.row(half);
@@ -79,7 +70,7 @@ public:
   void emitWindow() {
     using A = AttentionArgument;
     const int64_t tiles = (n + p.walk.tile - 1) / p.walk.tile;
-    splitColumns(k.block(), tiles);
+    splitRow(k.block(), tiles);
     Scalar firstKey = place % tiles * p.walk.tile, lastKey = k.min(firstKey + p.walk.tile, k.i32(n)) - 1;
     k.when(t.thread < p.walk.tile, [&] {
       Scalar key = firstKey + t.thread;
@@ -88,7 +79,7 @@ public:
     k.barrier();
     bounds = builder.buffer(k, A::Bounds, k.i32Type());
     loadSides();
-    Scalars state = sum(firstKey, k.min(windowEnd(lastKey), k.i32(n)));
+    Scalars state = sum(row, firstKey, k.min(windowEnd(lastKey), k.i32(n)));
     if (p.spec.topk > 0)
       state = withPartialSums(state, firstKey, lastKey);
     Scalars rows, valid;
@@ -99,37 +90,28 @@ public:
       k.when(k.both(valid.back(), k.both(t.firstColumn == 0, columnPart == 0)),
              [&] { k.store(state[size_t(half)], builder.buffer(k, A::DU, t.compute), rows.back()); });
     }
-    llvm::ArrayRef<Scalar> rest = llvm::ArrayRef(state).drop_front(2);
-    Fragment dk = takeFragment(rest, keyColumns()), dv = takeFragment(rest, valueColumns());
-    eachPart([&](int64_t part) {
-      const int64_t first = part * gradientColumns;
-      if (first < p.spec.keyWidth)
-        t.storeRows(dk, builder.buffer(k, A::DK, t.element), p.spec.keyWidth, rows, valid, first);
-      if (first < p.spec.valueWidth)
-        t.storeRows(dv, builder.buffer(k, A::DV, t.element), p.spec.valueWidth, rows, valid, first);
-    });
+    store(state, builder.buffer(k, A::DK, t.element), p.spec.keyWidth, builder.buffer(k, A::DV, t.element),
+          p.spec.valueWidth, rows, valid);
   }
 
 private:
-  int64_t keyColumns() const { return std::min(p.keyPad, gradientColumns); }
-  int64_t valueColumns() const { return std::min(p.valuePad, gradientColumns); }
+  Scalars withPairs(const QueryBlock &block, PairsUse body) override {
+    auto emit = [&](bool masked) {
+      GatePairs pairs(t, p, selected, masked, /*derivative=*/true);
+      return body(pairs);
+    };
+    Scalar masked = (block.first < latestBegin) | (block.first + p.walk.block > firstEnd);
+    return k.choose(masked, [&] { return emit(true); }, [&] { return emit(false); });
+  }
+
   int64_t partWidth() const { return p.keyPad + p.valuePad; }
 
   /// Which columns, row and place within the row this block of threads has.
-  void splitColumns(Scalar block, int64_t placesOfRow) {
-    columnPart = block % parts(p);
-    Scalar rest = block / parts(p);
+  void splitRow(Scalar block, int64_t placesOfRow) {
+    Scalar rest = splitColumns(block);
     row = firstRow + rest / placesOfRow;
     place = rest % placesOfRow;
     rowStart = t.wide(row) * n;
-  }
-
-  /// Emits `body` for the part of the columns that this block has.
-  void eachPart(llvm::function_ref<void(int64_t part)> body) {
-    if (parts(p) == 1)
-      return body(0);
-    for (int64_t part = 0; part < parts(p); ++part)
-      k.when(columnPart == part, [&] { body(part); });
   }
 
   Scalar windowEnd(Scalar key) {
@@ -166,83 +148,6 @@ private:
     firstEnd = k.warpReduce(end, [&](Scalar x, Scalar y) { return k.min(x, y); });
   }
 
-  /// The sums over the queries [first, end): du of both rows, dk, dv.
-  Scalars sum(Scalar first, Scalar end) {
-    auto stage = [&](const SharedRows &to, AttentionArgument from, int64_t width) {
-      t.stageRows(to, builder.buffer(k, from, t.element), width, [&](Scalar slot) {
-        Scalar key = k.load(numbers, slot);
-        return TileCode::SourceRow{rowStart + t.wide(k.max(key, k.i32(0))), key >= 0};
-      });
-    };
-    stage(keys, AttentionArgument::K, p.spec.keyWidth);
-    stage(values, AttentionArgument::V, p.spec.valueWidth);
-    Scalars state{t.number(0), t.number(0)};
-    append(state, t.filled(keyColumns(), 0));
-    append(state, t.filled(valueColumns(), 0));
-    state = walk.forEachBlock(
-        row, first, end, state,
-        [&](const QueryBlock &block, llvm::ArrayRef<Scalar> carried) { return accumulate(block, carried); });
-    for (int64_t half = 0; half < 2; ++half)
-      state[size_t(half)] = t.acrossRow(state[size_t(half)], [](Scalar x, Scalar y) { return x + y; });
-    for (int64_t i = 0; i < keyColumns() / 2; ++i)
-      state[size_t(2 + i)] = state[size_t(2 + i)] * p.spec.scale;
-    return state;
-  }
-
-  Scalars accumulate(const QueryBlock &block, llvm::ArrayRef<Scalar> state) {
-    Fragment products = t.products(keys, block.queries), along = t.products(values, block.outs);
-    const int64_t columns = products.columns();
-    Scalar masked = (block.first < latestBegin) | (block.first + p.walk.block > firstEnd);
-    auto slopes = [&](bool masked) { return pairSlopes(block, products, along, state, masked); };
-    Scalars moved = k.choose(masked, [&] { return slopes(true); }, [&] { return slopes(false); });
-    llvm::ArrayRef<Scalar> rest = moved;
-    Scalars next(rest.take_front(2));
-    rest = rest.drop_front(2);
-    Fragment slope = takeFragment(rest, columns), weights = takeFragment(rest, columns);
-    state = state.drop_front(2);
-    Fragment dk = takeFragment(state, keyColumns()), dv = takeFragment(state, valueColumns());
-    append(next, inPart(dk, slope, block.queries, p.keyPad));
-    append(next, inPart(dv, weights, block.outs, p.valuePad));
-    return next;
-  }
-
-  /// sum + weights rows, for the columns of this block's part.
-  Fragment inPart(Fragment sum, Fragment weights, const SharedRows &rows, int64_t width) {
-    if (parts(p) == 1)
-      return t.weightedSum(sum, weights, rows);
-    if (width <= gradientColumns) // all in the first part
-      return Fragment(k.choose(
-          columnPart == 0, [&] { return t.weightedSum(sum, weights, rows).values; },
-          [&] { return sum.values; }));
-    SharedRows shifted = rows;
-    shifted.base = k.offset(rows.base, columnPart * gradientColumns);
-    return t.weightedSum(sum, weights, shifted);
-  }
-
-  /// du, the cotangents of the products, and the weights of do.
-  Scalars pairSlopes(const QueryBlock &block, Fragment products, Fragment along, llvm::ArrayRef<Scalar> state,
-                     bool masked) {
-    GatePairs pairs(t, p, selected, masked, /*derivative=*/true);
-    PairSlopes slopes(t, pairs);
-    Scalars result{state[0], state[1]};
-    for (int64_t tile = 0; tile < products.columns() / 8; ++tile)
-      for (int64_t column = 0; column < 2; ++column) {
-        QuerySide query = walk.querySide(block, tile, column);
-        Scalar lse = walk.load(block.lse, tile, column), shared = walk.load(block.shared, tile, column);
-        for (int64_t half = 0; half < 2; ++half) {
-          PairSlope slope = slopes.of(query, sides[half], products.at(tile, half, column),
-                                      along.at(tile, half, column), lse, shared);
-          products.at(tile, half, column) = slope.product;
-          along.at(tile, half, column) = slope.weight;
-          if (slope.gradient.value)
-            result[size_t(half)] = result[size_t(half)] + slope.gradient;
-        }
-      }
-    append(result, products);
-    append(result, along);
-    return result;
-  }
-
   /// Calls `use` for the pairs of neighbouring sums of one of the lane's rows, with their place in a row of
   /// partial sums that starts at `start`.
   void eachPair(Scalars &state, int64_t half, Scalar start,
@@ -254,8 +159,8 @@ private:
       }
     };
     eachPart([&](int64_t part) {
-      columns(2, keyColumns(), p.keyPad, 0, part);
-      columns(size_t(2 + keyColumns() / 2), valueColumns(), p.valuePad, p.keyPad, part);
+      columns(firstOfKeys(), keyColumns(), p.keyPad, 0, part);
+      columns(firstOfValues(), valueColumns(), p.valuePad, p.keyPad, part);
     });
   }
 
@@ -293,8 +198,8 @@ private:
           state[at + size_t(i)] = state[at + size_t(i)] + k.element(pair, i);
       }
     };
-    columns(2, keyColumns(), p.keyPad, 0);
-    columns(size_t(2 + keyColumns() / 2), valueColumns(), p.valuePad, p.keyPad);
+    columns(firstOfKeys(), keyColumns(), p.keyPad, 0);
+    columns(firstOfValues(), valueColumns(), p.valuePad, p.keyPad);
   }
 
   /// The place of a key that is in an ascending list.
@@ -309,17 +214,9 @@ private:
     return found[0];
   }
 
-  TileCode &t;
-  KernelCode &k;
-  const Plan &p;
-  const int64_t n;
   const bool selected;
-  const ProgramBuilder &builder;
-  SharedRows keys, values;
-  QueryWalk walk;
-  Pointer numbers, ends, bounds; ///< numbers: the keys of the tile, -1 where there is none
-  Scalar columnPart, row, place, rowStart;
-  KeySide sides[2];
+  Pointer ends, bounds;
+  Scalar row, place;
   Scalar latestBegin, firstEnd; ///< of the runs of queries of this warp's keys
 };
 

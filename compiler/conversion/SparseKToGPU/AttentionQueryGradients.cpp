@@ -1,101 +1,9 @@
-// dq and dtau: a block of threads has a tile of queries of one query head and walks over their keys, as the
-// forward pass does, with weights from lse.
-#include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
-#include "compiler/conversion/SparseKToGPU/KeyWalk.h"
+// dq and dtau: by tiles of queries. Thresholds are shared by the query heads of a group: each has a row of its own,
+// which are added up in order.
+#include "compiler/conversion/SparseKToGPU/QueryTile.h"
 
 namespace heddle::gpu::attention {
 namespace {
-
-class QueryGradientKernel {
-public:
-  QueryGradientKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk)
-      : t(t), k(t.k), p(plan), builder(builder), queries(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
-        outs(t.sharedRows(plan.walk.tile, plan.spec.valueWidth)), walk(walk) {
-    t.zeroPadding(queries, p.spec.keyWidth);
-    t.zeroPadding(outs, p.spec.valueWidth);
-  }
-
-  Pointer lse, shared; ///< statistics of the queries
-  Pointer tau;         ///< [query head, length]
-
-  void emit() {
-    using A = AttentionArgument;
-    const int64_t n = p.spec.length;
-    Scalar block = k.block(), tile = block % p.tiles(), head = block / p.tiles();
-    Scalar first = tile * p.walk.tile, count = k.min(k.i32(p.walk.tile), k.i32(n) - first);
-    Scalar queryStart = t.wide(head) * n + t.wide(first);
-    auto source = [&](Scalar row) {
-      Scalar valid = row < count;
-      return TileCode::SourceRow{queryStart + t.wide(k.select(valid, row, k.i32(0))), valid};
-    };
-    t.stageRows(queries, builder.buffer(k, A::Q, t.element), p.spec.keyWidth, source);
-    t.stageRows(outs, builder.buffer(k, A::DOut, t.element), p.spec.valueWidth, source);
-    walk.start(head, tile, first, count);
-    Scalars rows, valid;
-    for (int64_t half = 0; half < 2; ++half) {
-      sides[half] = walk.querySide(half);
-      Scalar row = k.min(t.row(half), count - 1);
-      rows.push_back(queryStart + t.wide(row));
-      valid.push_back(t.row(half) < count);
-      logSums[half] = k.load(lse, rows[size_t(half)]);
-      shares[half] = k.load(shared, rows[size_t(half)]);
-    }
-    Scalars state{t.number(0), t.number(0)};
-    append(state, t.filled(p.keyPad, 0));
-    state = walk.forEachBlock(state, [&](const KeyBlock &keys, llvm::ArrayRef<Scalar> carried) {
-      return accumulate(keys, carried);
-    });
-    for (int64_t half = 0; half < 2; ++half) {
-      Scalar sum = t.acrossRow(state[size_t(half)], [](Scalar x, Scalar y) { return x + y; });
-      k.when(k.both(valid[size_t(half)], t.firstColumn == 0),
-             [&] { k.store(-sum, tau, rows[size_t(half)]); });
-    }
-    Scalars scale(2, t.number(p.spec.scale));
-    t.storeRows(t.scaled(Fragment(llvm::ArrayRef(state).drop_front(2)), scale),
-                builder.buffer(k, A::DQ, t.element), p.spec.keyWidth, rows, valid);
-  }
-
-private:
-  /// State: the lane's part of the gates' gradients, of both rows, then dq without its scale.
-  Scalars accumulate(const KeyBlock &keys, llvm::ArrayRef<Scalar> state) {
-    Fragment products = t.products(queries, keys.keys), along = t.products(outs, keys.values);
-    Scalars moved = walk.withPairs(keys, /*derivative=*/true,
-                                   [&](Pairs &pairs) { return slopes(keys, pairs, products, along, state); });
-    Scalars next(llvm::ArrayRef(moved).take_front(2));
-    append(next, t.weightedSum(Fragment(state.drop_front(2)), Fragment(llvm::ArrayRef(moved).drop_front(2)),
-                               keys.keys));
-    return next;
-  }
-
-  /// The cotangents of the products.
-  Scalars slopes(const KeyBlock &keys, Pairs &pairs, Fragment products, Fragment along,
-                 llvm::ArrayRef<Scalar> state) {
-    PairSlopes slopes(t, pairs);
-    Scalars result{state[0], state[1]};
-    for (int64_t tile = 0; tile < products.columns() / 8; ++tile)
-      for (int64_t column = 0; column < 2; ++column) {
-        KeySide key = walk.keySide(keys, tile, column);
-        for (int64_t half = 0; half < 2; ++half) {
-          PairSlope slope = slopes.of(sides[half], key, products.at(tile, half, column),
-                                      along.at(tile, half, column), logSums[half], shares[half]);
-          products.at(tile, half, column) = slope.product;
-          if (slope.gradient.value)
-            result[size_t(half)] = result[size_t(half)] + slope.gradient;
-        }
-      }
-    append(result, products);
-    return result;
-  }
-
-  TileCode &t;
-  KernelCode &k;
-  const Plan &p;
-  const ProgramBuilder &builder;
-  SharedRows queries, outs;
-  KeyWalk &walk;
-  QuerySide sides[2];
-  Scalar logSums[2], shares[2];
-};
 
 /// Sums the cotangents of thresholds over the query heads of a group, in order.
 void emitTauSum(ProgramBuilder &builder, const Plan &plan, DeviceOperand parts) {
@@ -140,10 +48,11 @@ void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyList
       "attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(), [&](KernelCode &k) {
         TileCode t(k, elementType(k.b, s), plan.walk.block);
         KeyWalk walk(t, plan, builder, operands);
-        QueryGradientKernel kernel(t, plan, builder, walk);
+        QueryTile kernel(t, plan, builder, walk);
         kernel.lse = k.pointer(lse, t.compute);
         kernel.shared = k.pointer(shared, t.compute);
-        kernel.tau = s.group() > 1 ? k.pointer(tau, t.compute) : builder.buffer(k, A::DTau, t.compute);
+        kernel.sumsOfRows = {s.group() > 1 ? k.pointer(tau, t.compute) : builder.buffer(k, A::DTau, t.compute)};
+        kernel.signOfSums = -1;
         kernel.emit();
       });
   if (s.group() > 1)

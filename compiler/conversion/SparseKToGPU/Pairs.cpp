@@ -29,7 +29,7 @@ PairAdjoint GatePairs::adjoint(const Pair &pair, Scalar product, Scalar dscore, 
     Scalar moves = gateMoves();
     if (pair.seen.value)
       moves = k.both(moves, pair.seen);
-    result.gradient = k.select(moves, gradient, t.number(0));
+    result.sums.push_back(k.select(moves, gradient, t.number(0)));
   }
   result.product = timesKeyGate(dscore);
   return result;

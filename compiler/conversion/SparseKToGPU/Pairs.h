@@ -27,8 +27,10 @@ struct Pair {
 
 /// How a pair's cotangents move what it was computed from.
 struct PairAdjoint {
-  Scalar product;  ///< cotangent of the scaled product of query and key, in natural units
-  Scalar gradient; ///< of the key's score, and minus that of the query's threshold; null where there is none
+  Scalar product; ///< cotangent of the scaled product of query and key, in natural units
+  /// What is summed over the row of the tile: for SPARSEK the cotangent of the key's score, which is minus that of the
+  /// query's threshold; for variants those of captures. Those that are missing are 0.
+  Scalars sums;
 };
 
 /// The function of a pair: SPARSEK's gate, or the block of a variant.
@@ -43,6 +45,9 @@ public:
   virtual PairAdjoint adjoint(const Pair &pair, Scalar product, Scalar dscore, Scalar dgate) = 0;
   virtual bool hasGate() const = 0;
 };
+
+/// The sums of rows of the pairs of SPARSEK.
+constexpr int64_t gateSums = 1;
 
 /// The pairs of SPARSEK: selected keys, or those of the window, whose gate is 1.
 class GatePairs : public Pairs {

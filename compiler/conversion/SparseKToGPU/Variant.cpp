@@ -2,72 +2,62 @@
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 #include "compiler/conversion/SparseKToCPU/Variant.h"
 #include "compiler/conversion/SparseKToGPU/AttentionKernels.h"
-#include "compiler/conversion/SparseKToGPU/VariantWalk.h"
+#include "compiler/conversion/SparseKToGPU/VariantProgram.h"
 
 using namespace mlir;
 
 namespace heddle::gpu {
 namespace attention {
-namespace {
 
-/// The sizes of a variant as those of an attention whose window is everything.
-Plan makeVariantPlan(sparsek::VariantAttentionOp op, const Target &target) {
-  auto q = cast<RankedTensorType>(op.getQ().getType()), k = cast<RankedTensorType>(op.getK().getType());
+Plan makeVariantPlan(Operation *op, const Target &target, Pass pass) {
+  auto type = [&](unsigned operand) { return cast<RankedTensorType>(op->getOperand(operand).getType()); };
   AttentionSpec spec;
-  spec.batch = q.getDimSize(0);
-  spec.queryHeads = q.getDimSize(1);
-  spec.heads = k.getDimSize(1);
-  spec.length = q.getDimSize(2);
-  spec.keyWidth = q.getDimSize(3);
-  spec.valueWidth = cast<RankedTensorType>(op.getV().getType()).getDimSize(3);
-  spec.window = std::max<int64_t>(k.getDimSize(2), 1);
-  spec.scale = op.getScale().convertToDouble();
-  spec.element = *cpu::matmulElement(q.getElementType());
-  Plan plan = makePlan(spec, target, Pass::Forward);
-  plan.keyLength = k.getDimSize(2);
+  spec.batch = type(0).getDimSize(0);
+  spec.queryHeads = type(0).getDimSize(1);
+  spec.heads = type(1).getDimSize(1);
+  spec.length = type(0).getDimSize(2);
+  spec.keyWidth = type(0).getDimSize(3);
+  spec.valueWidth = type(2).getDimSize(3);
+  spec.window = std::max<int64_t>(type(1).getDimSize(2), 1);
+  spec.scale = op->getAttrOfType<FloatAttr>("scale").getValueAsDouble();
+  spec.element = *cpu::matmulElement(type(0).getElementType());
+  if (auto backward = dyn_cast<sparsek::VariantAttentionBackwardOp>(op))
+    if (backward.getDlse())
+      spec.give(AttentionArgument::DLse);
+  Plan plan = makePlan(spec, target, pass);
+  plan.keyLength = type(1).getDimSize(2);
   plan.spec.window = spec.window;
   return plan;
 }
 
-/// The captures and what reports need, as operands of the next kernel.
-class VariantOperands {
-public:
-  VariantOperands(ProgramBuilder &builder, const VariantBlock &block) : op(builder.op), block(block) {
-    for (size_t i = 0; i < block.captures.size(); ++i)
-      captures.push_back(builder.take(operandBuffer(3 + int64_t(i))));
-  }
-  /// Last of all operands.
-  void takeReports(ProgramBuilder &builder) {
-    for (auto [i, read] : llvm::enumerate(cpu::variantReads(op)))
-      messages.emplace_back(read, builder.take({DeviceOperand::Message, int64_t(i)}));
-    if (!messages.empty())
-      record = builder.take(errorRecord());
-  }
+VariantOperands::VariantOperands(ProgramBuilder &builder, const VariantBlock &block) : op(builder.op), block(block) {
+  for (size_t i = 0; i < block.captures.size(); ++i)
+    captures.push_back(builder.take(operandBuffer(3 + int64_t(i))));
+}
 
-  VariantInputs inputs(KernelCode &k) const {
-    VariantInputs result{block, {}, {}};
-    for (auto [number, capture] : llvm::zip(captures, block.captures)) {
-      Type element = cast<RankedTensorType>(capture.getType()).getElementType();
-      result.captures.push_back(k.pointer(number, cpu::storageType(element)));
-    }
-    for (auto [read, number] : messages)
-      result.reports.messages.emplace_back(read, k.argument(number));
-    if (!messages.empty())
-      result.reports.record = k.argument(record);
-    return result;
+void VariantOperands::takeReports(ProgramBuilder &builder) {
+  for (auto [i, read] : llvm::enumerate(cpu::variantReads(op)))
+    messages.emplace_back(read, builder.take({DeviceOperand::Message, int64_t(i)}));
+  if (!messages.empty())
+    record = builder.take(errorRecord());
+}
+
+VariantInputs VariantOperands::inputs(KernelCode &k) const {
+  VariantInputs result{block, {}, {}};
+  for (auto [number, capture] : llvm::zip(captures, block.captures)) {
+    Type element = cast<RankedTensorType>(capture.getType()).getElementType();
+    result.captures.push_back(k.pointer(number, cpu::storageType(element)));
   }
+  for (auto [read, number] : messages)
+    result.reports.messages.emplace_back(read, k.argument(number));
+  if (!messages.empty())
+    result.reports.record = k.argument(record);
+  return result;
+}
 
-private:
-  Operation *op;
-  const VariantBlock &block;
-  llvm::SmallVector<unsigned, 4> captures;
-  llvm::SmallVector<std::pair<Operation *, unsigned>, 2> messages;
-  unsigned record = 0;
-};
-
-void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentionOp op, const Target &target) {
+static void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentionOp op, const Target &target) {
   using A = AttentionArgument;
-  const Plan plan = makeVariantPlan(op, target);
+  const Plan plan = makeVariantPlan(op, target, Pass::Forward);
   const VariantBlock block(op);
   builder.take({A::Q});
   WalkOperands walkOperands(builder, plan, {});
@@ -83,15 +73,16 @@ void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentionOp op,
   });
 }
 
-} // namespace
 } // namespace attention
 
-DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target,
-                          StringRef prefix) {
+DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target, StringRef prefix) {
   attention::ProgramBuilder builder(module, op, prefix);
-  auto forward = cast<sparsek::VariantAttentionOp>(op);
-  if (cast<RankedTensorType>(forward.getLse().getType()).getNumElements() > 0)
-    attention::emitVariantForward(builder, forward, target);
+  if (auto forward = dyn_cast<sparsek::VariantAttentionOp>(op)) {
+    if (cast<RankedTensorType>(forward.getLse().getType()).getNumElements() > 0)
+      attention::emitVariantForward(builder, forward, target);
+  } else {
+    attention::emitVariantBackward(builder, cast<sparsek::VariantAttentionBackwardOp>(op), target);
+  }
   return std::move(builder.program);
 }
 

@@ -73,13 +73,35 @@ void VariantWalk::start(Scalar head, Scalar, Scalar firstQuery, Scalar count) {
   startRange(t.divide(head, p.spec.group()), firstQuery, count, bounds.leastFrom, bounds.mostUntil);
 }
 
+/// Whether two bounds say the same, one of the keys of a query, the other of the queries of a key:
+/// j < i + a + x is i >= j - a - x + 1.
+static bool isTwin(const Bound &x, const Bound &y) {
+  const bool opposite = (x.kind == Bound::KeyUntil && y.kind == Bound::QueryFrom) ||
+                        (x.kind == Bound::KeyFrom && y.kind == Bound::QueryUntil);
+  if (!opposite || x.limit.i != 1 || y.limit.j != 1 || x.limit.constant + y.limit.constant != 1 ||
+      x.limit.others.size() != y.limit.others.size())
+    return false;
+  return llvm::all_of(x.limit.others, [&](auto term) {
+    return llvm::any_of(y.limit.others,
+                        [&](auto other) { return other.first == term.first && other.second == -term.second; });
+  });
+}
+
+bool boundsSettle(const VariantBlock &block, bool onKeys) {
+  return block.isBounded() && llvm::all_of(block.bounds(), [&](const Bound &bound) {
+           if (bound.isOnKeys() == onKeys)
+             return true;
+           return llvm::any_of(block.bounds(), [&](const Bound &other) {
+             return onKeys ? isTwin(other, bound) : isTwin(bound, other);
+           });
+         });
+}
+
 Scalar VariantWalk::maskedBlock(Scalar number) {
-  Scalar from = windowBegin + number * p.walk.block, until = from + p.walk.block;
-  Scalar masked = until > p.keyLength;
-  if (!inputs.block.isBounded() ||
-      llvm::any_of(inputs.block.bounds(), [](const Bound &b) { return !b.isOnKeys(); }))
+  if (!boundsSettle(inputs.block, /*onKeys=*/true))
     return k.truth(true);
-  return masked | (from < bounds.mostFrom) | (until > bounds.leastUntil);
+  Scalar from = windowBegin + number * p.walk.block, until = from + p.walk.block;
+  return (until > p.keyLength) | (from < bounds.mostFrom) | (until > bounds.leastUntil);
 }
 
 std::unique_ptr<VariantPairs> VariantWalk::makePairs(bool masked) {

@@ -45,6 +45,9 @@ struct Interval {
 Interval boundedInterval(KernelCode &k, VariantCode &code, const VariantBlock &block, bool onKeys,
                          int64_t extent);
 
+/// Whether a pair within the bounds on keys (or on queries) alone is visible.
+bool boundsSettle(const VariantBlock &block, bool onKeys);
+
 /// The least and the greatest begin and end of the intervals of a tile, for all threads.
 struct TileBounds {
   Scalar leastFrom, mostFrom, leastUntil, mostUntil;
