@@ -1,5 +1,5 @@
-// dq and dtau: by tiles of queries. Thresholds are shared by the query heads of a group: each has a row of its own,
-// which are added up in order.
+// dq and dtau: by tiles of queries. Thresholds are shared by the query heads of a group: each has a row of
+// its own, which are added up in order.
 #include "compiler/conversion/SparseKToGPU/QueryTile.h"
 
 namespace heddle::gpu::attention {
@@ -44,17 +44,18 @@ void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyList
   else
     builder.take({A::DTau});
   builder.take({A::DQ});
-  builder.kernel(
-      "attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(), [&](KernelCode &k) {
-        TileCode t(k, elementType(k.b, s), plan.walk.block);
-        KeyWalk walk(t, plan, builder, operands);
-        QueryTile kernel(t, plan, builder, walk);
-        kernel.lse = k.pointer(lse, t.compute);
-        kernel.shared = k.pointer(shared, t.compute);
-        kernel.sumsOfRows = {s.group() > 1 ? k.pointer(tau, t.compute) : builder.buffer(k, A::DTau, t.compute)};
-        kernel.signOfSums = -1;
-        kernel.emit();
-      });
+  builder.kernel("attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(),
+                 [&](KernelCode &k) {
+                   TileCode t(k, elementType(k.b, s), plan.walk.block);
+                   KeyWalk walk(t, plan, builder, operands);
+                   QueryTile kernel(t, plan, builder, walk);
+                   kernel.lse = k.pointer(lse, t.compute);
+                   kernel.shared = k.pointer(shared, t.compute);
+                   kernel.sumsOfRows = {s.group() > 1 ? k.pointer(tau, t.compute)
+                                                      : builder.buffer(k, A::DTau, t.compute)};
+                   kernel.signOfSums = -1;
+                   kernel.emit();
+                 });
   if (s.group() > 1)
     emitTauSum(builder, plan, parts);
 }

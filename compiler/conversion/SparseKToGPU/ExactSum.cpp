@@ -16,8 +16,8 @@ ExactSums::ExactSums(StepBuilder &builder, llvm::StringRef name, int64_t element
                  [&](KernelCode &k) {
                    Pointer all = k.pointer(0, k.i32Type());
                    auto wide = [&](Scalar x) { return k.cast(x, k.i64Type()); };
-                   k.loop(wide(k.block()) * threads + wide(k.thread()), k.i64(words), wide(k.blocks()) * threads,
-                          [&](Scalar i) { k.store(k.i32(0), all, i); });
+                   k.loop(wide(k.block()) * threads + wide(k.thread()), k.i64(words),
+                          wide(k.blocks()) * threads, [&](Scalar i) { k.store(k.i32(0), all, i); });
                  });
 }
 

@@ -5,9 +5,9 @@
 
 namespace heddle::gpu::attention {
 
-/// Sums in the workspace as integers: multiples of 2^-48 of a power of two above all terms, in two words of 64 bits,
-/// so that atomic additions give equal bits in any order, for up to 2^39 terms of a sum. A term that is not finite
-/// makes its sum NaN.
+/// Sums in the workspace as integers: multiples of 2^-48 of a power of two above all terms, in two words of
+/// 64 bits, so that atomic additions give equal bits in any order, for up to 2^39 terms of a sum. A term that
+/// is not finite makes its sum NaN.
 class ExactSums {
 public:
   /// Adds the step that clears them, with a kernel of this name. `type`: of the terms, f32 or f64.
@@ -35,7 +35,8 @@ public:
 private:
   const int64_t elements;
   const mlir::Type type;
-  DeviceOperand memory; ///< the largest exponent negated, at byte 256 the words, then marks of what is not finite
+  DeviceOperand
+      memory; ///< the largest exponent negated, at byte 256 the words, then marks of what is not finite
 };
 
 } // namespace heddle::gpu::attention

@@ -2,7 +2,8 @@
 
 namespace heddle::gpu::attention {
 
-KeyTile::KeyTile(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const QueryWalkOperands &operands)
+KeyTile::KeyTile(TileCode &t, const Plan &plan, const ProgramBuilder &builder,
+                 const QueryWalkOperands &operands)
     : t(t), k(t.k), p(plan), n(plan.spec.length), builder(builder),
       keys(t.sharedRows(plan.walk.tile, plan.spec.keyWidth)),
       values(t.sharedRows(plan.walk.tile, plan.spec.valueWidth)), walk(t, plan, builder, operands),
@@ -35,9 +36,10 @@ Scalars KeyTile::sum(Scalar row, Scalar first, Scalar end) {
   Scalars state(firstOfKeys(), t.number(0));
   append(state, t.filled(keyColumns(), 0));
   append(state, t.filled(valueColumns(), 0));
-  state = walk.forEachBlock(row, first, end, state, [&](const QueryBlock &block, llvm::ArrayRef<Scalar> carried) {
-    return accumulate(block, carried);
-  });
+  state =
+      walk.forEachBlock(row, first, end, state, [&](const QueryBlock &block, llvm::ArrayRef<Scalar> carried) {
+        return accumulate(block, carried);
+      });
   for (size_t i = 0; i < firstOfKeys(); ++i)
     state[i] = t.acrossRow(state[i], [](Scalar x, Scalar y) { return x + y; });
   for (size_t i = firstOfKeys(); i < firstOfValues(); ++i)
@@ -67,7 +69,8 @@ Fragment KeyTile::inPart(Fragment sum, Fragment weights, const SharedRows &rows,
     return t.weightedSum(sum, weights, rows);
   if (width <= gradientColumns) // all in the first part
     return Fragment(k.choose(
-        columnPart == 0, [&] { return t.weightedSum(sum, weights, rows).values; }, [&] { return sum.values; }));
+        columnPart == 0, [&] { return t.weightedSum(sum, weights, rows).values; },
+        [&] { return sum.values; }));
   SharedRows shifted = rows;
   shifted.base = k.offset(rows.base, columnPart * gradientColumns);
   return t.weightedSum(sum, weights, shifted);
@@ -83,8 +86,8 @@ Scalars KeyTile::slopes(const QueryBlock &block, Pairs &pairs, Fragment products
       QuerySide query = walk.querySide(block, tile, column);
       Scalar lse = walk.load(block.lse, tile, column), shared = walk.load(block.shared, tile, column);
       for (int64_t half = 0; half < 2; ++half) {
-        PairSlope slope = slopes.of(query, sides[half], products.at(tile, half, column), along.at(tile, half, column),
-                                    lse, shared);
+        PairSlope slope = slopes.of(query, sides[half], products.at(tile, half, column),
+                                    along.at(tile, half, column), lse, shared);
         products.at(tile, half, column) = slope.product;
         along.at(tile, half, column) = slope.weight;
         for (auto [i, x] : llvm::enumerate(slope.sums))
@@ -96,8 +99,8 @@ Scalars KeyTile::slopes(const QueryBlock &block, Pairs &pairs, Fragment products
   return result;
 }
 
-void KeyTile::store(llvm::ArrayRef<Scalar> state, Pointer dk, int64_t keyWidth, Pointer dv, int64_t valueWidth,
-                    llvm::ArrayRef<Scalar> rows, llvm::ArrayRef<Scalar> valid) {
+void KeyTile::store(llvm::ArrayRef<Scalar> state, Pointer dk, int64_t keyWidth, Pointer dv,
+                    int64_t valueWidth, llvm::ArrayRef<Scalar> rows, llvm::ArrayRef<Scalar> valid) {
   state = state.drop_front(firstOfKeys());
   Fragment keySums = takeFragment(state, keyColumns()), valueSums = takeFragment(state, valueColumns());
   eachPart([&](int64_t part) {

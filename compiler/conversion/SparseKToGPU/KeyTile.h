@@ -1,12 +1,13 @@
-// The sums over queries of a tile of keys: what dk, dv and the cotangents of what a key has are made of. Internal to
-// this folder.
+// The sums over queries of a tile of keys: what dk, dv and the cotangents of what a key has are made of.
+// Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/QueryWalk.h"
 
 namespace heddle::gpu::attention {
 
-/// A block of threads has a tile of keys, 16 for each warp. Where dk and dv are wide it has a part of their columns.
+/// A block of threads has a tile of keys, 16 for each warp. Where dk and dv are wide it has a part of their
+/// columns.
 class KeyTile {
 public:
   KeyTile(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const QueryWalkOperands &operands);
@@ -30,8 +31,8 @@ protected:
   /// Emits `body` for the part of the columns that this block has.
   void eachPart(llvm::function_ref<void(int64_t part)> body);
 
-  /// The sums over the queries [first, end) of row `row` of the queries, for the keys in `numbers` whose rows start at
-  /// `rowStart`: those of the rows (both of the lane's rows one after the other), dk, dv.
+  /// The sums over the queries [first, end) of row `row` of the queries, for the keys in `numbers` whose rows
+  /// start at `rowStart`: those of the rows (both of the lane's rows one after the other), dk, dv.
   Scalars sum(Scalar row, Scalar first, Scalar end);
   /// Where dk begins in them, and dv.
   size_t firstOfKeys() const { return size_t(2 * rowSums()); }

@@ -28,8 +28,8 @@ struct Pair {
 /// How a pair's cotangents move what it was computed from.
 struct PairAdjoint {
   Scalar product; ///< cotangent of the scaled product of query and key, in natural units
-  /// What is summed over the row of the tile: for SPARSEK the cotangent of the key's score, which is minus that of the
-  /// query's threshold; for variants those of captures. Those that are missing are 0.
+  /// What is summed over the row of the tile: for SPARSEK the cotangent of the key's score, which is minus
+  /// that of the query's threshold; for variants those of captures. Those that are missing are 0.
   Scalars sums;
 };
 

@@ -38,11 +38,12 @@ void QueryTile::emit() {
       state, [&](const KeyBlock &keys, llvm::ArrayRef<Scalar> carried) { return accumulate(keys, carried); });
   for (size_t i = 0; i < sums; ++i) {
     Scalar sum = t.acrossRow(state[i], [](Scalar x, Scalar y) { return x + y; });
-    k.when(k.both(valid[i % 2], t.firstColumn == 0), [&] { k.store(signOfSums < 0 ? t.number(0) - sum : sum, sumsOfRows[i / 2], rows[i % 2]); });
+    k.when(k.both(valid[i % 2], t.firstColumn == 0),
+           [&] { k.store(signOfSums < 0 ? t.number(0) - sum : sum, sumsOfRows[i / 2], rows[i % 2]); });
   }
   Scalars scale(2, t.number(p.spec.scale));
-  t.storeRows(t.scaled(Fragment(llvm::ArrayRef(state).drop_front(sums)), scale), builder.buffer(k, A::DQ, t.element),
-              p.spec.keyWidth, rows, valid);
+  t.storeRows(t.scaled(Fragment(llvm::ArrayRef(state).drop_front(sums)), scale),
+              builder.buffer(k, A::DQ, t.element), p.spec.keyWidth, rows, valid);
 }
 
 /// State: the lane's part of the sums of both rows, one after the other, then dq without its scale.
@@ -66,8 +67,8 @@ Scalars QueryTile::slopes(const KeyBlock &keys, Pairs &pairs, Fragment products,
     for (int64_t column = 0; column < 2; ++column) {
       KeySide key = walk.keySide(keys, tile, column);
       for (int64_t half = 0; half < 2; ++half) {
-        PairSlope slope = slopes.of(sides[half], key, products.at(tile, half, column), along.at(tile, half, column),
-                                    logSums[half], shares[half]);
+        PairSlope slope = slopes.of(sides[half], key, products.at(tile, half, column),
+                                    along.at(tile, half, column), logSums[half], shares[half]);
         products.at(tile, half, column) = slope.product;
         for (auto [i, x] : llvm::enumerate(slope.sums))
           result[2 * i + size_t(half)] = result[2 * i + size_t(half)] + x;

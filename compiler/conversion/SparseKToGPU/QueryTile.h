@@ -1,4 +1,5 @@
-// The sums over keys of a tile of queries: dq and the cotangents of what a query has. Internal to this folder.
+// The sums over keys of a tile of queries: dq and the cotangents of what a query has. Internal to this
+// folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
@@ -6,8 +7,8 @@
 
 namespace heddle::gpu::attention {
 
-/// A block of threads has a tile of queries of one query head and walks over their keys, as the forward pass does, with
-/// weights from lse.
+/// A block of threads has a tile of queries of one query head and walks over their keys, as the forward pass
+/// does, with weights from lse.
 class QueryTile {
 public:
   QueryTile(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk);
@@ -21,7 +22,8 @@ public:
 
 private:
   Scalars accumulate(const KeyBlock &keys, llvm::ArrayRef<Scalar> state);
-  Scalars slopes(const KeyBlock &keys, Pairs &pairs, Fragment products, Fragment along, llvm::ArrayRef<Scalar> state);
+  Scalars slopes(const KeyBlock &keys, Pairs &pairs, Fragment products, Fragment along,
+                 llvm::ArrayRef<Scalar> state);
 
   TileCode &t;
   KernelCode &k;

@@ -30,7 +30,8 @@ Plan makeVariantPlan(Operation *op, const Target &target, Pass pass) {
   return plan;
 }
 
-VariantOperands::VariantOperands(ProgramBuilder &builder, const VariantBlock &block) : op(builder.op), block(block) {
+VariantOperands::VariantOperands(ProgramBuilder &builder, const VariantBlock &block)
+    : op(builder.op), block(block) {
   for (size_t i = 0; i < block.captures.size(); ++i)
     captures.push_back(builder.take(operandBuffer(3 + int64_t(i))));
 }
@@ -55,7 +56,8 @@ VariantInputs VariantOperands::inputs(KernelCode &k) const {
   return result;
 }
 
-static void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentionOp op, const Target &target) {
+static void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentionOp op,
+                               const Target &target) {
   using A = AttentionArgument;
   const Plan plan = makeVariantPlan(op, target, Pass::Forward);
   const VariantBlock block(op);
@@ -75,7 +77,8 @@ static void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentio
 
 } // namespace attention
 
-DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target, StringRef prefix) {
+DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, Operation *op, const Target &target,
+                          StringRef prefix) {
   attention::ProgramBuilder builder(module, op, prefix);
   if (auto forward = dyn_cast<sparsek::VariantAttentionOp>(op)) {
     if (cast<RankedTensorType>(forward.getLse().getType()).getNumElements() > 0)

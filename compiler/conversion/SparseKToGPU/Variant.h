@@ -6,8 +6,9 @@
 
 namespace heddle::gpu {
 
-/// The program of a sparsek.variant_attention or sparsek.variant_attention_backward with static shapes; as emitAttention. `Message` operands name
-/// the reads that `cpu::variantReads` lists: an index that is out of range.
+/// The program of a sparsek.variant_attention or sparsek.variant_attention_backward with static shapes; as
+/// emitAttention. `Message` operands name the reads that `cpu::variantReads` lists: an index that is out of
+/// range.
 DeviceProgram emitVariant(mlir::gpu::GPUModuleOp module, mlir::Operation *op, const Target &target,
                           llvm::StringRef prefix);
 

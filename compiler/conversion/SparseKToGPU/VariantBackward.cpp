@@ -1,10 +1,10 @@
-// The backward pass of a variant: dq by tiles of queries, dk and dv by tiles of keys of each query head, and the
-// cotangents of captures.
+// The backward pass of a variant: dq by tiles of queries, dk and dv by tiles of keys of each query head, and
+// the cotangents of captures.
 //
-// A cotangent that depends on the query alone (or the key alone) is summed over the keys (queries) in registers, and
-// the sums of the rows are added to the capture. One that depends on both is added pair by pair. Additions are those
-// of ExactSums, in any order; what they need to know of the size of their terms comes from the sums of rows, for pairs
-// from a pass of its own.
+// A cotangent that depends on the query alone (or the key alone) is summed over the keys (queries) in
+// registers, and the sums of the rows are added to the capture. One that depends on both is added pair by
+// pair. Additions are those of ExactSums, in any order; what they need to know of the size of their terms
+// comes from the sums of rows, for pairs from a pass of its own.
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 #include "compiler/conversion/SparseKToGPU/ExactSum.h"
 #include "compiler/conversion/SparseKToGPU/KeyTile.h"
@@ -32,8 +32,8 @@ using PairSums = llvm::SmallVector<std::pair<const Site *, ExactSums::Code>, 2>;
 
 class AdjointPairs : public VariantPairs {
 public:
-  AdjointPairs(TileCode &t, const Plan &plan, const VariantInputs &inputs, Scalar batch, Scalar head, bool masked,
-               Sites sites, PairSums &sums)
+  AdjointPairs(TileCode &t, const Plan &plan, const VariantInputs &inputs, Scalar batch, Scalar head,
+               bool masked, Sites sites, PairSums &sums)
       : VariantPairs(t, plan, inputs, batch, head, masked), sites(sites), sums(sums) {}
 
   Pair pair(const QuerySide &query, const KeySide &key, Scalar product) override {
@@ -48,7 +48,8 @@ public:
       return k.select(counts, k.cast(code.get(site.value), t.compute), t.number(0));
     };
     for (const Site &site : inputs.block.sites) {
-      if ((sites == Sites::Queries && site.kind == Site::Queries) || (sites == Sites::Keys && site.kind == Site::Keys))
+      if ((sites == Sites::Queries && site.kind == Site::Queries) ||
+          (sites == Sites::Keys && site.kind == Site::Keys))
         result.sums.push_back(value(site));
       if (sites == Sites::Observe && site.kind == Site::Scattered)
         result.sums.push_back(k.abs(value(site)));
@@ -92,8 +93,8 @@ private:
 /// A tile of keys of one query head.
 class VariantKeyTile : public KeyTile {
 public:
-  VariantKeyTile(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const QueryWalkOperands &operands,
-                 const VariantInputs &inputs, int64_t group)
+  VariantKeyTile(TileCode &t, const Plan &plan, const ProgramBuilder &builder,
+                 const QueryWalkOperands &operands, const VariantInputs &inputs, int64_t group)
       : KeyTile(t, plan, builder, operands), inputs(inputs), group(group) {}
 
   llvm::SmallVector<Pointer, 2> sumsOfRows; ///< [query head, key]
@@ -188,14 +189,15 @@ class BackwardProgram {
 public:
   BackwardProgram(ProgramBuilder &builder, sparsek::VariantAttentionBackwardOp op, const Target &target)
       : builder(builder), op(op), block(op), queries(makeVariantPlan(op, target, Pass::QueryGradients)),
-        keys(makeVariantPlan(op, target, Pass::KeyGradients)), queryRows(queries.spec.batch * queries.spec.queryHeads),
-        computeBytes(queries.computeBytes()) {}
+        keys(makeVariantPlan(op, target, Pass::KeyGradients)),
+        queryRows(queries.spec.batch * queries.spec.queryHeads), computeBytes(queries.computeBytes()) {}
 
   void emit() {
     Type score = cast<RankedTensorType>(op.getLse().getType()).getElementType();
     for (const Site &site : block.sites) {
       auto capture = cast<RankedTensorType>(sparsek::AccumulateOp(site.op).getCapture().getType());
-      sums.emplace_back(builder, ("variant_clear_" + Twine(sums.size())).str(), capture.getNumElements(), score);
+      sums.emplace_back(builder, ("variant_clear_" + Twine(sums.size())).str(), capture.getNumElements(),
+                        score);
       rows.push_back(builder.reserve(queryRows * rowLength(site) * computeBytes));
     }
     const bool works = queryRows > 0 && queries.spec.length > 0 && queries.keyLength > 0;
@@ -286,16 +288,17 @@ private:
     else
       builder.take({A::DK, A::DV});
     const int64_t tiles = (plan.keyLength + plan.walk.tile - 1) / plan.walk.tile;
-    builder.kernel("variant_dk", queryRows * tiles * KeyTile::parts(plan), plan.walk.threads(), [&](KernelCode &k) {
-      TileCode t(k, elementType(k.b, plan.spec), plan.walk.block);
-      VariantInputs inputs = operands.inputs(k);
-      VariantKeyTile tile(t, plan, builder, walkOperands, inputs, group);
-      tile.dk = group > 1 ? k.pointer(partNumbers[0], t.compute) : builder.buffer(k, A::DK, t.element);
-      tile.dv = group > 1 ? k.pointer(partNumbers[1], t.compute) : builder.buffer(k, A::DV, t.element);
-      for (unsigned number : rowNumbers)
-        tile.sumsOfRows.push_back(k.pointer(number, t.compute));
-      tile.emit();
-    });
+    builder.kernel(
+        "variant_dk", queryRows * tiles * KeyTile::parts(plan), plan.walk.threads(), [&](KernelCode &k) {
+          TileCode t(k, elementType(k.b, plan.spec), plan.walk.block);
+          VariantInputs inputs = operands.inputs(k);
+          VariantKeyTile tile(t, plan, builder, walkOperands, inputs, group);
+          tile.dk = group > 1 ? k.pointer(partNumbers[0], t.compute) : builder.buffer(k, A::DK, t.element);
+          tile.dv = group > 1 ? k.pointer(partNumbers[1], t.compute) : builder.buffer(k, A::DV, t.element);
+          for (unsigned number : rowNumbers)
+            tile.sumsOfRows.push_back(k.pointer(number, t.compute));
+          tile.emit();
+        });
     if (group > 1) {
       headsKernel("variant_dk_heads", parts[0], A::DK, plan.spec.keyWidth, group);
       headsKernel("variant_dv_heads", parts[1], A::DV, plan.spec.valueWidth, group);
@@ -383,13 +386,13 @@ private:
     if (all == 0)
       return;
     const unsigned to = builder.take(resultBuffer(result));
-    builder.kernel(("variant_zero_" + Twine(result)).str(), (all + threads - 1) / threads, threads,
-                   [&](KernelCode &k) {
-                     Scalar at = k.cast(k.block(), k.i64Type()) * threads + k.cast(k.thread(), k.i64Type());
-                     k.when(at < all, [&] {
-                       k.store(k.constant(type.getElementType(), 0), k.pointer(to, type.getElementType()), at);
-                     });
-                   });
+    builder.kernel(
+        ("variant_zero_" + Twine(result)).str(), (all + threads - 1) / threads, threads, [&](KernelCode &k) {
+          Scalar at = k.cast(k.block(), k.i64Type()) * threads + k.cast(k.thread(), k.i64Type());
+          k.when(at < all, [&] {
+            k.store(k.constant(type.getElementType(), 0), k.pointer(to, type.getElementType()), at);
+          });
+        });
   }
 
   ProgramBuilder &builder;
@@ -398,13 +401,14 @@ private:
   const Plan queries, keys;
   const int64_t queryRows, computeBytes;
   QueryStatistics statistics;
-  std::vector<ExactSums> sums;             ///< of each site
+  std::vector<ExactSums> sums;              ///< of each site
   llvm::SmallVector<DeviceOperand, 4> rows; ///< the sums of rows of each site
 };
 
 } // namespace
 
-void emitVariantBackward(ProgramBuilder &builder, sparsek::VariantAttentionBackwardOp op, const Target &target) {
+void emitVariantBackward(ProgramBuilder &builder, sparsek::VariantAttentionBackwardOp op,
+                         const Target &target) {
   BackwardProgram(builder, op, target).emit();
 }
 

@@ -6,8 +6,8 @@
 
 namespace heddle::gpu::attention {
 
-/// The sizes of a sparsek.variant_attention or sparsek.variant_attention_backward as those of an attention whose window
-/// is everything.
+/// The sizes of a sparsek.variant_attention or sparsek.variant_attention_backward as those of an attention
+/// whose window is everything.
 Plan makeVariantPlan(mlir::Operation *op, const Target &target, Pass pass);
 
 /// The captures, and what reports need, as operands of the next kernel.
@@ -27,6 +27,7 @@ private:
   unsigned record = 0;
 };
 
-void emitVariantBackward(ProgramBuilder &builder, sparsek::VariantAttentionBackwardOp op, const Target &target);
+void emitVariantBackward(ProgramBuilder &builder, sparsek::VariantAttentionBackwardOp op,
+                         const Target &target);
 
 } // namespace heddle::gpu::attention

@@ -82,8 +82,9 @@ static bool isTwin(const Bound &x, const Bound &y) {
       x.limit.others.size() != y.limit.others.size())
     return false;
   return llvm::all_of(x.limit.others, [&](auto term) {
-    return llvm::any_of(y.limit.others,
-                        [&](auto other) { return other.first == term.first && other.second == -term.second; });
+    return llvm::any_of(y.limit.others, [&](auto other) {
+      return other.first == term.first && other.second == -term.second;
+    });
   });
 }
 

@@ -19,8 +19,8 @@ double dot(const std::vector<X> &x, const std::vector<Y> &y) {
   return sum;
 }
 
-/// Compares <dout, o'> + <dlse, lse'> with what the cotangents of the operands give, for all tangents together and
-/// each alone.
+/// Compares <dout, o'> + <dlse, lse'> with what the cotangents of the operands give, for all tangents
+/// together and each alone.
 template <MatmulElement Element>
 void checkTranspose(const AttentionSpec &s, double tolerance, const std::vector<int32_t> &offsets = {}) {
   INFO(describe(s));
@@ -65,7 +65,8 @@ void checkTranspose(const AttentionSpec &s, double tolerance, const std::vector<
     auto [o, lse] = device.tangent(in);
     const std::vector<Score> dlse(device.dlse.begin(), device.dlse.end());
     const double got = dot(c.dout, o) + dot(dlse, lse);
-    const double size = std::sqrt(dot(c.dout, c.dout) * dot(o, o)) + std::sqrt(dot(dlse, dlse) * dot(lse, lse));
+    const double size =
+        std::sqrt(dot(c.dout, c.dout) * dot(o, o)) + std::sqrt(dot(dlse, dlse) * dot(lse, lse));
     CHECK(std::abs(got - expected) <= tolerance * size);
   }
 }
@@ -85,5 +86,6 @@ TEST_CASE("tangents on a device are the transpose of cotangents", "[gpu][tangent
 }
 
 TEST_CASE("tangents of packed sequences on a device", "[gpu][tangent]") {
-  checkTranspose<MatmulElement::F32>(attentionSpec(1, 2, 1, 150, 16, 16, 10, 40), 2e-6, {0, 30, 30, 117, 150});
+  checkTranspose<MatmulElement::F32>(attentionSpec(1, 2, 1, 150, 16, 16, 10, 40), 2e-6,
+                                     {0, 30, 30, 117, 150});
 }

@@ -24,10 +24,9 @@ std::string appendText(const CacheSizes &s, const std::string &element) {
     return text + type + ">";
   };
   const int64_t b = s.batch, h = s.heads;
-  const std::string token[] = {tensor({b, s.queryHeads, s.tokens, s.keyWidth}, element),
-                               tensor({b, h, s.tokens, s.keyWidth}, element),
-                               tensor({b, h, s.tokens, s.valueWidth}, element), tensor({b, h, s.tokens}, "f32"),
-                               tensor({b}, "i32")};
+  const std::string token[] = {
+      tensor({b, s.queryHeads, s.tokens, s.keyWidth}, element), tensor({b, h, s.tokens, s.keyWidth}, element),
+      tensor({b, h, s.tokens, s.valueWidth}, element), tensor({b, h, s.tokens}, "f32"), tensor({b}, "i32")};
   const std::string state[] = {tensor({b, h, s.slots(), s.keyWidth}, element),
                                tensor({b, h, s.slots(), s.valueWidth}, element),
                                tensor({b, h, s.slots()}, "f32"),
@@ -55,8 +54,8 @@ std::string appendText(const CacheSizes &s, const std::string &element) {
   for (const std::string &type : options)
     add(type, ", ");
   return "func.func @append(" + arguments + ") {\n  %r:10 = sparsek.append " + names + ") topk " +
-         std::to_string(s.topk) + " window " + std::to_string(s.window) + " : (" + types + ") -> (" + results +
-         ")\n  return\n}\n";
+         std::to_string(s.topk) + " window " + std::to_string(s.window) + " : (" + types + ") -> (" +
+         results + ")\n  return\n}\n";
 }
 
 /// Attends with one token over a random cache and compares.
@@ -113,14 +112,16 @@ void check(const CacheSizes &s, int64_t token, const std::vector<int32_t> &lengt
       double sum = 0;
       for (int64_t slot = 0; slot < s.slots() && token >= first; ++slot) {
         const bool selected = slot < s.topk;
-        if (selected ? slot >= std::min(p + 1 - s.window, s.topk) : slot - s.topk >= std::min(p + 1, s.window))
+        if (selected ? slot >= std::min(p + 1 - s.window, s.topk)
+                     : slot - s.topk >= std::min(p + 1, s.window))
           continue;
         double gate = 1, product = 0;
         const size_t at = size_t(row * s.slots() + slot);
         if (selected && !std::isinf(hi[size_t(row)]))
           gate = std::clamp((score[at] - hi[size_t(row)]) - lo[size_t(row)], 0.0f, 1.0f);
         for (int64_t e = 0; e < s.keyWidth; ++e)
-          product += double(q[size_t(query * s.keyWidth + e)]) * double(keys[at * size_t(s.keyWidth) + size_t(e)]);
+          product +=
+              double(q[size_t(query * s.keyWidth + e)]) * double(keys[at * size_t(s.keyWidth) + size_t(e)]);
         const bool soft = estimators[size_t(b)] == 0;
         const double weight = std::exp(0.3 * product * (soft && gates[size_t(b)] == 0 ? gate : 1));
         sum += weight;

@@ -1,4 +1,5 @@
-// The operations of attention in the files that the CPU's lowering is tested with, on a device beside the interpreter.
+// The operations of attention in the files that the CPU's lowering is tested with, on a device beside the
+// interpreter.
 
 #include "DeviceAttention.h"
 
@@ -45,7 +46,8 @@ interp::Array randomArray(mlir::RankedTensorType type, mlir::Attribute range, st
   }
   for (interp::Cell &cell : array.edit()) {
     if (array.isFloat())
-      cell.real = interp::roundTo(array.element(), low + (high - low) * std::uniform_real_distribution<>()(random));
+      cell.real =
+          interp::roundTo(array.element(), low + (high - low) * std::uniform_real_distribution<>()(random));
     else if (array.element() == interp::Element::boolean)
       cell.integer = int64_t(random() & 1);
     else
@@ -79,9 +81,9 @@ void compareOperation(mlir::Operation *op, const std::vector<interp::Array> &ope
   mlir::OpBuilder builder(op->getContext());
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(builder.getUnknownLoc());
   builder.setInsertionPointToEnd(module->getBody());
-  auto function = mlir::func::FuncOp::create(
-      builder, builder.getUnknownLoc(), "single",
-      builder.getFunctionType(op->getOperandTypes(), op->getResultTypes()));
+  auto function =
+      mlir::func::FuncOp::create(builder, builder.getUnknownLoc(), "single",
+                                 builder.getFunctionType(op->getOperandTypes(), op->getResultTypes()));
   builder.setInsertionPointToStart(function.addEntryBlock());
   mlir::Operation *copy = builder.clone(*op);
   copy->setOperands(function.getArguments());
@@ -123,7 +125,8 @@ void compareOperation(mlir::Operation *op, const std::vector<interp::Array> &ope
     }
     INFO("result " << i << " of\n" << text);
     CHECK(odd == 0);
-    CHECK(std::sqrt(difference) <= tolerance(array.element()) * std::max(std::sqrt(size), 1e-3 * std::sqrt(double(array.count()))));
+    CHECK(std::sqrt(difference) <=
+          tolerance(array.element()) * std::max(std::sqrt(size), 1e-3 * std::sqrt(double(array.count()))));
   }
 }
 
@@ -158,6 +161,14 @@ void compareFile(const std::string &name) {
 
 } // namespace
 
-TEST_CASE("variants on a device agree with the interpreter", "[gpu][variant]") { compareFile("variant.mlir"); }
+TEST_CASE("variants on a device agree with the interpreter", "[gpu][variant]") {
+  compareFile("variant.mlir");
+}
 TEST_CASE("captures of variants on a device", "[gpu][captures]") { compareFile("variant-captures.mlir"); }
 TEST_CASE("cotangents of variants on a device", "[gpu][adjoint]") { compareFile("variant-backward.mlir"); }
+TEST_CASE("attention on a device agrees with the interpreter", "[gpu][file]") {
+  compareFile("attention.mlir");
+}
+TEST_CASE("packed attention on a device agrees with the interpreter", "[gpu][file]") {
+  compareFile("packed.mlir");
+}
