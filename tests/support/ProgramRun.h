@@ -10,6 +10,8 @@
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
 
+#include <heddle/runtime.h>
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 
@@ -72,11 +74,11 @@ public:
     const auto record = device.get<int64_t>(errors);
     if ((record[0] & 0xffffffff) == 0)
       return "";
-    std::string text = program.failures[static_cast<size_t>(record[0] >> 32)].text;
-    for (int64_t value : {record[1], record[2]})
-      if (size_t hole = text.find("{}"); hole != std::string::npos)
-        text.replace(hole, 2, std::to_string(value));
-    return text;
+    heddle_call_t failed{};
+    heddle_fail_values(&failed, HEDDLE_INTERNAL,
+                       program.failures[static_cast<size_t>(record[0] >> 32)].text.c_str(), record[1],
+                       record[2]);
+    return failed.message;
   }
 
   gpu::DeviceProgram program;

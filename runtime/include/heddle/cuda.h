@@ -111,7 +111,7 @@ typedef struct heddle_cuda_error {
 HEDDLE_STATIC_ASSERT(sizeof(heddle_cuda_error_t) == 24, "heddle_cuda_error_t is written by generated code");
 
 typedef struct heddle_cuda_message {
-  const char *text; /* with up to two "{}" for the integers */
+  const char *text; /* with up to two "{}" or "{g}" for the integers, as heddle_fail_values takes them */
   int32_t status;   /* heddle_status_t */
   int32_t reserved;
 } heddle_cuda_message_t;

@@ -104,7 +104,8 @@ HEDDLE_EXPORT void heddle_call_init(heddle_call_t *call);
 HEDDLE_EXPORT void heddle_fail(heddle_call_t *call, int32_t code, const char *message);
 
 /* The same with two integers, which replace the first and second "{}" of the message:
- * heddle_fail_values(call, HEDDLE_OUT_OF_RANGE, "index {} is outside a dimension of {}", 7, 5). */
+ * heddle_fail_values(call, HEDDLE_OUT_OF_RANGE, "index {} is outside a dimension of {}", 7, 5). For "{g}" the
+ * integer holds the bits of a double. */
 HEDDLE_EXPORT void heddle_fail_values(heddle_call_t *call, int32_t code, const char *message, int64_t first,
                                       int64_t second);
 

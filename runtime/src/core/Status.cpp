@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 
 using namespace heddle::runtime;
@@ -37,11 +38,26 @@ public:
     auto result = std::to_chars(digits, digits + sizeof(digits), value);
     text(digits, static_cast<size_t>(result.ptr - digits));
   }
+  /// The double that an integer holds the bits of.
+  void real(int64_t bits) {
+    double value;
+    std::memcpy(&value, &bits, sizeof value);
+    char digits[32];
+    text(digits, static_cast<size_t>(std::snprintf(digits, sizeof digits, "%.17g", value)));
+  }
   void finish() { *at = '\0'; }
 
 private:
   char *at, *end;
 };
+
+/// The first "{}" or "{g}" of a message, null if there is none.
+const char *nextHole(const char *message) {
+  for (const char *at = std::strchr(message, '{'); at; at = std::strchr(at + 1, '{'))
+    if (at[1] == '}' || (at[1] == 'g' && at[2] == '}'))
+      return at;
+  return nullptr;
+}
 
 /// True for the one thread that may write the record.
 bool claim(heddle_call_t *call) {
@@ -127,12 +143,16 @@ void heddle_fail_values(heddle_call_t *call, int32_t code, const char *message, 
   const int64_t values[2] = {first, second};
   int used = 0;
   for (const char *rest = message ? message : ""; *rest;) {
-    const char *hole = used < 2 ? std::strstr(rest, "{}") : nullptr;
+    const char *hole = used < 2 ? nextHole(rest) : nullptr;
     writer.text(rest, hole ? static_cast<size_t>(hole - rest) : std::strlen(rest));
     if (!hole)
       break;
-    writer.number(values[used++]);
-    rest = hole + 2;
+    const bool isReal = hole[1] == 'g';
+    if (isReal)
+      writer.real(values[used++]);
+    else
+      writer.number(values[used++]);
+    rest = hole + (isReal ? 3 : 2);
   }
   writer.finish();
   publish(call, code);

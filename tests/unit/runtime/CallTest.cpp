@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <bit>
+
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +60,9 @@ TEST_CASE("values fill the holes of a message in order", "[call]") {
   CHECK(filled("{}", INT64_MIN, 0) == "-9223372036854775808");
   CHECK(filled("none", 1, 2) == "none");
   CHECK(filled("{} {} {}", 1, 2) == "1 2 {}");
+  CHECK(filled("k is {g}, not {}{g}", std::bit_cast<int64_t>(-0.5), 2) == "k is -0.5, not 2{g}");
+  CHECK(filled("{g}", std::bit_cast<int64_t>(0.1), 0) == "0.10000000000000001");
+  CHECK(filled("{gg} {", 1, 2) == "{gg} {");
 }
 
 TEST_CASE("a long message is cut at a character's boundary", "[call]") {

@@ -139,6 +139,21 @@ TEST_CASE("projections are those of the CPU", "[device]") {
     }
 }
 
+TEST_CASE("a budget that is not positive is an error on the device", "[device]") {
+  DeviceHarness device;
+  const std::string type = "tensor<2x3xf64>";
+  ProgramRun run(device, "%p = sparsek.project %z, %k : " + type + ", tensor<f64> -> " + type,
+                 "%z: " + type + ", %k: tensor<f64>");
+  run.emit(heddle::gpu::emitSelection);
+  DeviceBuffer z = device.put<double>({1, 2, 3, 4, 5, 6}), result = device.fresh<double>(6);
+  for (double k : {0.0, -1.5, double(NAN), 0.1}) {
+    std::vector<double> expected(6);
+    const bool fine =
+        heddle_cpu_sparsek_project(HEDDLE_F64, expected.data(), k, 2, 3, expected.data()) == HEDDLE_OK;
+    CHECK(run.call({z, device.put<double>({k})}, {result}) == (fine ? "" : heddle_last_error()));
+  }
+}
+
 TEST_CASE("offsets of packed sequences are checked on the device", "[device]") {
   auto run = [](const std::vector<int32_t> &offsets, int64_t n, std::vector<int32_t> &bounds) {
     DeviceHarness device;

@@ -173,6 +173,16 @@ TEST_CASE("merged lists and chunks that too many keys matter for give the same t
   compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33}, names);
 }
 
+TEST_CASE("three levels of lists give the same thresholds", "[device]") {
+  const int64_t n = 53300; // lists of 16384, 2048 and 256 keys
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> u;
+  for (int64_t j = 0; j < n; ++j)
+    u.push_back(normal(random));
+  compare<float>(u, {1, n, 100, 50}, {"normal"});
+}
+
 TEST_CASE("chunks in which thousands of keys die or leave saturation give the same thresholds", "[device]") {
   auto compareBursts = [](int64_t n, int64_t k, int64_t burst, float before, float after) {
     std::mt19937 random(3);
