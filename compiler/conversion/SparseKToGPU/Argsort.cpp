@@ -44,7 +44,7 @@ DeviceProgram emitArgsort(mlir::gpu::GPUModuleOp module, Operation *op, StringRe
   const int64_t n = type.getDimSize(axis), kept = resultType.getDimSize(axis);
 
   StepBuilder steps(module, op->getLoc(), prefix);
-  if (outer * inner * n == 0)
+  if (outer * inner * n * kept == 0)
     return std::move(steps.program);
   Type element = type.getElementType();
   const bool wide = element.getIntOrFloatBitWidth() == 64;

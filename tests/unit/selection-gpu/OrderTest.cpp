@@ -19,20 +19,26 @@ namespace {
 
 template <typename T>
 void compareOrder(const std::vector<T> &x, int64_t outer, int64_t n, int64_t inner,
-                  const std::string &element, int32_t dtype) {
+                  const std::string &element, int32_t dtype, int64_t limit = -1) {
+  const bool limited = limit >= 0;
+  limit = limited ? limit : n;
   for (bool descending : {false, true}) {
-    std::vector<int32_t> expected(x.size());
+    std::vector<int32_t> expected(static_cast<size_t>(outer * limit * inner));
     heddle_call_t call{};
-    heddle_call_argsort(&call, dtype, descending, x.data(), expected.data(), 0, outer * inner, n, n, inner);
-    const std::string shape =
-        "tensor<" + std::to_string(outer) + "x" + std::to_string(n) + "x" + std::to_string(inner) + "x";
+    heddle_call_argsort(&call, dtype, descending, x.data(), expected.data(), 0, outer * inner, n, limit,
+                        inner);
+    auto shape = [&](int64_t extent) {
+      return "tensor<" + std::to_string(outer) + "x" + std::to_string(extent) + "x" + std::to_string(inner) +
+             "x";
+    };
     DeviceHarness device;
     ProgramRun run(device,
-                   "%i = heddle.argsort %x axis 1 " + std::string(descending ? "descending " : "") + ": " +
-                       shape + element + "> -> " + shape + "i32>",
-                   "%x: " + shape + element + ">");
+                   "%i = heddle.argsort %x axis 1 " + std::string(descending ? "descending " : "") +
+                       (limited ? "limit " + std::to_string(limit) + " " : "") + ": " + shape(n) + element +
+                       "> -> " + shape(limit) + "i32>",
+                   "%x: " + shape(n) + element + ">");
     run.emit(heddle::gpu::emitSelection);
-    DeviceBuffer result = device.fresh<int32_t>(x.size());
+    DeviceBuffer result = device.fresh<int32_t>(expected.size());
     CHECK(run.call({device.put(x)}, {result}) == "");
     INFO(element << " " << outer << " x " << n << " x " << inner << (descending ? ", descending" : ""));
     CHECK(device.get<int32_t>(result) == expected);
@@ -63,6 +69,9 @@ TEST_CASE("the order of elements along an axis is that of the CPU", "[device]") 
   compareOrder(special, 1, 120, 1, "f32", HEDDLE_F32);
   compareOrder(special, 2, 20, 3, "f32", HEDDLE_F32);
   compareOrder(numbers<float>(5000, 1), 1, 5000, 1, "f32", HEDDLE_F32);
+  compareOrder(numbers<float>(5000, 1), 1, 5000, 1, "f32", HEDDLE_F32, 17);
+  compareOrder(numbers<float>(60, 1), 2, 10, 3, "f32", HEDDLE_F32, 4);
+  compareOrder(numbers<float>(60, 1), 2, 10, 3, "f32", HEDDLE_F32, 0);
   std::vector<double> wide = numbers<double>(2300, 1);
   wide[5] = NAN;
   compareOrder(wide, 1, 2300, 1, "f64", HEDDLE_F64);
