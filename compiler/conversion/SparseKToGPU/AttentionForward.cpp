@@ -78,6 +78,7 @@ private:
     Fragment output(state.drop_front(4));
     output = Fragment(
         k.choose(rescale, [&] { return t.scaled(output, factors).values; }, [&] { return output.values; }));
+    output = walk.addOddValues(keys, output, weights);
     append(next, t.weightedSum(output, weights, keys.values));
     return next;
   }
@@ -150,8 +151,9 @@ void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Targe
   KeyLists lists;
   if (plan.spec.topk > 0)
     lists = emitKeyLists(builder, plan, true);
+  const OddRows odd = emitOddRows(builder, plan, A::V);
   builder.take({A::Q});
-  WalkOperands operands(builder, plan, lists);
+  WalkOperands operands(builder, plan, lists, &odd);
   builder.take({A::O, A::Lse});
   const int64_t blocks = spec.batch * spec.queryHeads * plan.tiles();
   builder.kernel("attention", blocks, plan.walk.threads(), [&](KernelCode &k) {

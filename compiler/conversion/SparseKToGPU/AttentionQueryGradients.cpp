@@ -35,8 +35,9 @@ void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyList
   DeviceOperand parts;
   if (s.group() > 1)
     parts = builder.program.reserve(s.batch * s.queryHeads * s.length * plan.computeBytes());
+  const OddRows odd = emitOddRows(builder, plan, A::K);
   builder.take({A::Q, A::DOut});
-  WalkOperands operands(builder, plan, lists);
+  WalkOperands operands(builder, plan, lists, &odd);
   const unsigned lse = builder.take(statistics.lse), shared = builder.take(statistics.shared);
   unsigned tau = 0;
   if (s.group() > 1)

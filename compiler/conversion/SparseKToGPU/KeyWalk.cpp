@@ -10,9 +10,17 @@ namespace heddle::gpu::attention {
 /// Blocks of which numbers are kept: the one computed, the next one, and a slot to fill.
 constexpr int64_t ring = 4;
 
-WalkOperands::WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
+/// The mark of a key whose row is not finite.
+constexpr int64_t oddBit = int64_t(1) << 30;
+
+WalkOperands::WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                           const OddRows *odd) {
   using A = AttentionArgument;
   builder.take({A::K, A::V});
+  if (odd) {
+    (odd->rows == A::K ? oddKeys : oddValues) = true;
+    marks = builder.take(odd->marks);
+  }
   if (plan.spec.packed)
     builder.take({A::Bounds});
   if (plan.spec.topk > 0) {
@@ -24,7 +32,7 @@ WalkOperands::WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyL
 }
 
 KeyWalk::KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands)
-    : t(t), k(t.k), p(plan), n(plan.spec.length) {
+    : t(t), k(t.k), p(plan), n(plan.spec.length), oddKeys(operands.oddKeys), oddValues(operands.oddValues) {
   using A = AttentionArgument;
   auto input = [&](A argument) { return builder.buffer(k, argument, t.element); };
   auto score = [&](A argument) { return builder.buffer(k, argument, t.compute); };
@@ -47,6 +55,8 @@ KeyWalk::KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, c
   if (valueTangentRows.base)
     valueTangents = stages(p.spec.valueWidth);
   const int64_t slots = ring * p.walk.block;
+  if (oddKeys || oddValues)
+    marks = k.pointer(operands.marks, k.b.getI8Type());
   number = k.shared(slots, k.i32Type());
   from = k.shared(slots, k.i32Type());
   until = k.shared(slots, k.i32Type());
@@ -106,6 +116,12 @@ void KeyWalk::start(Scalar head, Scalar tile, Scalar firstQuery, Scalar count) {
   }
 }
 
+Scalar KeyWalk::marked(Scalar key) {
+  if (!marks.base)
+    return key;
+  return key | (k.extendUnsigned(k.load(marks, rowStart + t.wide(key)), k.i32Type()) << 30);
+}
+
 Scalars KeyWalk::loadKey(Scalar number) {
   const bool selects = p.spec.topk > 0, scoresMove = du.base != nullptr;
   auto none = [&] {
@@ -127,7 +143,8 @@ Scalars KeyWalk::loadKey(Scalar number) {
           if (p.spec.packed)
             end = k.min(end, k.load(bounds, key + n));
           Scalars values = none();
-          values[0] = values[1] = key;
+          values[0] = marked(key);
+          values[1] = key;
           values[2] = end;
           return values;
         },
@@ -142,7 +159,7 @@ Scalars KeyWalk::loadKey(Scalar number) {
         Scalar key = k.load(listKeys, list + t.wide(at)), place = rowStart + t.wide(key);
         // Infinities act as the largest f32, as in the selection.
         Scalar score = k.min(k.max(k.load(u, place), t.number(-double(FLT_MAX))), t.number(FLT_MAX));
-        Scalars values{key, key + p.spec.window, k.load(ends, place), score};
+        Scalars values{marked(key), key + p.spec.window, k.load(ends, place), score};
         if (scoresMove)
           values.push_back(k.load(du, place));
         return values;
@@ -168,6 +185,7 @@ KeyBlock KeyWalk::blockOf(Scalar block) {
   result.values = rows(values);
   result.keyTangents = rows(keyTangents);
   result.valueTangents = rows(valueTangents);
+  result.number = numbers(number);
   result.from = numbers(from);
   result.until = numbers(until);
   result.score = numbers(score);
@@ -177,18 +195,80 @@ KeyBlock KeyWalk::blockOf(Scalar block) {
 
 void KeyWalk::stageBlock(Scalar block) {
   KeyBlock rows = blockOf(block);
-  Pointer numbers = k.offset(number, (block & (ring - 1)) * p.walk.block);
-  auto source = [&](Scalar slot) {
-    Scalar key = k.load(numbers, slot), valid = key >= 0;
-    return TileCode::SourceRow{rowStart + t.wide(k.max(key, k.i32(0))), valid};
+  auto stage = [&](const SharedRows &to, Pointer from, int64_t width, bool zeroMarked) {
+    if (!from.base)
+      return;
+    t.stageRows(to, from, width, [&](Scalar slot) {
+      Scalar key = k.load(rows.number, slot), valid = key >= 0;
+      if (zeroMarked)
+        valid = k.both(valid, key < oddBit);
+      return TileCode::SourceRow{rowStart + t.wide(k.max(key, k.i32(0)) & (oddBit - 1)), valid};
+    });
   };
-  t.stageRows(rows.keys, keyRows, p.spec.keyWidth, source);
-  t.stageRows(rows.values, valueRows, p.spec.valueWidth, source);
-  if (keyTangentRows.base)
-    t.stageRows(rows.keyTangents, keyTangentRows, p.spec.keyWidth, source);
-  if (valueTangentRows.base)
-    t.stageRows(rows.valueTangents, valueTangentRows, p.spec.valueWidth, source);
+  stage(rows.keys, keyRows, p.spec.keyWidth, oddKeys);
+  stage(rows.values, valueRows, p.spec.valueWidth, oddValues);
+  stage(rows.keyTangents, keyTangentRows, p.spec.keyWidth, false);
+  stage(rows.valueTangents, valueTangentRows, p.spec.valueWidth, false);
   commitCopies(k);
+}
+
+Fragment KeyWalk::addOddValues(const KeyBlock &block, Fragment output, Fragment weights) {
+  if (!oddValues)
+    return output;
+  // The marks of 32 keys as a word, which all lanes of the warp have.
+  Scalars words;
+  Scalar any = k.i32(0);
+  for (int64_t first = 0; first < p.walk.block; first += warpSize) {
+    Scalar slot = t.lane + first, inside = slot < p.walk.block;
+    Scalar key = k.load(block.number, k.select(inside, slot, k.i32(0)));
+    words.push_back(k.ballot(k.both(inside, key >= oddBit)));
+    any = any | words.back();
+  }
+  auto add = [&](Scalars state, Scalar slot) {
+    // The lane of the row that has the key's weight, and which of its weights it is.
+    Scalar holder = (t.lane & 28) | ((slot & 7) >> 1);
+    Scalar row = (rowStart + t.wide(k.load(block.number, slot) & (oddBit - 1))) * p.spec.valueWidth;
+    Scalar weight[2];
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar mine = weights.at(0, half, 0);
+      for (int64_t tile = 0; tile < weights.columns() / 8; ++tile)
+        for (int64_t column = 0; column < 2; ++column)
+          mine =
+              k.select(k.both(slot >> 3 == tile, (slot & 1) == column), weights.at(tile, half, column), mine);
+      weight[half] = k.shuffleFrom(mine, holder);
+    }
+    Fragment sum(state);
+    for (int64_t tile = 0; tile < sum.columns() / 8 && 8 * tile < p.spec.valueWidth; ++tile)
+      for (int64_t column = 0; column < 2; ++column) {
+        Scalar at = t.column(tile) + column;
+        at = k.min(at, k.i32(p.spec.valueWidth - 1)); // what lies beyond is not stored
+        Scalar value = t.load(valueRows, row + t.wide(at));
+        for (int64_t half = 0; half < 2; ++half) {
+          Scalar &x = sum.at(tile, half, column);
+          x = k.select(weight[half] == 0.0, x, k.multiplyAdd(weight[half], value, x));
+        }
+      }
+    return sum.values;
+  };
+  return Fragment(k.choose(
+      any != 0,
+      [&] {
+        Scalars state = output.values;
+        for (auto [word, mask] : llvm::enumerate(words)) {
+          Scalars init{mask};
+          init.append(state);
+          state = k.repeat(
+              init, [&](llvm::ArrayRef<Scalar> x) { return x[0] != 0; },
+              [&, first = int64_t(word) * warpSize](llvm::ArrayRef<Scalar> x) {
+                Scalars next{x[0] & (x[0] - 1)};
+                next.append(add(Scalars(x.drop_front()), k.trailingZeros(x[0]) + first));
+                return next;
+              });
+          state.erase(state.begin());
+        }
+        return state;
+      },
+      [&] { return output.values; }));
 }
 
 Scalar KeyWalk::maskedBlock(Scalar number) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
+#include "compiler/conversion/SparseKToGPU/OddRows.h"
 #include "compiler/conversion/SparseKToGPU/Pairs.h"
 
 namespace heddle::gpu::attention {
@@ -11,15 +12,18 @@ namespace heddle::gpu::attention {
 struct KeyBlock {
   SharedRows keys, values;
   SharedRows keyTangents, valueTangents; ///< where they have any
-  Pointer from, until, score, scoreTangent;
+  Pointer number, from, until, score, scoreTangent;
   Scalar selected; ///< i1: of the selected keys, or of the window
   Scalar masked;   ///< i1: whether some query of this warp may not see some key
 };
 
 /// Puts the wanted operands of a walk on the next kernel's list.
 struct WalkOperands {
-  WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists);
+  WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+               const OddRows *odd = nullptr);
   unsigned keys = 0, full = 0, total = 0;
+  bool oddKeys = false, oddValues = false; ///< whether rows of these that are not finite are marked
+  unsigned marks = 0;
 };
 
 class KeyWalk {
@@ -44,6 +48,9 @@ public:
   Scalars withGatePairs(const KeyBlock &block, bool derivative,
                         llvm::function_ref<Scalars(GatePairs &pairs, bool masked)> body);
 
+  /// Adds to the output what marked values of the block give, which its rows hold as zeros.
+  Fragment addOddValues(const KeyBlock &block, Fragment output, Fragment weights);
+
   QuerySide querySide(int64_t half); ///< of this lane's rows
   KeySide keySide(const KeyBlock &block, int64_t tile, int64_t column);
   Scalar keyNumber(Pointer of, int64_t tile, int64_t column) { return k.load(of, t.column(tile) + column); }
@@ -63,11 +70,15 @@ private:
   /// What a thread knows of a key of block `number`: key (-1: none), from, until, and where keys are selected
   /// the score and its tangent.
   Scalars loadKey(Scalar number);
+  /// A key with its mark: as it is kept in shared memory.
+  Scalar marked(Scalar key);
   void storeKey(Scalar number, llvm::ArrayRef<Scalar> key);
   void stageBlock(Scalar number);
   KeyBlock blockOf(Scalar number);
 
   const int64_t n;
+  const bool oddKeys, oddValues;
+  Pointer marks;
 
   Pointer keyRows, valueRows, keyTangentRows, valueTangentRows;
   Pointer u, hi, lo, ends, bounds, du, listKeys, listFull, listTotal;

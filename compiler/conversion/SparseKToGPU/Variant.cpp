@@ -61,8 +61,9 @@ static void emitVariantForward(ProgramBuilder &builder, sparsek::VariantAttentio
   using A = AttentionArgument;
   const Plan plan = makeVariantPlan(op, target, Pass::Forward);
   const VariantBlock block(op);
+  const OddRows odd = emitOddRows(builder, plan, A::V);
   builder.take({A::Q});
-  WalkOperands walkOperands(builder, plan, {});
+  WalkOperands walkOperands(builder, plan, {}, &odd);
   VariantOperands operands(builder, block);
   builder.take({A::O, A::Lse});
   operands.takeReports(builder);

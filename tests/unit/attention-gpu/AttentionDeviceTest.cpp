@@ -147,3 +147,48 @@ TEST_CASE("a NaN score makes later queries NaN on a device, infinite scores do n
     CHECK(std::isnan(c.o[size_t(i * 4)]) == (i >= 53));
   }
 }
+
+TEST_CASE("NaN and infinities in keys and values reach the queries that see them and no others on a device",
+          "[gpu][odd]") {
+  const AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 5, 0, 5);
+  for (int part = 0; part < 3; ++part) {
+    AttentionCase<MatmulElement::F32> c(s);
+    if (part == 0)
+      c.k[30 * 4 + 1] = NAN;
+    else
+      c.v[30 * 5 + 1] = part == 1 ? NAN : INFINITY;
+    c.reference.k.assign(c.k.begin(), c.k.end());
+    c.reference.v.assign(c.v.begin(), c.v.end());
+    c.reference.dout.clear();
+    c.reference.run();
+    c.allocate();
+    DeviceAttention<MatmulElement::F32>(c).forward();
+    int wrong = 0;
+    for (int64_t i = 0; i < 80; ++i)
+      for (int64_t d = 0; d < 5; ++d) {
+        const double got = c.o[size_t(i * 5 + d)], expected = c.reference.o[size_t(i * 5 + d)];
+        const bool odd = i >= 30 && i < 35 && (part == 0 || d == 1);
+        wrong += std::isfinite(expected) == odd || std::isfinite(got) == odd;
+        wrong += !odd && std::abs(got - expected) > 1e-5;
+      }
+    INFO("part " << part);
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("a NaN in a key reaches dq of the queries that see it and no others on a device", "[gpu][odd]") {
+  const AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 5, 0, 5);
+  AttentionCase<MatmulElement::F32> c(s);
+  c.k[30 * 4 + 1] = NAN;
+  c.reference.k.assign(c.k.begin(), c.k.end());
+  c.reference.run();
+  c.allocate();
+  c.o.assign(c.reference.o.begin(), c.reference.o.end());
+  c.lse.assign(c.reference.lse.begin(), c.reference.lse.end());
+  DeviceAttention<MatmulElement::F32>(c).backward();
+  int wrong = 0;
+  for (int64_t i = 0; i < 80; ++i)
+    for (int64_t e = 0; e < 4; ++e)
+      wrong += std::isnan(c.dq[size_t(i * 4 + e)]) != (i >= 30 && i < 35);
+  CHECK(wrong == 0);
+}
