@@ -37,7 +37,8 @@ Generator::Text Generator::operator()(const Struct &model, const std::string &pr
   const auto start = Clock::now();
   const double compiling = decode.stats().compileSeconds;
   while (static_cast<int64_t>(result.text.size()) < length) {
-    byte.data<int32_t>()[0] = draw(results[0].tensor().values<float>(), temperature, engine);
+    const Tensor logits = results[0].tensor().to(heddle::Device::cpu());
+    byte.data<int32_t>()[0] = draw(logits.values<float>(), temperature, engine);
     result.text += static_cast<char>(byte.data<int32_t>()[0]);
     heddle::reserve_cache(caches, 1);
     results = decode({parameters, byte, donate(caches)});

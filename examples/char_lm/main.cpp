@@ -15,6 +15,7 @@
 #include <filesystem>
 
 using char_lm::Options;
+using heddle::Device;
 using heddle::Struct;
 using heddle::Tensor;
 
@@ -59,6 +60,7 @@ int run(const Options &options) {
   std::filesystem::create_directories(options.out);
   const std::string checkpoint = options.out + "/checkpoint.safetensors";
 
+  const Device device = Device::parse(options.device);
   heddle::Program program = heddle::Program::load(options.program);
   const heddle::FunctionOptions sizes{.dims = {{"V", 256},
                                                {"D", options.width},
@@ -66,16 +68,17 @@ int run(const Options &options) {
                                                {"H", options.width / 64},
                                                {"E", 32},
                                                {"M", 3 * options.width},
-                                               {"L", options.layers}}};
-  const heddle::FunctionOptions attention{.dims = {{"K", options.topk}, {"W", options.window}},
-                                          .decompose = options.decompose};
+                                               {"L", options.layers}},
+                                      .device = device};
+  const heddle::FunctionOptions attention{
+      .dims = {{"K", options.topk}, {"W", options.window}}, .device = device, .decompose = options.decompose};
   heddle::Function init = program.function("init", sizes), initState = program.function("init_state", sizes),
                    step = program.function("train_step", attention),
                    loss = program.function("loss", attention),
                    selectionLog = program.function("selection_log", attention);
-  char_lm::Generator generate{program.function("prefill", {.dims = attention.dims}),
-                              program.function("decode", {.dims = attention.dims}), options.temperature,
-                              options.seed};
+  char_lm::Generator generate{program.function("prefill", {.dims = attention.dims, .device = device}),
+                              program.function("decode", {.dims = attention.dims, .device = device}),
+                              options.temperature, options.seed};
 
   Struct model, state;
   std::vector<float> losses;
@@ -86,8 +89,8 @@ int run(const Options &options) {
   } else {
     Struct all = heddle::load_safetensors(options.resume);
     // Their own memory instead of a part of the file's, so that they can be donated.
-    model = all.below("model").clone();
-    state = all.below("state").clone();
+    model = all.below("model").clone().to(device);
+    state = all.below("state").clone().to(device);
     auto values = all["losses"].values<float>();
     losses.assign(values.begin(), values.end());
     auto rows = all["selections"].values<float>();

@@ -11,6 +11,7 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_option("--out", options.out, "where the checkpoint and the loss curve go")->capture_default_str();
   app.add_option("--program", options.program, "the model")->capture_default_str();
   app.add_option("--resume", options.resume, "a checkpoint to continue from");
+  app.add_option("--device", options.device, "what computes: cpu, cuda, cuda:1")->capture_default_str();
   app.add_option("--steps", options.steps, "training steps")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

@@ -3,6 +3,7 @@
  * The runtime from pure C: the header is C11, and one round through every group of functions works. Built
  * twice: with the system's DLPack header and with our declarations. */
 
+#include <heddle/cuda.h>
 #include <heddle/runtime.h>
 
 #include <stdio.h>
@@ -96,7 +97,18 @@ int main(void) {
   EXPECT(after.current_bytes == before.current_bytes);
   EXPECT(after.live_allocations == before.live_allocations);
 
+  /* GPUs: a machine without one says so. */
+  int32_t devices = -1;
+  const heddle_status_t found = heddle_cuda_device_count(&devices);
+  EXPECT(found == HEDDLE_OK ? devices > 0 : strlen(heddle_last_error()) > 0);
+  const DLDevice gpu = {kDLCUDA, devices + 1};
+  DLManagedTensor *there = NULL;
+  EXPECT(heddle_tensor_create_on(HEDDLE_F32, 2, shape, gpu, &there) != HEDDLE_OK);
+
   /* Null pointers are errors, not crashes. */
+  EXPECT(heddle_cuda_device_count(NULL) == HEDDLE_INVALID_ARGUMENT);
+  EXPECT(heddle_tensor_to(NULL, gpu, &there) == HEDDLE_INVALID_ARGUMENT);
+  heddle_cuda_launch(NULL, 0, 1, 1, 1, 1, 0, NULL);
   EXPECT(heddle_tensor_create(HEDDLE_F32, 2, NULL, &tensor) == HEDDLE_INVALID_ARGUMENT);
   EXPECT(strcmp(heddle_last_error(), "the shape is a null pointer") == 0);
   EXPECT(heddle_tensor_check(NULL) == HEDDLE_INVALID_ARGUMENT);

@@ -176,8 +176,11 @@ STUB(cuStreamBeginCapture_v2, (CUstream stream, CUstreamCaptureMode)) {
   return CUDA_SUCCESS;
 }
 STUB(cuStreamEndCapture, (CUstream stream, CUgraph *graph)) {
-  *graph = reinterpret_cast<CUgraph>(streamOf(stream)->capturing.release());
-  return injected("cuStreamEndCapture");
+  std::unique_ptr<Graph> captured = std::move(streamOf(stream)->capturing);
+  *graph = nullptr;
+  FAIL_IF_ASKED(cuStreamEndCapture)
+  *graph = reinterpret_cast<CUgraph>(captured.release());
+  return CUDA_SUCCESS;
 }
 STUB(cuStreamGetCaptureInfo_v2, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *, CUgraph *,
                                  const CUgraphNode **dependencies, size_t *count)) {
