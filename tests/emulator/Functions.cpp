@@ -17,6 +17,14 @@ HEDDLE_EMULATOR_EXPORT int32_t heddle_emulated_register(int32_t which) {
 HEDDLE_EMULATOR_EXPORT void *heddle_emulated_shared() { return Block::running()->shared(); }
 HEDDLE_EMULATOR_EXPORT void heddle_emulated_yield() { Block::running()->yield(); }
 
+HEDDLE_EMULATOR_EXPORT void heddle_emulated_check_alignment(const void *address, int32_t alignment) {
+  const uintptr_t rest = reinterpret_cast<uintptr_t>(address) % static_cast<uintptr_t>(alignment);
+  if (rest != 0)
+    Block::running()->fail("accesses a vector " + std::to_string(rest) +
+                           " bytes behind a multiple of its alignment of " + std::to_string(alignment) +
+                           " bytes");
+}
+
 //===----------------------------------------------------------------------===//
 // Barriers and asynchronous copies
 //===----------------------------------------------------------------------===//

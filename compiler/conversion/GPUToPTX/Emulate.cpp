@@ -53,9 +53,11 @@ private:
     return type.isInteger(32) ? word : LLVM::BitcastOp::create(b, type, word).getResult();
   }
 
-  /// A call of heddle_emulated_<name>. What only reads the thread's own registers is a pure function of the
-  /// thread.
-  Value call(StringRef name, Type result, ValueRange arguments, bool pure = false);
+  /// None: the result depends on the arguments and the thread alone. Hidden: may end the kernel, but touches
+  /// no memory of its own.
+  enum class Effect { Any, Hidden, None };
+  /// A call of heddle_emulated_<name>.
+  Value call(StringRef name, Type result, ValueRange arguments, Effect effect = Effect::Any);
   /// Memory of the function for `count` words.
   Value scratch(int64_t count);
   Value stored(ValueRange words);
@@ -66,6 +68,7 @@ private:
     op->erase();
   }
   LogicalResult replace(Operation *op);
+  void checkAlignment(Operation *op);
   LogicalResult replaceRegister(Operation *op);
   LogicalResult replaceIntrinsic(LLVM::CallIntrinsicOp op);
   LogicalResult replaceBarrier(NVVM::BarrierOp op);
@@ -75,7 +78,7 @@ private:
 
 } // namespace
 
-Value Emulator::call(StringRef name, Type result, ValueRange arguments, bool pure) {
+Value Emulator::call(StringRef name, Type result, ValueRange arguments, Effect effect) {
   std::string full = ("heddle_emulated_" + name).str();
   Type returned = result ? result : LLVM::LLVMVoidType::get(b.getContext());
   auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(full);
@@ -85,12 +88,15 @@ Value Emulator::call(StringRef name, Type result, ValueRange arguments, bool pur
         top, module.getLoc(), full,
         LLVM::LLVMFunctionType::get(returned, llvm::to_vector(arguments.getTypes())));
     callee.setNoUnwind(true);
-    if (pure) {
-      using Effect = LLVM::ModRefInfo;
-      callee.setMemoryEffectsAttr(LLVM::MemoryEffectsAttr::get(
-          b.getContext(), {Effect::NoModRef, Effect::NoModRef, Effect::NoModRef}));
-      callee.setWillReturn(true);
+    if (effect != Effect::Any) {
+      using Access = LLVM::ModRefInfo;
+      SmallVector<Access> none(6, Access::NoModRef);
+      if (effect == Effect::Hidden)
+        none[2] = Access::ModRef; // memory that code cannot reach
+      callee.setMemoryEffectsAttr(LLVM::MemoryEffectsAttr::get(b.getContext(), none));
     }
+    if (effect == Effect::None)
+      callee.setWillReturn(true);
   }
   auto made = LLVM::CallOp::create(b, callee, arguments);
   return result ? made.getResult() : Value();
@@ -146,8 +152,21 @@ LogicalResult Emulator::replaceRegister(Operation *op) {
                          .Default(-1);
   if (number < 0)
     return op->emitError() << "the emulated device has no register " << name;
-  finish(op, call("register", i32(), constant(number), /*pure=*/true));
+  finish(op, call("register", i32(), constant(number), Effect::None));
   return success();
+}
+
+/// A GPU faults where a vector is not aligned as its access says; this processor may not.
+void Emulator::checkAlignment(Operation *op) {
+  auto check = [&](auto access, Type type) {
+    const auto alignment = access.getAlignment();
+    if (isa<VectorType>(type) && alignment && *alignment > 1)
+      call("check_alignment", {}, {generic(access.getAddr()), constant(*alignment)}, Effect::Hidden);
+  };
+  if (auto load = dyn_cast<LLVM::LoadOp>(op))
+    check(load, load.getType());
+  else if (auto store = dyn_cast<LLVM::StoreOp>(op))
+    check(store, store.getValue().getType());
 }
 
 LogicalResult Emulator::replaceIntrinsic(LLVM::CallIntrinsicOp op) {
@@ -161,7 +180,7 @@ LogicalResult Emulator::replaceIntrinsic(LLVM::CallIntrinsicOp op) {
     return op.emitError() << "the emulated device has no intrinsic " << op.getIntrin();
   std::string function = name.str();
   llvm::replace(function, '.', '_');
-  finish(op, call(function, op.getResults().getType(), op.getArgs(), /*pure=*/true));
+  finish(op, call(function, op.getResults().getType(), op.getArgs(), Effect::None));
   return success();
 }
 
@@ -232,7 +251,7 @@ LogicalResult Emulator::replace(Operation *op) {
   if (auto address = dyn_cast<LLVM::AddressOfOp>(op)) {
     if (cast<LLVM::LLVMPointerType>(address.getType()).getAddressSpace() != 3)
       return success();
-    Value base = call("shared", pointer(), {}, /*pure=*/true);
+    Value base = call("shared", pointer(), {}, Effect::None);
     finish(op, LLVM::AddrSpaceCastOp::create(b, address.getType(), base).getResult());
     return success();
   }
@@ -240,6 +259,7 @@ LogicalResult Emulator::replace(Operation *op) {
     return replaceIntrinsic(intrinsic);
   if (isa<LLVM::InlineAsmOp>(op))
     return op->emitError() << "the emulated device cannot run assembly";
+  checkAlignment(op);
   // Whoever polls memory lets others write it.
   auto load = dyn_cast<LLVM::LoadOp>(op);
   if (isa<LLVM::AtomicCmpXchgOp, LLVM::AtomicRMWOp>(op) ||
@@ -314,11 +334,11 @@ LogicalResult Emulator::replace(Operation *op) {
       .Case([&](NVVM::CpAsyncCommitGroupOp) { return run("copy_commit", {}); })
       .Case([&](NVVM::CpAsyncWaitGroupOp wait) { return run("copy_wait", constant(wait.getN())); })
       .Case([&](NVVM::RcpApproxFtzF32Op reciprocal) {
-        finish(op, call("rcp_approx_ftz_f", b.getF32Type(), reciprocal.getArg(), /*pure=*/true));
+        finish(op, call("rcp_approx_ftz_f", b.getF32Type(), reciprocal.getArg(), Effect::None));
         return success();
       })
       .Case([&](NVVM::ConvertFloatToTF32Op convert) {
-        finish(op, call("f2tf32_rna", i32(), convert.getSrc(), /*pure=*/true));
+        finish(op, call("f2tf32_rna", i32(), convert.getSrc(), Effect::None));
         return success();
       })
       .Case([&](NVVM::NanosleepOp) { return run("yield", {}); })

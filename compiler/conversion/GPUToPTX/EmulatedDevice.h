@@ -53,6 +53,8 @@ int32_t heddle_emulated_register(int32_t which);
 /* The block's dynamic shared memory, below 2^31 so that an address fits 32 bits. */
 void *heddle_emulated_shared(void);
 
+/* Fails where a vector is accessed at an address that is not a multiple of its alignment. */
+void heddle_emulated_check_alignment(const void *address, int32_t alignment);
 /* Lets the other threads run: for loops that wait for memory to change. */
 void heddle_emulated_yield(void);
 

@@ -167,6 +167,16 @@ TEST_CASE("accesses outside of memory", "[emulator]") {
         }) == "kernel faulty, block (0, 0, 0): wrote behind the 256 bytes of shared memory");
 }
 
+TEST_CASE("vectors are aligned", "[emulator]") {
+  CHECK(failureOf(64,
+                  [](KernelCode &k, Pointer out) {
+                    k.when(k.thread() == 3,
+                           [&] { k.storeVector(k.loadVector(out, k.i32(4), 4), out, k.i32(2)); });
+                  }) ==
+        "kernel faulty, block (0, 0, 0), thread 3: accesses a vector 8 bytes behind a multiple of its "
+        "alignment of 16 bytes");
+}
+
 TEST_CASE("what cannot be emulated is named", "[emulator]") {
   CHECK_THAT(failureOf(32, [](KernelCode &k,
                               Pointer) { mlir::NVVM::ClusterArriveOp::create(k.b, /*aligned=*/nullptr); }),
