@@ -67,7 +67,7 @@ DeviceProgram emitArgsort(mlir::gpu::GPUModuleOp module, Operation *op, StringRe
     Scalar index = wide ? record[1] : k.cast(record[0], k.i32Type());
     k.when(i < kept, [&] { k.store(index, k.pointer(first, k.i32Type()), place(k, row, i, kept)); });
   };
-  emitSort(steps, "sort", rows, {operandBuffer(0)}, source, {resultBuffer(0)}, sink);
+  emitSort(steps, "sort", rows, kept, {operandBuffer(0)}, source, {resultBuffer(0)}, sink);
   return std::move(steps.program);
 }
 

@@ -120,11 +120,40 @@ void storeRecord(KernelCode &k, const SortedRows &rows, unsigned first, Scalar r
     k.store(record[number], k.pointer(first + unsigned(number), part), at);
 }
 
-void emitSort(StepBuilder &steps, StringRef name, const SortedRows &rows, ArrayRef<DeviceOperand> from,
-              RecordSource source, ArrayRef<DeviceOperand> to,
-              std::function<void(KernelCode &, unsigned, Scalar, Scalar, ArrayRef<Scalar>)> sink) {
+/// The first `kept` records of every block, in a row each; then as before with fewer.
+static void emitSortFirst(StepBuilder &steps, StringRef name, const SortedRows &rows, int64_t kept,
+                          int64_t width, ArrayRef<DeviceOperand> from, RecordSource source,
+                          ArrayRef<DeviceOperand> to, const SortedSink &sink) {
+  SortedRows fewer = rows;
+  const int64_t whole = (rows.n - 1) / width;
+  fewer.n = whole * kept + std::min(kept, rows.n - whole * width);
+  SmallVector<DeviceOperand> arrays = reserveRecords(steps, fewer), operands(from);
+  operands.append(arrays);
+  emitBlockSort(steps, (name + "_first").str(), rows, width, operands, source,
+                [&](KernelCode &k, Scalar row, Scalar i, ArrayRef<Scalar> record) {
+                  Scalar place = i % width;
+                  k.when(place < kept, [&] {
+                    storeRecord(k, fewer, unsigned(from.size()), row, i / width * kept + place, record);
+                  });
+                });
+  emitSort(
+      steps, (name + "_rest").str(), fewer, kept, arrays,
+      [&](KernelCode &k, Scalar row, Scalar i) {
+        Scalars record;
+        for (auto [number, part] : llvm::enumerate(fewer.parts))
+          record.push_back(k.load(k.pointer(unsigned(number), part), row * fewer.n + k.cast(i, k.i64Type())));
+        return record;
+      },
+      to, sink);
+}
+
+void emitSort(StepBuilder &steps, StringRef name, const SortedRows &rows, int64_t kept,
+              ArrayRef<DeviceOperand> from, RecordSource source, ArrayRef<DeviceOperand> to,
+              const SortedSink &sink) {
   const int64_t width = std::min(largestBlock, powerAbove(std::max<int64_t>(rows.n, warpSize)));
   const bool single = rows.n <= width;
+  if (!single && 4 * kept <= width)
+    return emitSortFirst(steps, name, rows, kept, width, from, source, to, sink);
   SmallVector<DeviceOperand> here, there;
   if (!single)
     here = reserveRecords(steps, rows);

@@ -37,12 +37,14 @@ llvm::SmallVector<DeviceOperand> reserveRecords(StepBuilder &steps, const Sorted
 void storeRecord(KernelCode &k, const SortedRows &rows, unsigned first, Scalar row, Scalar i,
                  llvm::ArrayRef<Scalar> record);
 
-/// Sorts whole rows. `from` are the operands of the source; those of the sink, `to`, start at what it is
-/// given.
-void emitSort(
-    StepBuilder &steps, llvm::StringRef name, const SortedRows &rows, llvm::ArrayRef<DeviceOperand> from,
-    RecordSource source, llvm::ArrayRef<DeviceOperand> to,
-    std::function<void(KernelCode &k, unsigned first, Scalar row, Scalar i, llvm::ArrayRef<Scalar> record)>
-        sink);
+/// Where sorted records of operands from number `first` on go.
+using SortedSink =
+    std::function<void(KernelCode &k, unsigned first, Scalar row, Scalar i, llvm::ArrayRef<Scalar> record)>;
+
+/// Sorts whole rows, or gives the first `kept` records of what would be sorted rows. `from` are the operands
+/// of the source, `to` those of the sink.
+void emitSort(StepBuilder &steps, llvm::StringRef name, const SortedRows &rows, int64_t kept,
+              llvm::ArrayRef<DeviceOperand> from, RecordSource source, llvm::ArrayRef<DeviceOperand> to,
+              const SortedSink &sink);
 
 } // namespace heddle::gpu

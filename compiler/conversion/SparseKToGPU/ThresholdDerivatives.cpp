@@ -88,7 +88,7 @@ DeviceProgram emitThresholdTangent(mlir::gpu::GPUModuleOp module, Operation *op,
   events.n = 2 * rows.n;
   DeviceOperand sorted = steps.reserve(events.size() * 8), sums = steps.reserve(events.size() * 8);
   emitSort(
-      steps, "events", {rows.rows, events.n, {i64}},
+      steps, "events", {rows.rows, events.n, {i64}}, events.n,
       {operandBuffer(U), operandBuffer(Hi), operandBuffer(Lo), bounds},
       [&](KernelCode &k, Scalar row, Scalar i) {
         Position p{row, row * rows.n, i >> 1};

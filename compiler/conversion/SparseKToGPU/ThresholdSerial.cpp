@@ -24,7 +24,7 @@ void emitSerialThresholds(StepBuilder &steps, ThresholdBuffers &s) {
   records.parts.push_back(b.getI64Type());
   records.parts.push_back(i32);
   emitSort(
-      steps, "scores", records, {s.u, s.bounds},
+      steps, "scores", records, rows.n, {s.u, s.bounds},
       [&](KernelCode &k, Scalar row, Scalar i) {
         Position p{row, row * rows.n, i};
         Scalar x = k.load(k.pointer(0, element), p.at(k, i));

@@ -70,6 +70,7 @@ TEST_CASE("the order of elements along an axis is that of the CPU", "[device]") 
   compareOrder(special, 2, 20, 3, "f32", HEDDLE_F32);
   compareOrder(numbers<float>(5000, 1), 1, 5000, 1, "f32", HEDDLE_F32);
   compareOrder(numbers<float>(5000, 1), 1, 5000, 1, "f32", HEDDLE_F32, 17);
+  compareOrder(numbers<double>(4500, 1), 1, 4500, 1, "f64", HEDDLE_F64, 500);
   compareOrder(numbers<float>(60, 1), 2, 10, 3, "f32", HEDDLE_F32, 4);
   compareOrder(numbers<float>(60, 1), 2, 10, 3, "f32", HEDDLE_F32, 0);
   std::vector<double> wide = numbers<double>(2300, 1);
