@@ -79,6 +79,8 @@ void TileCode::zeroPadding(const SharedRows &rows, int64_t width) {
 
 void TileCode::stageRows(const SharedRows &to, Pointer from, int64_t width,
                          llvm::function_ref<SourceRow(Scalar)> source) {
+  if (width == 0)
+    return;
   const int64_t bytes = std::gcd(width * elementBytes(), int64_t(16));
   const int64_t pieceElements = std::max<int64_t>(bytes / elementBytes(), 1), pieces = width / pieceElements;
   auto copy = [&](Scalar row, Scalar piece) {
