@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace heddle::cpu {
 #define GEN_PASS_DEF_LOWERLAUNCHES
@@ -25,6 +26,8 @@ private:
   LLVM::LLVMFuncOp declare(StringRef name, Type result, ArrayRef<Type> arguments);
   LLVM::LLVMFuncOp thunk(LLVM::LLVMFuncOp kernel);
   LogicalResult lower(ir::LaunchOp launch);
+  LogicalResult lower(ir::LaunchDeviceOp launch);
+  Value allocate(LLVM::LLVMFuncOp function, Location loc, Type type, int64_t count);
   LogicalResult lower(ir::RuntimeCallOp call);
   void wrap(LLVM::LLVMFuncOp entry);
 
@@ -92,6 +95,14 @@ LLVM::LLVMFuncOp LowerLaunches::thunk(LLVM::LLVMFuncOp kernel) {
   return function;
 }
 
+/// Lives in the function's first block: a launch inside a loop must not grow the stack.
+Value LowerLaunches::allocate(LLVM::LLVMFuncOp function, Location loc, Type type, int64_t count) {
+  OpBuilder atStart = OpBuilder::atBlockBegin(&function.getBody().front());
+  Value size =
+      LLVM::ConstantOp::create(atStart, loc, i64(), atStart.getI64IntegerAttr(std::max<int64_t>(count, 1)));
+  return LLVM::AllocaOp::create(atStart, loc, pointer(), type, size, /*alignment=*/8);
+}
+
 LogicalResult LowerLaunches::lower(ir::LaunchOp launch) {
   auto kernel = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(launch.getKernel());
   if (!kernel)
@@ -124,12 +135,7 @@ LogicalResult LowerLaunches::lower(ir::LaunchOp launch) {
     launch.erase();
     return success();
   }
-  // The pack lives in the function's first block: a launch inside a loop must not grow the stack.
-  auto function = launch->getParentOfType<LLVM::LLVMFuncOp>();
-  OpBuilder atStart = OpBuilder::atBlockBegin(&function.getBody().front());
-  Value size = LLVM::ConstantOp::create(atStart, loc, i64(),
-                                        builder.getI64IntegerAttr(std::max<size_t>(arguments.size(), 1)));
-  Value pack = LLVM::AllocaOp::create(atStart, loc, pointer(), i64(), size, /*alignment=*/8);
+  Value pack = allocate(launch->getParentOfType<LLVM::LLVMFuncOp>(), loc, i64(), arguments.size());
   for (auto [i, argument] : llvm::enumerate(arguments)) {
     Value slot =
         LLVM::GEPOp::create(builder, loc, pointer(), i64(), pack, ArrayRef<LLVM::GEPArg>{int32_t(i)});
@@ -140,6 +146,47 @@ LogicalResult LowerLaunches::lower(ir::LaunchOp launch) {
   Value body = LLVM::AddressOfOp::create(builder, loc, thunk(kernel));
   LLVM::CallOp::create(builder, loc, parallelFor,
                        ValueRange{body, pack, *count, constant(launch.getGrain())});
+  launch.erase();
+  return success();
+}
+
+/// Arguments are passed to the driver as pointers to each.
+LogicalResult LowerLaunches::lower(ir::LaunchDeviceOp launch) {
+  auto entry = launch->getParentOfType<LLVM::LLVMFuncOp>();
+  auto names = entry ? entry->getAttrOfType<ArrayAttr>("heddle.kernels") : ArrayAttr();
+  Attribute name = launch.getKernelAttr().getLeafReference();
+  const auto *at = names ? llvm::find(names, name) : nullptr;
+  if (!names || at == names.end())
+    return launch.emitError("kernel ") << launch.getKernelAttr() << " is not in the entry's heddle.kernels";
+  OpBuilder builder(launch);
+  Location loc = launch.getLoc();
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(builder, loc, i32(), builder.getI32IntegerAttr(value));
+  };
+  SmallVector<Value> operands = {entry.getArgument(0), constant(at - names.begin())};
+  for (Value extent : {launch.getX(), launch.getY(), launch.getZ()}) {
+    FailureOr<Value> value = lowered(builder, launch, extent);
+    if (failed(value))
+      return failure();
+    operands.push_back(*value);
+  }
+  operands.push_back(constant(launch.getBlock()));
+  operands.push_back(constant(launch.getShared()));
+  const int64_t count = launch.getArguments().size();
+  Value slots = allocate(entry, loc, i64(), count), pack = allocate(entry, loc, pointer(), count);
+  operands.push_back(pack);
+  for (auto [i, argument] : llvm::enumerate(launch.getArguments())) {
+    FailureOr<Value> value = lowered(builder, launch, argument);
+    if (failed(value))
+      return failure();
+    const SmallVector<LLVM::GEPArg, 1> index = {static_cast<int32_t>(i)};
+    Value slot = LLVM::GEPOp::create(builder, loc, pointer(), i64(), slots, index);
+    LLVM::StoreOp::create(builder, loc, *value, slot);
+    LLVM::StoreOp::create(builder, loc, slot,
+                          LLVM::GEPOp::create(builder, loc, pointer(), pointer(), pack, index));
+  }
+  SmallVector<Type> types(ValueRange(operands).getTypes());
+  LLVM::CallOp::create(builder, loc, declare("heddle_cuda_launch", nothing(), types), operands);
   launch.erase();
   return success();
 }
@@ -184,12 +231,14 @@ void LowerLaunches::wrap(LLVM::LLVMFuncOp entry) {
 void LowerLaunches::runOnOperation() {
   SmallVector<Operation *> calls;
   getOperation().walk([&](Operation *op) {
-    if (isa<ir::LaunchOp, ir::RuntimeCallOp>(op))
+    if (isa<ir::LaunchOp, ir::LaunchDeviceOp, ir::RuntimeCallOp>(op))
       calls.push_back(op);
   });
   for (Operation *op : calls) {
-    auto launch = dyn_cast<ir::LaunchOp>(op);
-    if (failed(launch ? lower(launch) : lower(cast<ir::RuntimeCallOp>(op))))
+    LogicalResult done = llvm::TypeSwitch<Operation *, LogicalResult>(op)
+                             .Case<ir::LaunchOp, ir::LaunchDeviceOp, ir::RuntimeCallOp>(
+                                 [&](auto call) { return lower(call); });
+    if (failed(done))
       return signalPassFailure();
   }
   for (auto function : llvm::to_vector(getOperation().getOps<LLVM::LLVMFuncOp>())) {

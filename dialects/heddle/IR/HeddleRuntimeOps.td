@@ -22,6 +22,29 @@ def Heddle_LaunchOp : Heddle_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserO
   let assemblyFormat = "$kernel `[` $count `]` `grain` $grain `(` $arguments `)` attr-dict (`:` type($arguments)^)?";
 }
 
+def Heddle_LaunchDeviceOp : Heddle_Op<"launch_device", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "A kernel of a GPU put on the stream of the call";
+  let description = [{
+    Launches grid x × y × z blocks of `block` threads of a kernel, with `shared` bytes of dynamic shared memory each; a grid
+    without blocks is no launch. Launches run one after the other, later than this operation returns. The kernel is
+    a `gpu.func` in a `gpu.module`; a memref is passed where it takes the same memref in global memory (space 1) or a
+    pointer, and memrefs are contiguous, without offset, in the device's memory. A kernel with the attribute `heddle.can_fail`
+    has one more parameter, the record of failures, which is not passed here. Once the device's code was compiled the
+    module need not be there any more; the entry's attribute `heddle.kernels` has the names. Exists only below the
+    `lowered` stage.
+
+    ```mlir
+    heddle.launch_device @kernels::@add grid(%x, %y, %z) block 256 shared 0 (%a, %b) : memref<64xf32>, memref<64xf32>
+    ```
+  }];
+  let arguments = (ins SymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z, I32Attr:$block, I32Attr:$shared,
+                       Variadic<AnyType>:$arguments);
+  let assemblyFormat = [{
+    $kernel `grid` `(` $x `,` $y `,` $z `)` `block` $block `shared` $shared `(` $arguments `)` attr-dict
+    (`:` type($arguments)^)?
+  }];
+}
+
 def Heddle_RuntimeCallOp : Heddle_Op<"runtime_call"> {
   let summary = "A call of a C function of the runtime";
   let description = [{

@@ -37,3 +37,27 @@ llvm.func @one(%x: !llvm.ptr, %n: i64) {
   heddle.launch @kernel[%count] grain 4 (%x, %n) : !llvm.ptr, i64
   llvm.return
 }
+
+// A launch on a device passes the kernel's number and pointers to the arguments, which live in the first block.
+// CHECK-LABEL: llvm.func internal @device
+// CHECK-SAME: (%[[CALL:.*]]: !llvm.ptr, %[[X:.*]]: !llvm.ptr, %[[N:.*]]: i32)
+// CHECK-DAG: %[[SLOTS:.*]] = llvm.alloca %{{.*}} x i64 {alignment = 8 : i64}
+// CHECK-DAG: %[[PACK:.*]] = llvm.alloca %{{.*}} x !llvm.ptr {alignment = 8 : i64}
+// CHECK: llvm.br
+// CHECK-DAG: %[[NUMBER:.*]] = llvm.mlir.constant(1 : i32)
+// CHECK-DAG: %[[BLOCK:.*]] = llvm.mlir.constant(256 : i32)
+// CHECK-DAG: %[[SHARED:.*]] = llvm.mlir.constant(4096 : i32)
+// CHECK: %[[FIRST:.*]] = llvm.getelementptr %[[SLOTS]][0] : (!llvm.ptr) -> !llvm.ptr, i64
+// CHECK: llvm.store %[[X]], %[[FIRST]] : !llvm.ptr, !llvm.ptr
+// CHECK: %[[TO:.*]] = llvm.getelementptr %[[PACK]][0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+// CHECK: llvm.store %[[FIRST]], %[[TO]] : !llvm.ptr, !llvm.ptr
+// CHECK: llvm.store %[[N]], %{{.*}} : i32, !llvm.ptr
+// CHECK: llvm.call @heddle_cuda_launch(%[[CALL]], %[[NUMBER]], %[[GRID:.*]], %[[GRID]], %[[GRID]], %[[BLOCK]], %[[SHARED]], %[[PACK]])
+llvm.func @device(%call: !llvm.ptr, %x: !llvm.ptr, %n: i32) attributes {heddle.kernels = ["other", "k"]} {
+  llvm.br ^next
+^next:
+  %four = llvm.mlir.constant(4 : i64) : i64
+  %count = builtin.unrealized_conversion_cast %four : i64 to index
+  heddle.launch_device @kernels::@k grid(%count, %count, %count) block 256 shared 4096 (%x, %n) : !llvm.ptr, i32
+  llvm.return
+}

@@ -28,3 +28,19 @@ func.func @loop(%xs: tensor<4x8xf32>, %s0: tensor<8xf32>) -> (tensor<8xf32>, ten
   }
   return %last, %all : tensor<8xf32>, tensor<4xf32>
 }
+
+// A launch on a device, by a module's kernel; the record of failures is not passed.
+gpu.module @kernels {
+  gpu.func @k(%a: memref<8xf32, 1>, %p: !llvm.ptr<1>, %n: i32, %errors: !llvm.ptr) kernel attributes {heddle.can_fail} {
+    gpu.return
+  }
+}
+
+// CHECK-LABEL: func @launch_device
+// CHECK: heddle.launch_device @kernels::@k grid(%{{.*}}, %{{.*}}, %{{.*}}) block 256 shared 1024(%{{.*}}, %{{.*}}, %{{.*}}) : memref<8xf32>, memref<8xf32>, i32
+// CHECK: heddle.launch_device @compiled::@k grid(%{{.*}}, %{{.*}}, %{{.*}}) block 1 shared 0()
+func.func @launch_device(%n: index, %a: memref<8xf32>, %i: i32) {
+  heddle.launch_device @kernels::@k grid(%n, %n, %n) block 256 shared 1024 (%a, %a, %i) : memref<8xf32>, memref<8xf32>, i32
+  heddle.launch_device @compiled::@k grid(%n, %n, %n) block 1 shared 0 ()
+  return
+}
