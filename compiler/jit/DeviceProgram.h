@@ -7,9 +7,12 @@
 #ifndef HEDDLE_COMPILER_JIT_DEVICEPROGRAM_H
 #define HEDDLE_COMPILER_JIT_DEVICEPROGRAM_H
 
+#include "compiler/conversion/HeddleToGPU/HeddleToGPU.h"
+
 #include <heddle/cuda.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,6 +35,9 @@ struct DeviceTarget {
 
   /// Device `index` of this machine. Throws Error with what is missing where there is none.
   static DeviceTarget of(int index);
+
+  /// What the passes want to know of it.
+  gpu::GpuOptions options() const;
 };
 
 struct DeviceKernel {
@@ -50,6 +56,7 @@ struct DeviceMessage {
 
 struct DeviceProgram {
   std::string image;                 ///< PTX text, a cubin, or the emulator's image
+  std::shared_ptr<void> code;        ///< what the emulator's image points into
   std::vector<DeviceKernel> kernels; ///< by the numbers that heddle_cuda_launch gets
   std::vector<DeviceMessage> messages;
   std::vector<heddle_cuda_matmul_t> products; ///< by the numbers that heddle_cuda_matmul gets

@@ -150,10 +150,10 @@ public:
     passes.decompose = options.decompose;
     const CpuTarget host = runnableTarget(options.cpu);
     passes.cpu.level = host.level;
-    passes.device = target;
+    passes.device = target.options();
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     readPlan(entry);
-    const DeviceProgram code = compileDevice(*module, entry, target);
+    DeviceProgram code = compileDevice(*module, entry, target);
     PassManager manager(this->context.get(), ModuleOp::getOperationName());
     cpu::buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))
@@ -162,6 +162,7 @@ public:
     if (!compiled)
       throw Error(HEDDLE_INTERNAL, llvm::toString(compiled.takeError()));
     executable = std::move(*compiled);
+    deviceCode = std::move(code.code);
     function =
         load(code, entry, device.index(), inputs.size() + outputs.size(), arenaBytes, executable->entry());
     uploads.emplace(device, inputs);
@@ -199,6 +200,7 @@ public:
 private:
   const Device device;
   std::unique_ptr<Executable> executable; ///< whose code `function` runs
+  std::shared_ptr<void> deviceCode;       ///< and what the emulated device runs
   std::optional<Uploads> uploads;
   LoadedFunction function;
 };

@@ -6,6 +6,7 @@
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/jit/DeviceProgram.h"
 #include "compiler/jit/Engine.h"
+#include "compiler/jit/OnDevice.h"
 #include "compiler/jit/Stages.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -281,7 +282,7 @@ std::unique_ptr<Specialisation> Specialisation::create(const frontend::Program &
     if (options.backend == Backend::Interpreter)
       result = std::make_unique<Interpreted>(program, std::move(context), std::move(module), entry, options);
     else if (options.device.isCuda())
-      throw Error(HEDDLE_UNSUPPORTED, "programs are not compiled for GPUs yet");
+      result = specialiseOnDevice(program, std::move(context), std::move(module), entry, options);
     else
       result = std::make_unique<Compiled>(program, std::move(context), std::move(module), entry, options);
   } catch (const Error &error) {

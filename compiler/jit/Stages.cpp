@@ -2,7 +2,10 @@
 
 #include "compiler/jit/Stages.h"
 
+#include "compiler/conversion/GPUToPTX/GPUToPTX.h"
+#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/Interpreter.h"
+#include "compiler/jit/DeviceProgram.h"
 #include "compiler/jit/Engine.h"
 #include "compiler/jit/Excerpts.h"
 
@@ -110,6 +113,8 @@ static T expect(llvm::Expected<T> value) {
 std::string emitStage(const frontend::Program &program, const std::string &entry,
                       const frontend::EntryArguments &arguments, pipelines::Stage stage,
                       const pipelines::PipelineOptions &options) {
+  if (stage > pipelines::Stage::Object && !options.device)
+    throw Error(HEDDLE_INVALID_ARGUMENT, "PTX and cubin are code for GPUs", "add --target cuda");
   OwnedModule owned = elaborate(program, entry, arguments);
   try {
     runPipeline(*owned.module, stage, options);
@@ -121,6 +126,24 @@ std::string emitStage(const frontend::Program &program, const std::string &entry
     llvm::raw_string_ostream stream(text);
     owned.module->print(stream);
     return text;
+  }
+  if (options.device) {
+    DeviceTarget target;
+    target.major = options.device->capability / 10;
+    target.minor = options.device->capability % 10;
+    DeviceProgram device = compileDevice(*owned.module, entry, target);
+    if (stage == pipelines::Stage::PTX)
+      return device.image;
+    if (stage == pipelines::Stage::Cubin) {
+      auto cubin = gpu::assemble(device.image, expect(gpu::Chip::forCapability(options.device->capability)));
+      if (!cubin)
+        throw Error(HEDDLE_UNSUPPORTED, llvm::toString(cubin.takeError()));
+      return *cubin;
+    }
+    PassManager manager(owned.context.get(), ModuleOp::getOperationName());
+    cpu::buildLLVMPipeline(manager);
+    if (failed(manager.run(*owned.module)))
+      throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
   }
   NativeModule native = expect(NativeModule::create(*owned.module, {options.cpu.level}));
   return stage == pipelines::Stage::LLVM ? native.llvmIR() : expect(native.object());

@@ -3,6 +3,7 @@
 #include "compiler/pipelines/Pipelines.h"
 
 #include "compiler/autodiff/Autodiff.h"
+#include "compiler/conversion/GPUToPTX/GPUToPTX.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/jit/Engine.h"
 #include "compiler/pipelines/Register.h"
@@ -29,6 +30,8 @@ static constexpr StageInfo table[] = {
     {Stage::Lowered, "lowered", "kernels of loops over buffers in one arena"},
     {Stage::LLVM, "llvm", "LLVM IR, optimised for the processor"},
     {Stage::Object, "obj", "machine code as an object file"},
+    {Stage::PTX, "ptx", "the kernels of a GPU as PTX"},
+    {Stage::Cubin, "cubin", "the kernels of a GPU as machine code, by ptxas"},
 };
 
 ArrayRef<StageInfo> heddle::pipelines::stages() { return table; }
@@ -49,8 +52,15 @@ void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const 
     manager.addPass(createCSEPass());
     manager.addPass(createSymbolDCEPass());
   }
+  if (options.device) {
+    if (last >= Stage::Fused)
+      gpu::buildFusedPipeline(manager, *options.device);
+    if (last >= Stage::Lowered)
+      gpu::buildLoweredPipeline(manager, *options.device);
+    return;
+  }
   if (last >= Stage::Fused)
-    cpu::buildFusedPipeline(manager, options.cpu);
+    cpu::buildFusedPipeline(manager, {.fuse = options.cpu.fuse});
   if (last >= Stage::Lowered)
     cpu::buildLoweredPipeline(manager, options.cpu);
   if (last >= Stage::LLVM)
@@ -63,4 +73,5 @@ void heddle::pipelines::registerDialects(DialectRegistry &registry) {
                   scf::SCFDialect, vector::VectorDialect, LLVM::LLVMDialect>();
   func::registerInlinerExtension(registry);
   jit::registerTranslations(registry);
+  gpu::registerDeviceDialects(registry);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
+#include "compiler/conversion/HeddleToGPU/HeddleToGPU.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -15,7 +16,7 @@ class OpPassManager;
 namespace heddle::pipelines {
 
 /// In the order of compilation.
-enum class Stage { Ast, Heddle, Grad, Fused, Lowered, LLVM, Object };
+enum class Stage { Ast, Heddle, Grad, Fused, Lowered, LLVM, Object, PTX, Cubin };
 
 struct StageInfo {
   Stage stage;
@@ -32,9 +33,12 @@ struct PipelineOptions {
   /// is done.
   bool decompose = false;
   cpu::CpuOptions cpu;
+  /// Code for a GPU; `cpu` is then the host that launches it.
+  std::optional<gpu::GpuOptions> device;
 };
 
-/// The passes that take a module from the stage `heddle` to `last` (at most `LLVM`).
+/// The passes that take a module from the stage `heddle` to `last`, at most `LLVM`; for a GPU at most
+/// `Lowered`, where its code is taken out (jit::compileDevice).
 void buildPipeline(mlir::OpPassManager &manager, Stage last, const PipelineOptions &options);
 
 /// The dialects, models and translations that the pipeline needs of a context.

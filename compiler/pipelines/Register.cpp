@@ -5,6 +5,7 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/conversion/GPUToPTX/GPUToPTX.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
+#include "compiler/conversion/HeddleToGPU/HeddleToGPU.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
 #include "dialects/heddle/IR/Heddle.h"
@@ -20,6 +21,7 @@ void heddle::pipelines::registerPasses() {
   cpu::registerHeddleToLLVMPasses();
   cpu::registerHeddleMathExpansionPasses();
   gpu::registerGPUToPTXPasses();
+  gpu::registerHeddleToGPUPasses();
 }
 
 void heddle::pipelines::registerHeddleDialects(mlir::DialectRegistry &registry) {

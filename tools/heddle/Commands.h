@@ -23,7 +23,7 @@ struct RunOptions : EntryOptions {
 };
 
 struct CompileOptions : EntryOptions {
-  std::string stage, out, cpu = "native";
+  std::string stage, out, cpu = "native", target = "cpu", chip = "sm_90a";
   bool decompose = false;
 };
 

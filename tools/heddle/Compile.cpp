@@ -3,6 +3,7 @@
 #include "tools/heddle/Commands.h"
 #include "tools/heddle/Entry.h"
 
+#include "compiler/conversion/GPUToPTX/Chip.h"
 #include "compiler/jit/Stages.h"
 #include "compiler/jit/Target.h"
 
@@ -30,6 +31,10 @@ int compile(const CompileOptions &options) {
   pipelines::PipelineOptions passes;
   passes.decompose = options.decompose;
   passes.cpu.level = jit::CpuTarget::named(options.cpu)->level;
+  if (options.target == "cuda") {
+    passes.device.emplace();
+    passes.device->capability = llvm::cantFail(gpu::Chip::named(options.chip)).capability;
+  }
   writeOutput(options.out, jit::emitStage(entry.program(), options.entry, entry.types(dims),
                                           *pipelines::stageNamed(options.stage), passes));
   return 0;

@@ -2,6 +2,7 @@
 
 #include "tools/heddle/Commands.h"
 
+#include "compiler/conversion/GPUToPTX/Chip.h"
 #include "compiler/jit/Target.h"
 #include "tools/heddle/Values.h"
 
@@ -166,7 +167,14 @@ static int dispatch(int argc, char **argv) {
   }
   compileCommand->add_option("--emit", compileOptions.stage, stageHelp)->required()->check(oneOf(stageNames));
   compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")->required();
-  compileCommand->add_option("--target", "what to compile for")->check(oneOf({"cpu"}))->default_str("cpu");
+  compileCommand->add_option("--target", compileOptions.target, "what to compile for")
+      ->check(oneOf({"cpu", "cuda"}))
+      ->capture_default_str();
+  compileCommand
+      ->add_option("--chip", compileOptions.chip,
+                   "the GPU that kernels are generated for, with --target cuda")
+      ->check(oneOf(heddle::gpu::Chip::names()))
+      ->capture_default_str();
   addCpu(*compileCommand, compileOptions.cpu);
   compileCommand->add_flag("--decompose", compileOptions.decompose,
                            "replace fused SPARSEK operations by dense ones");

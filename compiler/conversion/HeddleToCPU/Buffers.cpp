@@ -1,7 +1,7 @@
 //===- Buffers.cpp - Where every tensor of an entry lives -----------------===//
 
 #include "compiler/conversion/HeddleToCPU/Buffers.h"
-#include "compiler/conversion/HeddleToCPU/GroupKernel.h"
+#include "compiler/conversion/HeddleToCPU/GroupPlan.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "dialects/sparsek/IR/SparseK.h"
@@ -21,7 +21,7 @@ Value heddle::cpu::originOf(Value value) {
   return value;
 }
 
-bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result) {
+bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result, const GroupLimits &limits) {
   if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
     return input == update.getX() && input != update.getUpdate();
   if (auto append = dyn_cast<sparsek::AppendOp>(op)) {
@@ -32,16 +32,17 @@ bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result) {
   if (!fusion || llvm::count(fusion.getInputs(), input) != 1)
     return false;
   Block *body = &fusion.getBody().front();
-  auto [reductions, outputs] = GroupKernel::contents(fusion);
-  GroupKernel group(reductions, outputs, [](Value value) { return isa<BlockArgument>(value); });
+  auto [reductions, outputs] = GroupPlan::contents(fusion);
+  GroupPlan group(reductions, outputs, [](Value value) { return isa<BlockArgument>(value); }, limits);
   std::string why;
   unsigned number = llvm::find(fusion.getInputs(), input) - fusion.getInputs().begin();
   return succeeded(group.plan(why)) &&
          group.canUpdateInPlace(body->getArgument(number), cast<OpResult>(result).getResultNumber());
 }
 
-BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)> workspaceBytes)
-    : function(function), workspaceBytes(std::move(workspaceBytes)) {
+BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)> workspaceBytes,
+                       const GroupLimits &limits)
+    : function(function), workspaceBytes(std::move(workspaceBytes)), limits(limits) {
   Block &body = function.getBody().front();
   number(body);
   for (BlockArgument argument : body.getArguments()) {
@@ -97,7 +98,7 @@ void BufferPlan::hint(Value value, const Place &place, Value occupant, Block *bl
   Value source = originOf(value);
   Operation *op = source.getDefiningOp();
   if (!op || op->getBlock() != block || isa<ConstantOp>(op) ||
-      (occupant && !mayTake(occupant, source, block)))
+      (occupant && !mayTake(occupant, source, block, limits)))
     return;
   hints.try_emplace(source, Wish{place, occupant});
 }
@@ -332,7 +333,7 @@ std::optional<Place> BufferPlan::overwritten(OpResult result) {
       bool taken = llvm::any_of(op->getResults().take_front(result.getResultNumber()), shares);
       if (storages[place.storage].kind == Storage::Arena && !taken &&
           llvm::count_if(op->getOperands(), shares) == 1 && isLastUse(op, place) &&
-          canUpdateInPlace(op, operand, result))
+          canUpdateInPlace(op, operand, result, limits))
         return place;
     }
   }
@@ -364,13 +365,13 @@ void BufferPlan::assignOffsets() {
   SmallVector<int> placed;
   for (int number : order) {
     Storage &storage = storages[number];
-    int64_t size = (storage.bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment;
+    int64_t size = (storage.bytes + limits.alignment - 1) / limits.alignment * limits.alignment;
     SmallVector<std::pair<int64_t, int64_t>> taken;
     for (int other : placed) {
       const Storage &o = storages[other];
       if (o.first <= storage.last && storage.first <= o.last)
         taken.push_back(
-            {o.offset, o.offset + (o.bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment});
+            {o.offset, o.offset + (o.bytes + limits.alignment - 1) / limits.alignment * limits.alignment});
     }
     llvm::sort(taken);
     int64_t offset = 0;

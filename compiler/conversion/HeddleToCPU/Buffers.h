@@ -2,6 +2,8 @@
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_BUFFERS_H
 #define HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_BUFFERS_H
 
+#include "compiler/conversion/HeddleToCPU/GroupPlan.h"
+
 #include "dialects/heddle/IR/Heddle.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
@@ -12,9 +14,6 @@
 #include <vector>
 
 namespace heddle::cpu {
-
-/// Alignment of values in the arena, in bytes.
-constexpr int64_t arenaAlignment = 64;
 
 /// A piece of memory that tensors live in.
 struct Storage {
@@ -52,7 +51,8 @@ struct Place {
 class BufferPlan {
 public:
   /// `workspaceBytes` tells how much memory of its own an operation needs.
-  BufferPlan(mlir::func::FuncOp function, std::function<int64_t(mlir::Operation *)> workspaceBytes);
+  BufferPlan(mlir::func::FuncOp function, std::function<int64_t(mlir::Operation *)> workspaceBytes,
+             const GroupLimits &limits = {});
 
   const Place &place(mlir::Value value) const { return places.find(value)->second; }
   const Storage &storage(const Place &place) const { return storages[place.storage]; }
@@ -93,6 +93,7 @@ private:
 
   mlir::func::FuncOp function;
   std::function<int64_t(mlir::Operation *)> workspaceBytes;
+  GroupLimits limits;
   std::vector<Place> resultPlaces;
   llvm::DenseMap<mlir::Value, Place> places;
   /// Where a value is to be made, and what lives there before: a donated argument, a carry, a slice of one,
@@ -122,14 +123,14 @@ mlir::Value originOf(mlir::Value value);
 /// Whether `value` may end in the memory of `occupant`, of the same type: nothing in the block reads the
 /// occupant after what makes the value, and that itself reads each element before it writes it. A value that
 /// the block does not make is copied at its end.
-bool mayTake(mlir::Value occupant, mlir::Value value, mlir::Block *block);
+bool mayTake(mlir::Value occupant, mlir::Value value, mlir::Block *block, const GroupLimits &limits);
 
 /// What a loop calls the slices of a tensor that it scans, null if it does not scan it.
 mlir::Value sliceOf(ir::ForOp loop, mlir::Value scanned);
 
 /// Whether an operation may write `result` over its operand `input`: it reads each element before it writes
 /// it, and never again.
-bool canUpdateInPlace(mlir::Operation *op, mlir::Value input, mlir::Value result);
+bool canUpdateInPlace(mlir::Operation *op, mlir::Value input, mlir::Value result, const GroupLimits &limits);
 
 } // namespace heddle::cpu
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/conversion/HeddleToCPU/EntryLowering.h"
+#include "compiler/conversion/HeddleToCPU/CpuEntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
@@ -13,10 +13,10 @@ using namespace mlir;
 using namespace heddle::cpu;
 namespace sk = heddle::sparsek;
 
-void EntryLowering::lower(sk::AppendOp op) {
+void CpuEntryLowering::lower(sk::AppendOp op) {
   Location loc = op.getLoc();
   for (auto [old, next] : llvm::zip(op.getState(), op.getResults().drop_front()))
-    copy(old, plan.place(next), loc);
+    copy(old, plan->place(next), loc);
   ScalarEmitter emit(builder, loc);
   auto q = tensorType(op.getQ()), k = tensorType(op.getK());
   SmallVector<Value> arguments = {call, message(builder, op, ""),
@@ -34,7 +34,7 @@ void EntryLowering::lower(sk::AppendOp op) {
   ir::RuntimeCallOp::create(builder, loc, "heddle_call_sparsek_append", arguments);
 }
 
-void EntryLowering::lower(sk::FillCacheOp op) {
+void CpuEntryLowering::lower(sk::FillCacheOp op) {
   Location loc = op.getLoc();
   ScalarEmitter emit(builder, loc);
   auto k = tensorType(op.getK());

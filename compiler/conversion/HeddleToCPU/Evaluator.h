@@ -63,6 +63,10 @@ public:
   };
   llvm::DenseMap<mlir::Value, Reduced> reduced;
 
+  /// Positions that differ by a constant only are made of one sum, so that accesses to adjacent elements can
+  /// be joined.
+  bool constantsLast = false;
+
   // ---- Loops ----
   struct Level {
     mlir::Operation *anchor = nullptr; ///< code of this level goes before it

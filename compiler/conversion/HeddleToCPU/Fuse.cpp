@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/conversion/HeddleToCPU/Fusible.h"
-#include "compiler/conversion/HeddleToCPU/GroupKernel.h"
+#include "compiler/conversion/HeddleToCPU/GroupPlan.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
@@ -211,7 +211,7 @@ private:
         outputs.empty())
       return false;
     std::string why;
-    return succeeded(GroupKernel(reductions, outputs, leafTest(SmallVector<int>(members))).plan(why));
+    return succeeded(GroupPlan(reductions, outputs, leafTest(SmallVector<int>(members))).plan(why));
   }
 
   /// Whether a path leads from a member over other groups back to a member. Earlier groups count too: through

@@ -1,6 +1,7 @@
 //===- GroupKernel.cpp - Emits the kernel of a group ----------------------===//
 
 #include "compiler/conversion/HeddleToCPU/GroupKernel.h"
+#include "compiler/conversion/HeddleToCPU/Reductions.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "dialects/heddle/IR/Heddle.h"
@@ -23,59 +24,6 @@ void GroupKernel::emit(func::FuncOp function, ArrayRef<std::pair<Value, Value>> 
     emitColumns(function, results);
   else
     emitRows(function, results);
-}
-
-//===----------------------------------------------------------------------===//
-// Reductions
-//===----------------------------------------------------------------------===//
-
-static SmallVector<Type, 2> accumulatorTypes(Operation *op) {
-  SmallVector<Type, 2> types = {computeType(elementOf(op->getOperand(0)))};
-  if (isa<ArgReduceOp>(op))
-    types.push_back(IntegerType::get(op->getContext(), 32));
-  return types;
-}
-
-SmallVector<Value, 2> GroupKernel::startReduction(OpBuilder &builder, Operation *op) {
-  ScalarEmitter emit(builder, op->getLoc());
-  Type type = computeType(elementOf(op->getOperand(0)));
-  if (auto reduce = dyn_cast<ReduceOp>(op))
-    return {emit.identity(reduce.getKind(), type)};
-  bool isMax = cast<ArgReduceOp>(op).getKind() == ArgReductionKind::argmax;
-  return {emit.identity(isMax ? ReductionKind::max : ReductionKind::min, type),
-          emit.integer(builder.getI32Type(), 0)};
-}
-
-SmallVector<Value, 2> GroupKernel::stepReduction(OpBuilder &builder, Operation *op, ValueRange accumulators,
-                                                 Value x, Value position) {
-  Location loc = op->getLoc();
-  ScalarEmitter emit(builder, loc);
-  if (auto reduce = dyn_cast<ReduceOp>(op))
-    return {emit.combine(reduce.getKind(), accumulators[0], x)};
-  // The first of equal elements stays; the first NaN takes precedence over all others.
-  bool isMax = cast<ArgReduceOp>(op).getKind() == ArgReductionKind::argmax;
-  Value best = accumulators[0], better;
-  if (isa<FloatType>(x.getType())) {
-    auto compare = [&](arith::CmpFPredicate p, Value a, Value b) -> Value {
-      return arith::CmpFOp::create(builder, loc, p, a, b);
-    };
-    better = compare(isMax ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT, x, best);
-    Value isNan = compare(arith::CmpFPredicate::UNO, x, x),
-          hadNone = compare(arith::CmpFPredicate::ORD, best, best);
-    better = arith::OrIOp::create(builder, loc, better, arith::AndIOp::create(builder, loc, isNan, hadNone));
-  } else {
-    better = arith::CmpIOp::create(builder, loc,
-                                   isMax ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt, x, best);
-  }
-  Value number = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), position);
-  return {arith::SelectOp::create(builder, loc, better, x, best),
-          arith::SelectOp::create(builder, loc, better, number, accumulators[1])};
-}
-
-Value GroupKernel::finishReduction(OpBuilder &builder, Operation *op, ValueRange accumulators) {
-  if (isa<ArgReduceOp>(op))
-    return accumulators[1];
-  return ScalarEmitter(builder, op->getLoc()).rounded(accumulators[0], elementOf(op->getResult(0)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -315,4 +263,21 @@ void GroupKernel::emitColumns(func::FuncOp function, ValueRange results) {
     builder.setInsertionPoint(resultEnd);
     ScalarEmitter(builder, output.getLoc()).store(values[i], results[i], to, elementOf(output));
   }
+}
+
+int64_t GroupKernel::taskCount() const {
+  if (kind == Kind::Columns)
+    return rows * ((columns + columnBlock - 1) / std::max<int64_t>(columnBlock, 1));
+  return flat ? columns : rows;
+}
+
+int64_t GroupKernel::grain() {
+  int64_t perElement = 8;
+  for (Value output : outputs)
+    perElement += evaluator->cost(output);
+  for (Operation *op : reductions)
+    perElement += evaluator->cost(op->getOperand(0));
+  int64_t elements = std::max<int64_t>(1024, (1 << 18) / perElement);
+  int64_t perTask = kind == Kind::Columns ? reduced * columnBlock : flat ? 1 : columns;
+  return std::max<int64_t>(1, elements / std::max<int64_t>(perTask, 1));
 }

@@ -1,6 +1,6 @@
 //===- GroupPlan.cpp - Whether and how a group becomes one kernel ---------===//
 
-#include "compiler/conversion/HeddleToCPU/GroupKernel.h"
+#include "compiler/conversion/HeddleToCPU/GroupPlan.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
 #include "dialects/heddle/IR/Heddle.h"
@@ -8,11 +8,6 @@
 using namespace mlir;
 using namespace heddle::cpu;
 using namespace heddle::ir;
-
-/// Memory on a thread's stack for values that later passes over a row read again.
-static constexpr int64_t maxScratchBytes = 256 << 10;
-/// Columns whose partial sums a task over columns keeps on its stack.
-static constexpr int64_t maxColumnBlock = 512;
 
 std::optional<ReductionShape> heddle::cpu::reductionShape(Operation *op) {
   SmallVector<int64_t> axes;
@@ -37,12 +32,12 @@ std::optional<ReductionShape> heddle::cpu::reductionShape(Operation *op) {
   return result;
 }
 
-GroupKernel::GroupKernel(ArrayRef<Operation *> reductions, ArrayRef<Value> outputs,
-                         std::function<bool(Value)> isLeaf)
-    : reductions(reductions), outputs(outputs), isLeaf(std::move(isLeaf)) {}
+GroupPlan::GroupPlan(ArrayRef<Operation *> reductions, ArrayRef<Value> outputs,
+                     std::function<bool(Value)> isLeaf, const GroupLimits &limits)
+    : reductions(reductions), outputs(outputs), isLeaf(std::move(isLeaf)), limits(limits) {}
 
 /// The pass over a row in which a value can be computed: after those of the reductions that it depends on.
-int GroupKernel::availability(Value value) {
+int GroupPlan::availability(Value value) {
   if (isLeaf(value))
     return 0;
   if (auto found = availabilities.find(value); found != availabilities.end())
@@ -56,7 +51,7 @@ int GroupKernel::availability(Value value) {
   return availabilities[value] = result;
 }
 
-LogicalResult GroupKernel::plan(std::string &why) {
+LogicalResult GroupPlan::plan(std::string &why) {
   auto reject = [&](const char *reason) {
     why = reason;
     return failure();
@@ -81,7 +76,7 @@ LogicalResult GroupKernel::plan(std::string &why) {
     for (Value output : outputs)
       if (tensorType(output).getNumElements() != rows * columns)
         return reject("results of different sizes");
-    columnBlock = std::min(columns, maxColumnBlock);
+    columnBlock = std::min(columns, limits.columnBlock);
     row = space.loop({0, rows - 1}, 1);
     first = space.loop({0, columns - 1}, 1);
     step = space.loop({0, reduced - 1}, 2);
@@ -146,7 +141,7 @@ LogicalResult GroupKernel::plan(std::string &why) {
 
 /// One or two analysis walks with this many columns: the first finds where to cut the loops, the second, on
 /// request, what to keep between passes. Returns whether no position needs a division by column.
-bool GroupKernel::analyse(int64_t columnCount, bool final) {
+bool GroupPlan::analyse(int64_t columnCount, bool final) {
   if (kind == Kind::Elementwise) {
     int64_t count = tensorType(outputs.front()).getNumElements();
     columns = columnCount;
@@ -176,13 +171,14 @@ bool GroupKernel::analyse(int64_t columnCount, bool final) {
     segments.push_back(space.loop({cuts[i], std::max(cuts[i], cuts[i + 1] - 1)}, 2));
   evaluator = std::make_unique<Evaluator>(space, isLeaf, nullptr);
   walkRows();
-  reloads = scratchBytes() > maxScratchBytes;
+  reloads =
+      scratchBytes() > limits.scratchBytes || (columns > limits.keptColumns && !evaluator->stashes.empty());
   if (reloads)
     evaluator->stashes.clear();
   return true;
 }
 
-void GroupKernel::walkRows() {
+void GroupPlan::walkRows() {
   for (auto [number, phase] : llvm::enumerate(phases)) {
     evaluator->phase = number;
     if (!phase.reductions.empty() || !phase.outputs.empty())
@@ -211,7 +207,7 @@ void GroupKernel::walkRows() {
     evaluator->eval(outputs[i], at(outputs[i], row));
 }
 
-void GroupKernel::walkColumns() {
+void GroupPlan::walkColumns() {
   evaluator->column = segments[0];
   Linear position = space.add(space.scale(space.add(space.scale(row, reduced), step), columns), segments[0]);
   for (Operation *op : reductions)
@@ -230,14 +226,14 @@ void GroupKernel::walkColumns() {
     evaluator->eval(output, at(output, result));
 }
 
-int64_t GroupKernel::scratchBytes() const {
+int64_t GroupPlan::scratchBytes() const {
   int64_t bytes = 0;
   for (auto &[key, stash] : evaluator->stashes)
     bytes += columns * (int64_t)std::max(1u, computeType(stash.type).getIntOrFloatBitWidth() / 8);
   return bytes;
 }
 
-std::pair<SmallVector<Operation *>, SmallVector<Value>> GroupKernel::contents(FusionOp op) {
+std::pair<SmallVector<Operation *>, SmallVector<Value>> GroupPlan::contents(FusionOp op) {
   Block *body = &op.getBody().front();
   SmallVector<Operation *> reductions;
   for (Operation &inner : *body)
@@ -246,11 +242,11 @@ std::pair<SmallVector<Operation *>, SmallVector<Value>> GroupKernel::contents(Fu
   return {reductions, llvm::to_vector(cast<YieldOp>(body->getTerminator()).getValues())};
 }
 
-bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
+bool GroupPlan::canUpdateInPlace(Value leaf, unsigned number) const {
   if (tensorType(leaf).getNumElements() != tensorType(outputs[number]).getNumElements() ||
       tensorType(leaf).getElementType() != tensorType(outputs[number]).getElementType())
     return false;
-  auto element = [this](const Linear &column) { return const_cast<GroupKernel *>(this)->element(column); };
+  auto element = [this](const Linear &column) { return const_cast<GroupPlan *>(this)->element(column); };
   SmallVector<Linear> own; ///< the positions that are written
   int pass = -1;
   if (kind == Kind::Columns) {
@@ -272,24 +268,7 @@ bool GroupKernel::canUpdateInPlace(Value leaf, unsigned number) const {
   });
 }
 
-bool GroupKernel::readsAcross() const {
+bool GroupPlan::readsAcross() const {
   bool isLarge = rows * reduced * columns >= 1 << 14;
   return isLarge && (evaluator->columnDivided || evaluator->columnStrideCost > 0);
-}
-
-int64_t GroupKernel::taskCount() const {
-  if (kind == Kind::Columns)
-    return rows * ((columns + columnBlock - 1) / std::max<int64_t>(columnBlock, 1));
-  return flat ? columns : rows;
-}
-
-int64_t GroupKernel::grain() {
-  int64_t perElement = 8;
-  for (Value output : outputs)
-    perElement += evaluator->cost(output);
-  for (Operation *op : reductions)
-    perElement += evaluator->cost(op->getOperand(0));
-  int64_t elements = std::max<int64_t>(1024, (1 << 18) / perElement);
-  int64_t perTask = kind == Kind::Columns ? reduced * columnBlock : flat ? 1 : columns;
-  return std::max<int64_t>(1, elements / std::max<int64_t>(perTask, 1));
 }

@@ -21,8 +21,21 @@ struct CpuOptions {
   int level = 0;
 };
 
+/// Into how many tasks long reductions are split. The order of sums follows from it and from shapes alone.
+struct ReductionTasks {
+  int64_t enoughTasks = 16;     ///< fewer leave threads idle
+  int64_t columnsPerTask = 512; ///< where rows are summed up
+  int64_t rowPart = 4096;       ///< elements of one part of a long row
+};
+
+/// What decides about groups.
+struct FusedOptions {
+  bool fuse = true; ///< groups of more than one operation
+  ReductionTasks reductions = {};
+};
+
 /// From the stage `grad` to `fused`: everything in the public functions, grouped.
-void buildFusedPipeline(mlir::OpPassManager &manager, const CpuOptions &options);
+void buildFusedPipeline(mlir::OpPassManager &manager, const FusedOptions &options);
 /// From `fused` to `lowered`: each public function becomes an entry over buffers, with its kernels.
 void buildLoweredPipeline(mlir::OpPassManager &manager, const CpuOptions &options);
 
@@ -37,7 +50,7 @@ std::unique_ptr<mlir::Pass> createPreparePass();
 std::unique_ptr<mlir::Pass> createEinsumToMatmulPass();
 /// `heddle-split-reductions`: reductions over adjacent axes only, and long ones in two steps with enough
 /// tasks each.
-std::unique_ptr<mlir::Pass> createSplitReductionsPass();
+std::unique_ptr<mlir::Pass> createSplitReductionsPass(const ReductionTasks &tasks = {});
 /// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one
 /// operation.
 std::unique_ptr<mlir::Pass> createFusePass(bool merge = true);

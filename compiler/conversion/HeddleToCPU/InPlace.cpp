@@ -33,7 +33,7 @@ Value heddle::cpu::sliceOf(ForOp loop, Value scanned) {
   return nullptr;
 }
 
-bool heddle::cpu::mayTake(Value occupant, Value value, Block *block) {
+bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const GroupLimits &limits) {
   SmallVector<Value> names = namesOf(occupant);
   value = originOf(value);
   if (llvm::is_contained(names, value))
@@ -57,7 +57,7 @@ bool heddle::cpu::mayTake(Value occupant, Value value, Block *block) {
   if (isa<IfOp>(producer)) {
     unsigned number = cast<OpResult>(value).getResultNumber();
     return llvm::all_of(producer->getRegions(), [&](Region &branch) {
-      return mayTake(occupant, branch.front().getTerminator()->getOperand(number), &branch.front());
+      return mayTake(occupant, branch.front().getTerminator()->getOperand(number), &branch.front(), limits);
     });
   }
   if (reads.size() != 1 || reads.front()->getOwner() != producer)
@@ -65,13 +65,13 @@ bool heddle::cpu::mayTake(Value occupant, Value value, Block *block) {
   unsigned operand = reads.front()->getOperandNumber();
   auto loop = dyn_cast<ForOp>(producer);
   if (!loop)
-    return isa<OpResult>(value) && canUpdateInPlace(producer, reads.front()->get(), value);
+    return isa<OpResult>(value) && canUpdateInPlace(producer, reads.front()->get(), value, limits);
   unsigned number = cast<OpResult>(value).getResultNumber(), scanned = loop.getScanned().size();
   if (number < loop.getNumCarries())
     return operand == scanned + number;
   // Each step writes its slice of what the loop collects over the slice that it has read.
-  return operand < scanned &&
-         mayTake(loop.getSlices()[operand], loop.getYield().getValues()[number], &loop.getBody().front());
+  return operand < scanned && mayTake(loop.getSlices()[operand], loop.getYield().getValues()[number],
+                                      &loop.getBody().front(), limits);
 }
 
 /// How many components at the ends of two paths are equal: `p.layers.w` and `out.1.layers.w` have two.
@@ -106,7 +106,7 @@ SmallVector<int64_t> BufferPlan::matchDonors() {
     SmallVector<Value> names = namesOf(argument);
     auto label = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "heddle.name");
     for (auto [i, value] : llvm::enumerate(results)) {
-      if (value.getType() != argument.getType() || !mayTake(argument, value, &body))
+      if (value.getType() != argument.getType() || !mayTake(argument, value, &body, limits))
         continue;
       Value source = originOf(value);
       Operation *producer = source.getDefiningOp();

@@ -1,7 +1,7 @@
 //===- Passes.cpp - The passes and their order ----------------------------===//
 
 #include "dialects/heddle/Transforms/Passes.h"
-#include "compiler/conversion/HeddleToCPU/EntryLowering.h"
+#include "compiler/conversion/HeddleToCPU/CpuEntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 #include "compiler/conversion/MathExpansion/MathExpansion.h"
 
@@ -46,7 +46,7 @@ struct HeddleToCPUPass : PassWrapper<HeddleToCPUPass, OperationPass<ModuleOp>> {
       if (!function.isExternal() && function.isPublic())
         entries.push_back(function);
     for (func::FuncOp function : entries)
-      if (failed(EntryLowering(function, target).run()))
+      if (failed(CpuEntryLowering(function, target).run()))
         return signalPassFailure();
   }
 };
@@ -70,7 +70,7 @@ std::unique_ptr<Pass> heddle::cpu::createHeddleToCPUPass(const CpuOptions &optio
   return std::make_unique<HeddleToCPUPass>(options);
 }
 
-void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &options) {
+void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const FusedOptions &options) {
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
   manager.addPass(createCanonicalizerPass());
@@ -78,7 +78,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const CpuOptions &o
   manager.addPass(createCSEPass());
   manager.addPass(createFoldEmptyPass());
   manager.addPass(createEinsumToMatmulPass());
-  manager.addPass(createSplitReductionsPass());
+  manager.addPass(createSplitReductionsPass(options.reductions));
   // No elimination of common subexpressions from here on: fences, which keep recomputed work apart, are gone.
   manager.addPass(createPreparePass());
   manager.addPass(createFusePass(options.fuse));

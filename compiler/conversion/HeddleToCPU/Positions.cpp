@@ -59,6 +59,16 @@ Value Evaluator::position(const Linear &narrow) {
   Key key(profile.begin(), profile.end());
   if (Value *known = find(key, level))
     return *known;
+  if (constantsLast && x.constant != 0 && !x.isConstant()) {
+    Linear base = x;
+    base.constant = 0;
+    Value sum = position(base);
+    at(level);
+    sum =
+        arith::AddIOp::create(*builder, *loc, sum, arith::ConstantIndexOp::create(*builder, *loc, x.constant),
+                              arith::IntegerOverflowFlags::nsw);
+    return memo(level)[key] = sum;
+  }
   // What changes in outer loops only is added up there.
   Linear outer(x.constant), inner;
   for (auto term : x.terms)

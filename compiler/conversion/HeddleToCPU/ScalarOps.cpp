@@ -19,6 +19,18 @@ Type heddle::cpu::storageType(Type element) {
   return element.isInteger(1) ? Type(IntegerType::get(element.getContext(), 8)) : element;
 }
 
+int32_t heddle::cpu::runtimeType(Type element) {
+  if (element.isF64())
+    return 0;
+  if (element.isF32())
+    return 1;
+  if (element.isBF16())
+    return 2;
+  if (element.isF16())
+    return 3;
+  return element.isInteger(64) ? 4 : element.isInteger(32) ? 5 : 6;
+}
+
 MemRefType heddle::cpu::bufferType(RankedTensorType type) {
   return MemRefType::get({type.getNumElements()}, storageType(type.getElementType()));
 }

@@ -20,6 +20,9 @@ mlir::Type computeType(mlir::Type element);
 /// The type of elements in memory: one byte for truth values.
 mlir::Type storageType(mlir::Type element);
 
+/// The element type as the runtime numbers it: heddle_dtype_t.
+int32_t runtimeType(mlir::Type element);
+
 /// A flat buffer of `count` elements of a tensor.
 mlir::MemRefType bufferType(mlir::RankedTensorType type);
 

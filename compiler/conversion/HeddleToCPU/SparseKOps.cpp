@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/conversion/HeddleToCPU/EntryLowering.h"
+#include "compiler/conversion/HeddleToCPU/CpuEntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
@@ -17,7 +17,7 @@ using namespace mlir;
 using namespace heddle::cpu;
 namespace sk = heddle::sparsek;
 
-const AttentionProgram &EntryLowering::attentionProgram(Operation *op) {
+const AttentionProgram &CpuEntryLowering::attentionProgram(Operation *op) {
   auto [known, isNew] = attentions.try_emplace(kernelKey(op));
   if (isNew) {
     OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
@@ -52,7 +52,7 @@ static Value attentionTensor(Operation *op, AttentionArgument argument) {
              A::O);
 }
 
-void EntryLowering::lowerAttention(Operation *op) {
+void CpuEntryLowering::lowerAttention(Operation *op) {
   Location loc = op->getLoc();
   const AttentionProgram &program = attentionProgram(op);
   AttentionSpec spec = *AttentionSpec::of(op);
@@ -67,7 +67,7 @@ void EntryLowering::lowerAttention(Operation *op) {
       }
       auto type = cast<MemRefType>(attentionOperandType(builder, spec, operand));
       operands.push_back(operand.argument == AttentionArgument::Workspace
-                             ? arenaView(plan.workspace(op) + operand.byteOffset, type, loc)
+                             ? arenaView(plan->workspace(op) + operand.byteOffset, type, loc)
                              : buffer(attentionTensor(op, operand.argument)));
     }
     if (step.isRuntimeCall)
@@ -77,7 +77,7 @@ void EntryLowering::lowerAttention(Operation *op) {
   }
 }
 
-const VariantProgram &EntryLowering::variantProgram(Operation *op) {
+const VariantProgram &CpuEntryLowering::variantProgram(Operation *op) {
   auto [known, isNew] = variants.try_emplace(kernelKey(op));
   if (isNew) {
     OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
@@ -86,7 +86,7 @@ const VariantProgram &EntryLowering::variantProgram(Operation *op) {
   return known->second;
 }
 
-void EntryLowering::lowerVariant(Operation *op) {
+void CpuEntryLowering::lowerVariant(Operation *op) {
   Location loc = op->getLoc();
   if (std::string why = whyQuadratic(op); !why.empty()) {
     auto lengths = [&](unsigned operand) { return tensorType(op->getOperand(operand)).getDimSize(2); };
@@ -106,7 +106,7 @@ void EntryLowering::lowerVariant(Operation *op) {
         operands.push_back(buffer(op->getResult(operand.number)));
         break;
       case VariantOperand::Workspace:
-        operands.push_back(arenaView(plan.workspace(op) + operand.number, operand.type, loc));
+        operands.push_back(arenaView(plan->workspace(op) + operand.number, operand.type, loc));
         break;
       case VariantOperand::Integer:
         operands.push_back(constantIndex(loc, operand.number));
@@ -127,7 +127,7 @@ static std::string scoreFunction(StringRef name, Type element) {
   return ("heddle_call_sparsek_" + name + (element.isF64() ? "_f64" : "_f32")).str();
 }
 
-void EntryLowering::lower(sk::SegmentsOp op) {
+void CpuEntryLowering::lower(sk::SegmentsOp op) {
   Location loc = op.getLoc();
   ir::RuntimeCallOp::create(builder, loc, "heddle_call_sparsek_segments",
                             ValueRange{call, message(builder, op, ""), buffer(op.getOffsets()),
@@ -136,13 +136,13 @@ void EntryLowering::lower(sk::SegmentsOp op) {
 }
 
 /// The bounds of packed sequences, or null.
-Value EntryLowering::boundsBuffer(Location loc, Value bounds) {
+Value CpuEntryLowering::boundsBuffer(Location loc, Value bounds) {
   if (bounds)
     return buffer(bounds);
   return LLVM::ZeroOp::create(builder, loc, LLVM::LLVMPointerType::get(builder.getContext()));
 }
 
-void EntryLowering::lower(sk::ThresholdOp op) {
+void CpuEntryLowering::lower(sk::ThresholdOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getU());
   ir::RuntimeCallOp::create(
@@ -153,7 +153,7 @@ void EntryLowering::lower(sk::ThresholdOp op) {
                  buffer(op.getLo()), buffer(op.getCount()), buffer(op.getEnd())});
 }
 
-void EntryLowering::lower(sk::ThresholdBackwardOp op) {
+void CpuEntryLowering::lower(sk::ThresholdBackwardOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getU());
   ir::RuntimeCallOp::create(
@@ -164,7 +164,7 @@ void EntryLowering::lower(sk::ThresholdBackwardOp op) {
                  boundsBuffer(loc, op.getBounds()), buffer(op.getDu())});
 }
 
-void EntryLowering::lower(sk::ThresholdTangentOp op) {
+void CpuEntryLowering::lower(sk::ThresholdTangentOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getU());
   ir::RuntimeCallOp::create(
@@ -175,7 +175,7 @@ void EntryLowering::lower(sk::ThresholdTangentOp op) {
                  boundsBuffer(loc, op.getBounds()), buffer(op.getDtau())});
 }
 
-void EntryLowering::lower(sk::ProjectOp op) {
+void CpuEntryLowering::lower(sk::ProjectOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getZ());
   int64_t n = type.getShape().back(), rows = n ? type.getNumElements() / n : 0;

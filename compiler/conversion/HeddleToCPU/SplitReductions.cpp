@@ -1,6 +1,6 @@
 //===- SplitReductions.cpp - Reductions in forms that kernels run well ----===//
 
-#include "compiler/conversion/HeddleToCPU/GroupKernel.h"
+#include "compiler/conversion/HeddleToCPU/GroupPlan.h"
 #include "compiler/conversion/HeddleToCPU/HeddleToCPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
@@ -15,8 +15,6 @@ namespace {
 
 /// Below this many elements one task is enough.
 constexpr int64_t smallReduction = 1 << 14;
-/// Fewer tasks than this leave threads idle.
-constexpr int64_t enoughTasks = 16;
 
 Value castTo(OpBuilder &b, Location loc, Value x, Type element) {
   auto from = tensorType(x);
@@ -66,16 +64,19 @@ void splitGaps(ReduceOp op) {
     splitGaps(outer);
 }
 
-void splitLong(ReduceOp op) {
+void splitLong(ReduceOp op, const ReductionTasks &wanted) {
   ReductionShape shape = *reductionShape(op);
   int64_t total = shape.outer * shape.reduced * shape.inner;
-  int64_t tasks = shape.outer * ((shape.inner + 511) / 512);
-  if (total < smallReduction || tasks >= enoughTasks)
+  int64_t tasks = shape.outer * ((shape.inner + wanted.columnsPerTask - 1) / wanted.columnsPerTask);
+  if (total < smallReduction || tasks >= wanted.enoughTasks)
     return;
-  // About 4096 elements for each partial result along a row, 64 partial results down the columns.
-  int64_t parts = shape.inner == 1 ? divisorNear(shape.reduced,
-                                                 std::clamp<int64_t>(shape.reduced / 4096, 8, 1024), 4, 4096)
-                                   : divisorNear(shape.reduced, 64, 4, 256);
+  // Some thousand elements for each partial result along a row, as many partial results down the columns as
+  // keep threads busy.
+  int64_t parts =
+      shape.inner == 1
+          ? divisorNear(shape.reduced, std::clamp<int64_t>(shape.reduced / wanted.rowPart, 8, 1024), 4, 4096)
+          : divisorNear(shape.reduced, std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks), 4,
+                        std::max<int64_t>(256, 4 * wanted.enoughTasks));
   if (!parts || parts == shape.reduced) {
     remark::missed(op.getLoc(), remark::RemarkOpts::name("serial reduction").category("heddle"))
         << ("a reduction over " + Twine(shape.reduced) + " elements runs as " + Twine(tasks) +
@@ -99,6 +100,7 @@ void splitLong(ReduceOp op) {
 
 struct SplitReductionsPass : PassWrapper<SplitReductionsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitReductionsPass)
+  SplitReductionsPass(const ReductionTasks &tasks) : tasks(tasks) {}
   StringRef getArgument() const final { return "heddle-split-reductions"; }
   StringRef getDescription() const final { return "Reduce over adjacent axes only, and in parallel"; }
   void runOnOperation() final {
@@ -110,12 +112,15 @@ struct SplitReductionsPass : PassWrapper<SplitReductionsPass, OperationPass<Modu
     all.clear();
     getOperation().walk([&](ReduceOp op) { all.push_back(op); });
     for (ReduceOp op : all)
-      splitLong(op);
+      splitLong(op, tasks);
   }
+
+private:
+  ReductionTasks tasks;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> heddle::cpu::createSplitReductionsPass() {
-  return std::make_unique<SplitReductionsPass>();
+std::unique_ptr<Pass> heddle::cpu::createSplitReductionsPass(const ReductionTasks &tasks) {
+  return std::make_unique<SplitReductionsPass>(tasks);
 }

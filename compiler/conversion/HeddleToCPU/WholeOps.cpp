@@ -1,6 +1,6 @@
 //===- WholeOps.cpp - Kernels of operations that are not grouped ----------===//
 
-#include "compiler/conversion/HeddleToCPU/EntryLowering.h"
+#include "compiler/conversion/HeddleToCPU/CpuEntryLowering.h"
 #include "compiler/conversion/HeddleToCPU/Evaluator.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 
@@ -72,7 +72,7 @@ std::optional<MatmulPlan> heddle::cpu::matmulPlan(MatmulOp op, const MatmulTarge
                     target);
 }
 
-void EntryLowering::lower(MatmulOp op) {
+void CpuEntryLowering::lower(MatmulOp op) {
   auto plan = matmulPlan(op, target);
   if (!plan)
     return lowerIntegerMatmul(op);
@@ -100,7 +100,7 @@ void EntryLowering::lower(MatmulOp op) {
         arguments.push_back(buffer(op.getResult()));
         break;
       case MatmulArgument::Workspace:
-        arguments.push_back(arenaView(this->plan.workspace(op), type, loc));
+        arguments.push_back(arenaView(this->plan->workspace(op), type, loc));
         break;
       }
     }
@@ -108,7 +108,7 @@ void EntryLowering::lower(MatmulOp op) {
   }
 }
 
-void EntryLowering::lowerIntegerMatmul(MatmulOp op) {
+void CpuEntryLowering::lowerIntegerMatmul(MatmulOp op) {
   Location loc = op.getLoc();
   auto a = tensorType(op.getLhs()), c = cast<RankedTensorType>(op.getType());
   bool ta = op.getTransposeLhs(), tb = op.getTransposeRhs();
@@ -142,7 +142,7 @@ void EntryLowering::lowerIntegerMatmul(MatmulOp op) {
          std::max<int64_t>(1, 16384 / std::max<int64_t>(n * k, 1)), arguments);
 }
 
-void EntryLowering::lower(ScatterAddOp op) {
+void CpuEntryLowering::lower(ScatterAddOp op) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getType());
   Type element = type.getElementType();
@@ -191,9 +191,9 @@ void EntryLowering::lower(ScatterAddOp op) {
 }
 
 /// The block alone is written where the result takes the operand's place; otherwise the rest is copied first.
-void EntryLowering::lower(DynamicUpdateSliceOp op) {
+void CpuEntryLowering::lower(DynamicUpdateSliceOp op) {
   Location loc = op.getLoc();
-  copy(op.getX(), plan.place(op.getResult()), loc);
+  copy(op.getX(), plan->place(op.getResult()), loc);
   auto type = cast<RankedTensorType>(op.getType());
   Type element = type.getElementType();
   Split split(type, op.getAxis());
@@ -218,7 +218,7 @@ void EntryLowering::lower(DynamicUpdateSliceOp op) {
          std::max<int64_t>(1, 32768 / std::max<int64_t>(length, 1)), arguments);
 }
 
-void EntryLowering::lower(PutAlongOp op) {
+void CpuEntryLowering::lower(PutAlongOp op) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getType());
   Type element = type.getElementType();
@@ -258,7 +258,7 @@ void EntryLowering::lower(PutAlongOp op) {
          std::max<int64_t>(1, 8192 / std::max<int64_t>(split.extent + count, 1)), arguments);
 }
 
-void EntryLowering::lower(CumsumOp op) {
+void CpuEntryLowering::lower(CumsumOp op) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getType());
   Type element = type.getElementType();
@@ -289,19 +289,7 @@ void EntryLowering::lower(CumsumOp op) {
          std::max<int64_t>(1, 16384 / std::max<int64_t>(split.extent, 1)), arguments);
 }
 
-int32_t heddle::cpu::runtimeType(Type element) {
-  if (element.isF64())
-    return 0;
-  if (element.isF32())
-    return 1;
-  if (element.isBF16())
-    return 2;
-  if (element.isF16())
-    return 3;
-  return element.isInteger(64) ? 4 : element.isInteger(32) ? 5 : 6;
-}
-
-void EntryLowering::lower(ArgsortOp op) {
+void CpuEntryLowering::lower(ArgsortOp op) {
   Location loc = op.getLoc();
   auto type = tensorType(op.getX());
   Split split(type, op.getAxis());

@@ -152,7 +152,7 @@ static bool compareFunction(ModuleOp source, func::FuncOp function) {
   auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  if (!runPasses(*module, [&](OpPassManager &m) { cpu::buildFusedPipeline(m, options); }))
+  if (!runPasses(*module, [&](OpPassManager &m) { cpu::buildFusedPipeline(m, {.fuse = options.fuse}); }))
     return complain("cannot be grouped");
   if (dump == "fused")
     module->print(llvm::outs());

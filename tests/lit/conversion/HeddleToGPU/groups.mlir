@@ -1,0 +1,51 @@
+// RUN: heddle-opt --heddle-gpu-fused --heddle-gpu-lowered %s | FileCheck %s
+// RUN: heddle-opt --heddle-gpu-fused --heddle-gpu-lowered --heddle-gpu-to-nvvm --heddle-print-ptx=chip=sm_80 -o %t %s | FileCheck %s --check-prefix=PTX
+
+// A thread computes four adjacent elements; their accesses are one each. Inputs and results do not overlap.
+// CHECK-LABEL: func.func @elementwise
+// CHECK-SAME: heddle.kernels = ["k0_mul"], heddle.messages = [], heddle.products = []
+// CHECK: heddle.launch_device @kernels::@k0_mul grid(%c7, %c1, %c1) block 256 shared 0
+// PTX-LABEL: .entry k0_mul(
+// PTX-COUNT-2: ld.global.nc.v4
+// PTX-NOT: ld.global
+// PTX: st.global.v4
+// PTX-NOT: st.global
+func.func @elementwise(%a: tensor<64x100xf32>, %b: tensor<100xf32>) -> tensor<64x100xf32> {
+  %c = heddle.broadcast %b axes [1] : tensor<100xf32> -> tensor<64x100xf32>
+  %0 = heddle.add %a, %c : tensor<64x100xf32>
+  %1 = heddle.mul %0, %a : tensor<64x100xf32>
+  return %1 : tensor<64x100xf32>
+}
+
+// A warp has a row in registers: each element is read and written once.
+// CHECK-LABEL: func.func @softmax
+// CHECK: heddle.launch_device @kernels::@k0_div grid(%c1024, %c1, %c1) block 128 shared 0
+// PTX-LABEL: .entry k0_div(
+// PTX-COUNT-8: ld.global.nc.v4
+// PTX-NOT: ld.global
+// PTX-COUNT-8: st.global.v4
+// PTX-NOT: st.global
+func.func @softmax(%a: tensor<4096x1024xf32>) -> tensor<4096x1024xf32> {
+  %m = heddle.reduce max %a axes [1] : tensor<4096x1024xf32> -> tensor<4096xf32>
+  %mb = heddle.broadcast %m axes [0] : tensor<4096xf32> -> tensor<4096x1024xf32>
+  %d = heddle.sub %a, %mb : tensor<4096x1024xf32>
+  %e = heddle.exp %d : tensor<4096x1024xf32>
+  %s = heddle.reduce sum %e axes [1] : tensor<4096x1024xf32> -> tensor<4096xf32>
+  %sb = heddle.broadcast %s axes [0] : tensor<4096xf32> -> tensor<4096x1024xf32>
+  %q = heddle.div %e, %sb : tensor<4096x1024xf32>
+  return %q : tensor<4096x1024xf32>
+}
+
+// Rows are summed up in two steps of fixed order: parts by many blocks, then the parts.
+// CHECK-LABEL: func.func @columns
+// CHECK: heddle.launch_device @kernels::@k0_reduce grid(%c768, %c1, %c1) block 128
+// CHECK: heddle.launch_device @kernels::@k1_reduce grid(%c6, %c1, %c1) block 256
+// PTX-LABEL: .entry k0_reduce(
+// PTX: ld.global.nc.v4
+// PTX: bar.sync
+// PTX: st.global.v4
+// PTX-LABEL: .entry k1_reduce(
+func.func @columns(%a: tensor<512x768xf32>) -> tensor<768xf32> {
+  %m = heddle.reduce sum %a axes [0] : tensor<512x768xf32> -> tensor<768xf32>
+  return %m : tensor<768xf32>
+}
