@@ -31,15 +31,14 @@ struct Task {
 class ChunkSweep {
 public:
   ChunkSweep(Chunks &chunks, KernelCode &k, bool several)
-      : c(chunks), k(k), several(several), rows(c.rows), topk(c.s.topk), i32(c.i32), i64(c.i64), f32(c.f32),
-        f64(c.f64), bounds(k.pointer(1, i32)), thread(k.thread()), chunk(k.block()),
-        row(k.cast(chunk / c.chunks, i64)), chunkStart((chunk % c.chunks) * chunkSize),
-        length(k.min(k.i32(rows.n) - chunkStart, k.i32(chunkSize))),
-        keys(k.shared(chunkSize + (several ? chunkCapacity : 0), i64)),
-        present(k.shared(chunkSize + 1 + (several ? chunkCapacity / 32 + 1 : 0), i32)),
-        ranks(k.shared(chunkSize, i32)), joining(k.shared(chunkSize, i32)),
-        outHi(k.shared(chunkSize + 1, f32)), outLo(k.shared(chunkSize + 1, f32)),
-        outKappa(k.shared(chunkSize + 1, i64)), source(thread) {}
+      : c(chunks), k(k), several(several), size(chunks.geometry.chunk), rows(c.rows), topk(c.s.topk),
+        i32(c.i32), i64(c.i64), f32(c.f32), f64(c.f64), bounds(k.pointer(1, i32)), thread(k.thread()),
+        chunk(k.block()), row(k.cast(chunk / c.chunks, i64)), chunkStart((chunk % c.chunks) * size),
+        length(k.min(k.i32(rows.n) - chunkStart, k.i32(size))),
+        keys(k.shared(size + (several ? chunkCapacity : 0), i64)),
+        present(k.shared(size + 1 + (several ? chunkCapacity / 32 + 1 : 0), i32)), ranks(k.shared(size, i32)),
+        joining(k.shared(size, i32)), outHi(k.shared(size + 1, f32)), outLo(k.shared(size + 1, f32)),
+        outKappa(k.shared(size + 1, i64)), source(thread) {}
 
   void emit() {
     Task task = startSequence();
@@ -80,6 +79,7 @@ private:
   Chunks &c;
   KernelCode &k;
   const bool several;
+  const int64_t size; ///< positions of the chunk, and threads
   const ScoreRows &rows;
   const int64_t topk;
   Type i32, i64, f32, f64;
@@ -105,18 +105,18 @@ Task ChunkSweep::startSequence() {
       [&] { return Scalars{k.i64(most)}; })[0];
   k.store(order, keys, thread);
   k.store(k.i32(0), present, thread);
-  k.when(thread == 0, [&] { k.store(k.i32(0), present, k.i32(chunkSize)); });
+  k.when(thread == 0, [&] { k.store(k.i32(0), present, k.i32(size)); });
   k.store(k.i32(-1), ranks, thread);
   k.store(thread, joining, thread);
   k.store(k.i64(least), outKappa, thread);
-  k.when(thread == 0, [&] { k.store(k.i64(least), outKappa, k.i32(chunkSize)); });
+  k.when(thread == 0, [&] { k.store(k.i64(least), outKappa, k.i32(size)); });
   k.barrier();
 
   Task task;
   Scalar key = chunkStart + thread;
   SequenceBounds sequence = sequenceAt(k, rows, bounds, k.min(key, k.i32(rows.n - 1)));
   task.first = thread;
-  task.last = k.min(sequence.stop - rows.window - chunkStart, k.i32(chunkSize));
+  task.last = k.min(sequence.stop - rows.window - chunkStart, k.i32(size));
   task.runs = (thread < length) & (sequence.start == key) & (task.last - thread > topk);
   task.count = k.min(sequence.stop - chunkStart, length) - thread;
   task.keys = task.present = thread;
@@ -342,7 +342,7 @@ void ChunkSweep::sweep(const Task &task) {
 
 void Chunks::emitSweeps(bool several) {
   steps.kernel(
-      "chunk_sweeps", rows.rows * chunks, chunkSize,
+      "chunk_sweeps", rows.rows * chunks, geometry.chunk,
       {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset, s.hi, s.lo, s.kappa, crowded},
       [&](KernelCode &k) { ChunkSweep(*this, k, several).emit(); });
 }

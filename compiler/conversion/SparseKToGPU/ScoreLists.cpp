@@ -10,6 +10,8 @@ namespace heddle::gpu {
 static_assert(chunkSize == elementThreads, "a tile of sums is a list of level 0");
 
 ListGeometry::ListGeometry(const ScoreRows &rows, bool prefixes) : rows(rows), prefixes(prefixes) {
+  if (!prefixes)
+    chunk = std::clamp<int64_t>(powerAbove(rows.n - rows.window), warpSize, chunkSize);
   // A warp takes one list a lane: another level where they would be more.
   auto lists = [&] { return rows.n / listSize(levels - 1) + (growth - 1) * (levels - 1); };
   while (prefixes && lists() > warpSize && rows.n / listSize(levels - 1) > growth)
@@ -119,7 +121,7 @@ ScoreLists emitScoreLists(StepBuilder &steps, const ThresholdBuffers &s, const L
   SmallVector<DeviceOperand> operands{s.u, s.bounds, lists.keys};
   operands.append(here.begin(), here.end());
   emitBlockSort(
-      steps, "chunks", records, chunkSize, operands,
+      steps, "chunks", records, g.chunk, operands,
       [&](KernelCode &k, Scalar row, Scalar i) {
         Position p{row, row * rows.n, i};
         Scalar x = k.load(k.pointer(0, element), p.at(k, i));

@@ -16,6 +16,7 @@ constexpr int64_t chunkSize = 256;
 
 struct ListGeometry {
   ScoreRows rows;
+  int64_t chunk = chunkSize; ///< fewer where there is one chunk that is not full
   int64_t levels = 1;
   int64_t mostLists = 0; ///< of a prefix
   int64_t fraction = 0;  ///< bits

@@ -204,6 +204,8 @@ TEST_CASE("packed sequences have thresholds of their own", "[device]") {
                                         bounds.data()) == HEDDLE_OK);
     return bounds;
   };
+  compareFamilies<float>(60, 3, 4, boundsOf({0, 1, 3, 3, 40, 60}));
+  compareFamilies<float>(200, 7, 4, boundsOf({0, 100, 101, 200}));
   compareFamilies<float>(300, 7, 4, boundsOf({0, 1, 3, 3, 40, 100, 290, 300}));
   compareFamilies<float>(1300, 20, 5, boundsOf({0, 7, 300, 300, 1010, 1024, 1300}));
   compareFamilies<float>(700, 2, 0, boundsOf({0, 256, 512, 513, 700}));
