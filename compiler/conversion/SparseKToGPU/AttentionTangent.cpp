@@ -92,7 +92,7 @@ private:
     Fragment factors = takeFragment(rest, columns), weights = takeFragment(rest, columns);
     Fragment output(state.drop_front(2));
     if (movesQueries || movesKeys || movesGates)
-      output = t.weightedSum(output, factors, keys.values);
+      output = t.weightedSum(walk.addOddValues(keys, output, factors), factors, keys.values);
     if (movesValues)
       output = t.weightedSum(output, weights, keys.valueTangents);
     append(next, output);
@@ -160,8 +160,9 @@ void emitTangent(ProgramBuilder &builder, const AttentionSpec &spec, const Targe
   KeyLists lists;
   if (plan.spec.topk > 0)
     lists = emitKeyLists(builder, plan, true);
+  const OddRows odd = emitOddRows(builder, plan, A::V);
   builder.take({A::Q, A::O, A::Lse});
-  WalkOperands operands(builder, plan, lists);
+  WalkOperands operands(builder, plan, lists, &odd);
   for (A argument : {A::DQ, A::DK, A::DV})
     if (spec.has(argument))
       builder.take({argument});

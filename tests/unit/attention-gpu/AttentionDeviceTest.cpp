@@ -41,21 +41,21 @@ void checkBackward(AttentionCase<Element> &c, double tolerance) {
 
 } // namespace
 
-TEST_CASE("the forward pass on a device follows its formula at odd sizes", "[gpu][forward]") {
+TEST_CASE("the forward pass on a device follows its formula at odd sizes", "[device][forward]") {
   for (const AttentionSpec &s : oddAttentionSpecs()) {
     AttentionCase<MatmulElement::F32> c(s);
     checkForward(c, 2e-6);
   }
 }
 
-TEST_CASE("gates and estimators of the forward pass on a device", "[gpu][forward]") {
+TEST_CASE("gates and estimators of the forward pass on a device", "[device][forward]") {
   for (const AttentionSpec &s : gatedAttentionSpecs()) {
     AttentionCase<MatmulElement::F32> c(s);
     checkForward(c, 2e-6);
   }
 }
 
-TEST_CASE("element types of the forward pass on a device", "[gpu][forward]") {
+TEST_CASE("element types of the forward pass on a device", "[device][forward]") {
   const AttentionSpec s = attentionSpec(1, 4, 2, 150, 24, 17, 20, 12);
   AttentionCase<MatmulElement::F64> wide(s);
   checkForward(wide, 1e-13);
@@ -65,27 +65,27 @@ TEST_CASE("element types of the forward pass on a device", "[gpu][forward]") {
   checkForward(half, 1e-3);
 }
 
-TEST_CASE("packed sequences of the forward pass on a device", "[gpu][forward]") {
+TEST_CASE("packed sequences of the forward pass on a device", "[device][forward]") {
   const AttentionSpec s = attentionSpec(1, 2, 1, 300, 16, 16, 10, 40);
   AttentionCase<MatmulElement::F32> c(s, 0.5, 1, {0, 30, 30, 117, 260, 300});
   checkForward(c, 2e-6);
 }
 
-TEST_CASE("the backward pass on a device follows its formula at odd sizes", "[gpu][backward]") {
+TEST_CASE("the backward pass on a device follows its formula at odd sizes", "[device][backward]") {
   for (const AttentionSpec &s : oddAttentionSpecs()) {
     AttentionCase<MatmulElement::F32> c(s);
     checkBackward(c, 4e-6);
   }
 }
 
-TEST_CASE("gates and estimators of the backward pass on a device", "[gpu][backward]") {
+TEST_CASE("gates and estimators of the backward pass on a device", "[device][backward]") {
   for (const AttentionSpec &s : gatedAttentionSpecs()) {
     AttentionCase<MatmulElement::F32> c(s);
     checkBackward(c, 4e-6);
   }
 }
 
-TEST_CASE("element types of the backward pass on a device", "[gpu][backward]") {
+TEST_CASE("element types of the backward pass on a device", "[device][backward]") {
   const AttentionSpec s = attentionSpec(1, 4, 2, 150, 24, 17, 20, 12);
   AttentionCase<MatmulElement::F64> wide(s);
   checkBackward(wide, 1e-12);
@@ -95,13 +95,13 @@ TEST_CASE("element types of the backward pass on a device", "[gpu][backward]") {
   checkBackward(half, 2e-3);
 }
 
-TEST_CASE("packed sequences of the backward pass on a device", "[gpu][backward]") {
+TEST_CASE("packed sequences of the backward pass on a device", "[device][backward]") {
   const AttentionSpec s = attentionSpec(1, 2, 1, 300, 16, 16, 10, 40);
   AttentionCase<MatmulElement::F32> c(s, 0.5, 1, {0, 30, 30, 117, 260, 300});
   checkBackward(c, 4e-6);
 }
 
-TEST_CASE("heads wider than a part of the gradients on a device", "[gpu][wide]") {
+TEST_CASE("heads wider than a part of the gradients on a device", "[device][wide]") {
   const AttentionSpec s = attentionSpec(1, 2, 1, 70, 200, 136, 9, 20);
   AttentionCase<MatmulElement::F32> single(s);
   checkForward(single, 2e-6);
@@ -115,13 +115,13 @@ TEST_CASE("heads wider than a part of the gradients on a device", "[gpu][wide]")
   checkBackward(half, 2e-3);
 }
 
-TEST_CASE("lists of a long sequence on a device", "[gpu][long]") {
+TEST_CASE("lists of a long sequence on a device", "[device][long]") {
   const AttentionSpec s = attentionSpec(1, 1, 1, 8500, 4, 4, 8, 8);
   AttentionCase<MatmulElement::F32> c(s);
   checkForward(c, 2e-6);
 }
 
-TEST_CASE("queries without keys give zero and -inf on a device", "[gpu][forward]") {
+TEST_CASE("queries without keys give zero and -inf on a device", "[device][forward]") {
   const AttentionSpec s = attentionSpec(1, 1, 1, 70, 4, 4, 1, 0);
   AttentionCase<MatmulElement::F32> c(s);
   std::fill(c.end.begin(), c.end.end(), 0); // no window, and nothing is selected
@@ -131,7 +131,7 @@ TEST_CASE("queries without keys give zero and -inf on a device", "[gpu][forward]
   CHECK(c.lse == std::vector<float>(c.lse.size(), -INFINITY));
 }
 
-TEST_CASE("a NaN score makes later queries NaN on a device, infinite scores do not", "[gpu][forward]") {
+TEST_CASE("a NaN score makes later queries NaN on a device, infinite scores do not", "[device][forward]") {
   const AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 4, 6, 3);
   AttentionCase<MatmulElement::F32> c(s);
   c.u[10] = INFINITY;
@@ -149,7 +149,7 @@ TEST_CASE("a NaN score makes later queries NaN on a device, infinite scores do n
 }
 
 TEST_CASE("NaN and infinities in keys and values reach the queries that see them and no others on a device",
-          "[gpu][odd]") {
+          "[device][odd]") {
   const AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 5, 0, 5);
   for (int part = 0; part < 3; ++part) {
     AttentionCase<MatmulElement::F32> c(s);
@@ -176,7 +176,7 @@ TEST_CASE("NaN and infinities in keys and values reach the queries that see them
   }
 }
 
-TEST_CASE("a NaN in a key reaches dq of the queries that see it and no others on a device", "[gpu][odd]") {
+TEST_CASE("a NaN in a key reaches dq of the queries that see it and no others on a device", "[device][odd]") {
   const AttentionSpec s = attentionSpec(1, 1, 1, 80, 4, 5, 0, 5);
   AttentionCase<MatmulElement::F32> c(s);
   c.k[30 * 4 + 1] = NAN;

@@ -73,7 +73,7 @@ void checkTranspose(const AttentionSpec &s, double tolerance, const std::vector<
 
 } // namespace
 
-TEST_CASE("tangents on a device are the transpose of cotangents", "[gpu][tangent]") {
+TEST_CASE("tangents on a device are the transpose of cotangents", "[device][tangent]") {
   checkTranspose<MatmulElement::F32>(attentionSpec(1, 4, 2, 100, 20, 12, 12, 16), 2e-6);
   checkTranspose<MatmulElement::F32>(attentionSpec(1, 2, 1, 90, 8, 8, 0, 20), 2e-6);
   checkTranspose<MatmulElement::F32>(attentionSpec(1, 1, 1, 90, 8, 8, 9, 0), 2e-6);
@@ -85,7 +85,7 @@ TEST_CASE("tangents on a device are the transpose of cotangents", "[gpu][tangent
   checkTranspose<MatmulElement::F32>(gated, 2e-6);
 }
 
-TEST_CASE("tangents of packed sequences on a device", "[gpu][tangent]") {
+TEST_CASE("tangents of packed sequences on a device", "[device][tangent]") {
   checkTranspose<MatmulElement::F32>(attentionSpec(1, 2, 1, 150, 16, 16, 10, 40), 2e-6,
                                      {0, 30, 30, 117, 150});
 }

@@ -139,7 +139,7 @@ void check(const CacheSizes &s, int64_t token, const std::vector<int32_t> &lengt
 
 } // namespace
 
-TEST_CASE("a token attends over a cache on a device", "[gpu][cache]") {
+TEST_CASE("a token attends over a cache on a device", "[device][cache]") {
   const CacheSizes s{3, 4, 2, 2, 24, 20, 70, 16};
   for (int64_t token : {0, 1}) {
     check<cpu::MatmulElement::F32>(s, token, {2, 1, 0}, {200, 30, 5}, {0, 1, 0}, {0, 0, 0}, 2e-6);

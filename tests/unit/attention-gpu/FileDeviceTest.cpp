@@ -161,14 +161,14 @@ void compareFile(const std::string &name) {
 
 } // namespace
 
-TEST_CASE("variants on a device agree with the interpreter", "[gpu][variant]") {
+TEST_CASE("variants on a device agree with the interpreter", "[device][variant]") {
   compareFile("variant.mlir");
 }
-TEST_CASE("captures of variants on a device", "[gpu][captures]") { compareFile("variant-captures.mlir"); }
-TEST_CASE("cotangents of variants on a device", "[gpu][adjoint]") { compareFile("variant-backward.mlir"); }
-TEST_CASE("attention on a device agrees with the interpreter", "[gpu][file]") {
+TEST_CASE("captures of variants on a device", "[device][captures]") { compareFile("variant-captures.mlir"); }
+TEST_CASE("cotangents of variants on a device", "[device][adjoint]") { compareFile("variant-backward.mlir"); }
+TEST_CASE("attention on a device agrees with the interpreter", "[device][file]") {
   compareFile("attention.mlir");
 }
-TEST_CASE("packed attention on a device agrees with the interpreter", "[gpu][file]") {
+TEST_CASE("packed attention on a device agrees with the interpreter", "[device][file]") {
   compareFile("packed.mlir");
 }
