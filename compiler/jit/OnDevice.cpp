@@ -178,7 +178,11 @@ public:
     for (size_t i = 0; i < arguments.size(); ++i) {
       Tensor &argument = arguments[i];
       if (argument.device().isCpu()) {
-        buffers.push_back(uploads->place(i, argument));
+        try {
+          buffers.push_back(uploads->place(i, argument));
+        } catch (const Error &error) {
+          throw allocationError(error, "argument '" + inputs[i].name + "', " + inputs[i].str());
+        }
         if (!argument.ownsElements())
           fromHost.push_back(argument);
         continue;
