@@ -21,6 +21,7 @@ namespace heddle::gpu {
 /// What kernels may count on.
 struct Target {
   int64_t sharedBytes = 99 << 10; ///< of a block of threads, at most: every GPU since compute capability 8.0
+  int64_t partialBytes = 512 << 20; ///< of partial sums in the backward pass, but at least those of one row
 };
 
 /// The program of a sparsek.attention, sparsek.attention_backward or sparsek.attention_tangent with static

@@ -229,9 +229,8 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists 
   const bool selects = s.topk > 0;
   const int64_t partsOfRow = plan.chunks() * plan.slotStride, partWidth = plan.keyPad + plan.valuePad;
   // Partial sums of as many rows at a time as a modest memory holds.
-  constexpr int64_t waveBytes = 512 << 20;
   const int64_t rowBytes = partsOfRow * partWidth * plan.computeBytes();
-  const int64_t wave = selects ? std::clamp<int64_t>(waveBytes / rowBytes, 1, s.rows()) : s.rows();
+  const int64_t wave = selects ? std::clamp<int64_t>(plan.partialBytes / rowBytes, 1, s.rows()) : s.rows();
   PartialSums parts;
   if (selects) {
     parts.rows = builder.program.reserve(wave * rowBytes);

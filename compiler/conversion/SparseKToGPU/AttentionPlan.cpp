@@ -45,6 +45,7 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
   p.spec.topk = std::min(spec.topk, spec.length);
   p.spec.window = std::min(spec.window, spec.length);
   p.keyLength = spec.length;
+  p.partialBytes = target.partialBytes;
   p.tensorCores = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   p.keyPad = TileCode::padded(spec.keyWidth, p.tensorCores);
   p.valuePad = TileCode::padded(spec.valueWidth, p.tensorCores);

@@ -30,8 +30,9 @@ struct Plan {
 
   /// Selected keys are listed by chunks of queries, and of these by tiles.
   int64_t chunk = 0;
-  int64_t listStride = 0; ///< keys of a tile's list, at most
-  int64_t slotStride = 0; ///< keys of a chunk's list, at most
+  int64_t listStride = 0;   ///< keys of a tile's list, at most
+  int64_t slotStride = 0;   ///< keys of a chunk's list, at most
+  int64_t partialBytes = 0; ///< of partial sums that exist at the same time
 
   int64_t elementBytes() const;
   int64_t computeBytes() const { return spec.element == cpu::MatmulElement::F64 ? 8 : 4; }

@@ -24,14 +24,14 @@ void checkForward(AttentionCase<Element> &c, double tolerance) {
 }
 
 template <MatmulElement Element>
-void checkBackward(AttentionCase<Element> &c, double tolerance) {
+void checkBackward(AttentionCase<Element> &c, double tolerance, const gpu::Target &target = {}) {
   INFO(describe(c.reference.spec));
   c.reference.run();
   c.allocate();
   for (size_t i = 0; i < c.o.size(); ++i)
     c.o[i] = typename AttentionCase<Element>::T(c.reference.o[i]);
   c.lse.assign(c.reference.lse.begin(), c.reference.lse.end());
-  DeviceAttention<Element>(c).backward();
+  DeviceAttention<Element>(c, target).backward();
   CHECK(distance(c.exact(c.dq), c.reference.dq) <= tolerance);
   CHECK(distance(c.exact(c.dk), c.reference.dk) <= tolerance);
   CHECK(distance(c.exact(c.dv), c.reference.dv) <= tolerance);
@@ -191,4 +191,11 @@ TEST_CASE("a NaN in a key reaches dq of the queries that see it and no others on
     for (int64_t e = 0; e < 4; ++e)
       wrong += std::isnan(c.dq[size_t(i * 4 + e)]) != (i >= 30 && i < 35);
   CHECK(wrong == 0);
+}
+
+TEST_CASE("partial sums of one row at a time on a device", "[device][backward]") {
+  gpu::Target target;
+  target.partialBytes = 1;
+  AttentionCase<MatmulElement::F32> c(attentionSpec(2, 4, 2, 300, 8, 12, 12, 16));
+  checkBackward(c, 4e-6, target);
 }
