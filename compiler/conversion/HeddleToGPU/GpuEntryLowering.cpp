@@ -288,6 +288,19 @@ int32_t GpuEntryLowering::message(int32_t status, const std::string &text) {
   return known->second;
 }
 
+/// The number of a program's first message; the others follow it, as kernels count on.
+int32_t GpuEntryLowering::firstFailure(const DeviceProgram &program, const std::string &where) {
+  std::string key = "program";
+  for (const DeviceFailure &failure : program.failures)
+    key += "\n" + std::to_string(failure.status) + where + failure.text;
+  auto [known, isNew] = messageNumbers.try_emplace(key, messages.size());
+  if (isNew)
+    for (const DeviceFailure &failure : program.failures)
+      messages.push_back(builder.getArrayAttr(
+          {builder.getI32IntegerAttr(failure.status), builder.getStringAttr(where + failure.text)}));
+  return known->second;
+}
+
 /// Whether the runtime computes an operation with a library.
 bool GpuEntryLowering::isCalled(Operation *op) const {
   auto product = dyn_cast<MatmulOp>(op);
@@ -353,11 +366,9 @@ void GpuEntryLowering::runProgram(Operation *op) {
                                                                    "index {} is outside a dimension of {}")));
         break;
       }
-      case DeviceOperand::Failure: {
-        const DeviceFailure &failure = program.failures[operand.number];
-        arguments.push_back(i32(loc, message(failure.status, sourcePosition(loc) + failure.text)));
+      case DeviceOperand::Failure:
+        arguments.push_back(i32(loc, firstFailure(program, sourcePosition(loc)) + int32_t(operand.number)));
         break;
-      }
       }
     launch(loc, step.kernel, step.grid, step.block, step.shared, arguments);
   }

@@ -42,6 +42,7 @@ private:
   void runtimeCall(mlir::Location loc, llvm::StringRef function, mlir::ValueRange arguments);
   std::string kernelName(llvm::StringRef hint);
   int32_t message(int32_t status, const std::string &text);
+  int32_t firstFailure(const DeviceProgram &program, const std::string &where);
   /// What the address of a tensor is a multiple of, at most 16.
   int64_t alignmentOf(mlir::Value tensor);
   mlir::Value i32(mlir::Location loc, int64_t value);

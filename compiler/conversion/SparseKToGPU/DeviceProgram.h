@@ -48,7 +48,7 @@ struct DeviceStep {
 /// The steps, one after the other. The workspace is uninitialised device memory.
 struct DeviceProgram {
   llvm::SmallVector<DeviceStep, 8> steps;
-  llvm::SmallVector<DeviceFailure, 2> failures;
+  llvm::SmallVector<DeviceFailure, 2> failures; ///< numbered one after the other
   int64_t workspaceBytes = 0;
 
   /// Reserves a part of the workspace.
