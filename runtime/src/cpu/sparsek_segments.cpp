@@ -47,6 +47,11 @@ void heddle_call_sparsek_segments(heddle_call_t *call, const char *where, const 
   heddle_status_t status = heddle_cpu_sparsek_segments(offsets, count, n, bounds);
   if (status == HEDDLE_OK)
     return;
+  // What runs until the failure is seen stays within its buffers: one sequence.
+  if (n >= 0 && n <= INT32_MAX) {
+    std::fill(bounds, bounds + n, 0);
+    std::fill(bounds + n, bounds + 2 * n, static_cast<int32_t>(n));
+  }
   char message[HEDDLE_CALL_MESSAGE_SIZE];
   std::snprintf(message, sizeof message, "%s%s", where ? where : "", heddle_last_error());
   heddle_fail(call, status, message);

@@ -160,3 +160,17 @@ TEST_CASE("very many sequences of one position", "[sparsek]") {
     CHECK(s.du == std::vector<float>(u.size(), 0));
   }
 }
+
+TEST_CASE("after wrong offsets all positions are one sequence, so that nothing leaves its buffers",
+          "[sparsek]") {
+  const int32_t offsets[] = {0, 9, 4};
+  int32_t bounds[8];
+  std::fill_n(bounds, 8, 77);
+  heddle_call_t call{};
+  heddle_call_sparsek_segments(&call, "here: ", offsets, 3, 4, bounds);
+  CHECK(std::string(call.message) == "here: segments[2] is 4, below segments[1], which is 9");
+  for (int i = 0; i < 4; ++i) {
+    CHECK(bounds[i] == 0);
+    CHECK(bounds[4 + i] == 4);
+  }
+}
