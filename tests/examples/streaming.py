@@ -5,6 +5,7 @@
 """
 
 import os
+import math
 import re
 import subprocess
 import sys
@@ -30,18 +31,21 @@ def looks(text):
 
 
 def constant_cost(first, tokens, ratio):
-    # A neighbour on the machine can slow one end of a run, not every time the same end.
-    for attempt in range(3):
+    # The system maps pages of code and of its large folios, some MiB at a time, now here, now there, and a neighbour on the machine
+    # can slow one end of a run; not every time. What a token really costs shows in every run, so the best of some decides.
+    growth = slowdown = math.inf
+    for attempt in range(8):
         text = stream("--first", str(first), "--tokens", str(tokens))
         print(text, end="")
         (early, late), grown = looks(text)
         assert (early["position"], late["position"]) == (first, tokens)
         assert grown == [] and late["tensors"] == early["tensors"], "the tensors of the process have grown"
-        # Room for pages of code and tables that are first used later; the tensors above are exact.
-        assert 0 < late["resident"] < early["resident"] + 2, "the resident memory has grown"
-        if late["time"] < ratio * early["time"]:
+        assert late["resident"] > 0
+        growth = min(growth, late["resident"] - early["resident"])
+        slowdown = min(slowdown, late["time"] / early["time"])
+        if growth < 2 and slowdown < ratio:
             return
-    raise AssertionError(f"a token takes {late['time'] / early['time']:.2f} times as long")
+    raise AssertionError(f"resident memory grows by {growth:.2f} MiB, a token takes {slowdown:.2f} times as long")
 
 
 def flat():
