@@ -4,8 +4,8 @@
     streaming.py STREAMING CHECK…      run the named checks
 """
 
-import os
 import math
+import os
 import re
 import subprocess
 import sys
