@@ -190,7 +190,7 @@ OwningOpRef<ModuleOp> DeviceHarness::lowered() {
     impl->refuse("a kernel is not valid");
   OwningOpRef<ModuleOp> copy(impl->module->clone());
   PassManager manager(&impl->context);
-  manager.addPass(cpu::createExpandMath());
+  manager.addPass(cpu::createExpandMath({.library = false}));
   gpu::buildKernelPipeline(manager);
   if (failed(manager.run(*copy)))
     impl->refuse("cannot lower the kernels");

@@ -2,6 +2,8 @@
 
 #include "compiler/conversion/GPUToPTX/LowerKernels.h"
 
+#include "compiler/conversion/GPUToPTX/ElementaryFunctions.h"
+
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
 #include "mlir/Conversion/LLVMCommon/LoweringOptions.h"
@@ -20,8 +22,8 @@ using namespace mlir;
 namespace {
 
 /// The operations of GPU, memref and control flow. MLIR's own pass also sends elementary functions to CUDA's
-/// libdevice, which does not exist here: they are expanded before, and what NVPTX has an instruction for
-/// comes as an LLVM intrinsic.
+/// libdevice, which does not exist here: they are expanded or calls before, and what NVPTX has an instruction
+/// for comes as an LLVM intrinsic.
 struct ConvertKernels : PassWrapper<ConvertKernels, OperationPass<mlir::gpu::GPUModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertKernels)
   StringRef getName() const override { return "ConvertKernels"; }
@@ -77,6 +79,7 @@ struct KeepWideShifts : PassWrapper<KeepWideShifts, OperationPass<mlir::gpu::GPU
 
 void heddle::gpu::buildKernelPipeline(OpPassManager &manager) {
   OpPassManager &kernels = manager.nest<mlir::gpu::GPUModuleOp>();
+  kernels.addPass(createCallElementaryFunctions());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createLoopInvariantCodeMotionPass());

@@ -212,18 +212,6 @@ void GpuEntryLowering::launch(Location loc, StringRef kernel, ArrayRef<int64_t> 
                          constantIndex(loc, grid[2]), block, shared, arguments);
 }
 
-/// The first operation of a kernel that would need a mathematical library, which GPUs do not have here.
-static Operation *libraryFunction(mlir::gpu::GPUFuncOp kernel) {
-  Operation *found = nullptr;
-  kernel.walk([&](Operation *op) {
-    if (isa<math::Exp2Op, math::ExpM1Op, math::Log1pOp, math::TanhOp, math::ErfOp, math::SinOp, math::CosOp,
-            math::PowFOp>(op) &&
-        op->getResult(0).getType().isF64())
-      found = op;
-  });
-  return found;
-}
-
 LogicalResult GpuEntryLowering::lowerGroup(const GroupCall &call) {
   FusionOp op = call.op;
   DeviceGroup group(call.reductions, call.outputs, [](Value value) { return isa<BlockArgument>(value); });
@@ -265,9 +253,6 @@ LogicalResult GpuEntryLowering::lowerGroup(const GroupCall &call) {
         call.resultArguments, [&](unsigned i) -> Value { return code.function.getArgument(i); });
     group.emit(code, leaves, results);
     code.finish();
-    if (Operation *function = libraryFunction(code.function))
-      return emitError(function->getLoc())
-             << function->getName().stripDialect() << " in f64 cannot be compiled for GPUs: cast to f32";
     joinAccesses(code.function);
   }
   auto shared = kernels.lookupSymbol(symbol)->getAttrOfType<IntegerAttr>("heddle.shared_bytes");

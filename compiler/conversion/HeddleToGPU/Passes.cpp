@@ -78,7 +78,7 @@ void heddle::gpu::buildFusedPipeline(OpPassManager &manager, const GpuOptions &o
 
 void heddle::gpu::buildLoweredPipeline(OpPassManager &manager, const GpuOptions &options) {
   manager.addPass(createHeddleToGPUPass(options));
-  manager.addPass(cpu::createExpandMath({.fused = true}));
+  manager.addPass(cpu::createExpandMath({.fused = true, .library = false}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }

@@ -11,7 +11,8 @@ def ExpandMath : Pass<"heddle-expand-math", "::mlir::ModuleOp"> {
     Rewrites `math.exp`, `exp2`, `expm1`, `log`, `log1p`, `tanh`, `erf`, `sin`, `cos` and `powf` on f32, and `exp` and
     `log` on f64, on scalars and fixed vectors of any rank, into `arith` operations, `math.fma`, `math.roundeven`,
     `math.floor`, `math.absf` and `math.copysign`: no calls, branches, tables or integer divisions. f16 and bf16 are
-    computed in f32. The other functions of the list on f64 become calls of the C library, lane by lane on vectors.
+    computed in f32. The other functions of the list on f64 become calls of the C library, lane by lane on vectors;
+    `library=false` leaves them as they are, for code of GPUs.
 
     `math.fma` makes LLVM call the C library on a target without that instruction: `fused=false` emits products and sums
     there. Infinities, NaNs, signed zeros and subnormal numbers behave as C's functions do. The folder's README states
@@ -27,7 +28,8 @@ def ExpandMath : Pass<"heddle-expand-math", "::mlir::ModuleOp"> {
     // a polynomial in %r, then two products with powers of two
     ```
   }];
-  let options = [Option<"fused", "fused", "bool", "true", "The target has fused multiply-add">];
+  let options = [Option<"fused", "fused", "bool", "true", "The target has fused multiply-add">,
+                 Option<"library", "library", "bool", "true", "Call the C library for what is not expanded">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }
