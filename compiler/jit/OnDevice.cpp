@@ -9,7 +9,7 @@
 #include "compiler/jit/OnDevice.h"
 
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
-#include "compiler/jit/DeviceProgram.h"
+#include "compiler/jit/DeviceFunction.h"
 #include "compiler/jit/Engine.h"
 #include "compiler/jit/Specialisations.h"
 #include "compiler/jit/Stages.h"
@@ -21,41 +21,6 @@ using namespace mlir;
 namespace heddle::jit {
 
 namespace {
-
-struct FreeFunction {
-  void operator()(heddle_cuda_function_t *function) const { heddle_cuda_function_free(function); }
-};
-using LoadedFunction = std::unique_ptr<heddle_cuda_function_t, FreeFunction>;
-
-/// Loads what was compiled for the device.
-LoadedFunction load(const DeviceProgram &code, const std::string &name, int device, size_t buffers,
-                    int64_t arenaBytes, int32_t (*entry)(heddle_call_t *, void **)) {
-  std::vector<heddle_cuda_kernel_t> kernels;
-  for (const DeviceKernel &kernel : code.kernels)
-    kernels.push_back({kernel.name.c_str(), kernel.argumentBytes.data(),
-                       static_cast<int32_t>(kernel.argumentBytes.size()), kernel.sharedBytes, kernel.canFail,
-                       0});
-  std::vector<heddle_cuda_message_t> messages;
-  for (const DeviceMessage &message : code.messages)
-    messages.push_back({message.text.c_str(), message.status, 0});
-  heddle_cuda_program_t program{};
-  program.name = name.c_str();
-  program.image = code.image.c_str();
-  program.image_bytes = static_cast<int64_t>(code.image.size());
-  program.kernels = kernels.data();
-  program.kernel_count = static_cast<int32_t>(kernels.size());
-  program.messages = messages.data();
-  program.message_count = static_cast<int32_t>(messages.size());
-  program.products = code.products.data();
-  program.product_count = static_cast<int32_t>(code.products.size());
-  program.buffer_count = static_cast<int32_t>(buffers);
-  program.arena_bytes = arenaBytes;
-  program.can_be_captured = code.canBeCaptured;
-  program.entry = entry;
-  heddle_cuda_function_t *function = nullptr;
-  check(heddle_cuda_function_create(device, &program, &function));
-  return LoadedFunction(function);
-}
 
 /// Places on the device for arguments that lie on the host: the same in every call. Small ones lie side by
 /// side and travel in one copy.
@@ -163,8 +128,8 @@ public:
       throw Error(HEDDLE_INTERNAL, llvm::toString(compiled.takeError()));
     executable = std::move(*compiled);
     deviceCode = std::move(code.code);
-    function =
-        load(code, entry, device.index(), inputs.size() + outputs.size(), arenaBytes, executable->entry());
+    function = loadDeviceFunction(code, entry, device.index(), inputs.size() + outputs.size(), arenaBytes,
+                                  executable->entry());
     uploads.emplace(device, inputs);
     // Only the machine code is needed from here on.
     module = nullptr;
@@ -206,7 +171,7 @@ private:
   std::unique_ptr<Executable> executable; ///< whose code `function` runs
   std::shared_ptr<void> deviceCode;       ///< and what the emulated device runs
   std::optional<Uploads> uploads;
-  LoadedFunction function;
+  DeviceFunction function;
 };
 
 } // namespace

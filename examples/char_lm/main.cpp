@@ -73,7 +73,8 @@ int run(const Options &options) {
   const heddle::FunctionOptions attention{
       .dims = {{"K", options.topk}, {"W", options.window}}, .device = device, .decompose = options.decompose};
   heddle::Function init = program.function("init", sizes), initState = program.function("init_state", sizes),
-                   step = program.function("train_step", attention),
+                   step = program.function(options.dtype == "bf16" ? "train_step_bf16" : "train_step",
+                                           attention),
                    loss = program.function("loss", attention),
                    selectionLog = program.function("selection_log", attention);
   char_lm::Generator generate{program.function("prefill", {.dims = attention.dims, .device = device}),

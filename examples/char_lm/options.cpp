@@ -12,6 +12,9 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_option("--program", options.program, "the model")->capture_default_str();
   app.add_option("--resume", options.resume, "a checkpoint to continue from");
   app.add_option("--device", options.device, "what computes: cpu, cuda, cuda:1")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "what a training step computes in; parameters stay in f32")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--steps", options.steps, "training steps")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

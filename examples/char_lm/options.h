@@ -9,7 +9,7 @@ namespace char_lm {
 
 /// What the command line sets.
 struct Options {
-  std::string text, out = "out/char_lm", program = CHAR_LM_PROGRAM, resume, device = "cpu";
+  std::string text, out = "out/char_lm", program = CHAR_LM_PROGRAM, resume, device = "cpu", dtype = "f32";
   int64_t steps = 600, stop = 0, context = 256, tokensPerBatch = 4096, topk = 32, window = 32, layers = 4,
           width = 128;
   int64_t sample = 400, logEvery = 50;

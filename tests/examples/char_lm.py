@@ -111,6 +111,14 @@ def agrees_with_dense(folder):
     assert worst < 1e-3, f"the loss curves differ by {worst:.2e} relative"
 
 
+def trains_in_bf16(folder):
+    single, _ = train(folder, "single", "--steps", "60")
+    half, _ = train(folder, "half", "--steps", "60", "--dtype", "bf16")
+    a, b = losses(single), losses(half)
+    assert a[0] != b[0] and a[-1] < 0.8 * a[0], (a[0], b[0], a[-1])
+    assert abs(a[-1] - b[-1]) < 0.02 * a[-1], f"bf16 ends at {b[-1]}, f32 at {a[-1]}"
+
+
 def model_of(checkpoint, path):
     """The tensors `model.…` of a checkpoint as a file of their own, which `heddle run` reads."""
     data = checkpoint.read_bytes()
@@ -154,7 +162,7 @@ def refuses(folder):
     assert result.returncode == 1 and "cannot read the text" in result.stderr, result.stderr
 
 
-CHECKS = {check.__name__: check for check in (learns, logs_selection, resumes, agrees_with_dense, generates, refuses)}
+CHECKS = {check.__name__: check for check in (learns, logs_selection, resumes, agrees_with_dense, trains_in_bf16, generates, refuses)}
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random tensor functions, compiled for the CPU and compared with the interpreter.
 
-    random-tensors.py --compare build/release/bin/heddle-cpu-compare [--seed 1] [--count 50] [--functions 4]
+    random-tensors.py --compare build/release/bin/heddle-compare [--seed 1] [--count 50] [--functions 4]
 
 Each seed gives one IR file of a few functions over small tensors of odd sizes. On a difference the file is kept and its
 name printed; the exit status is 1.

@@ -1,6 +1,6 @@
 // Forward mode of selection and attention, and the cotangent of lse, compiled, against the interpreter.
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --level=2 --function=both %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --level=2 --function=both %s | FileCheck %s
 // CHECK: agree
 
 func.func @both(%q: tensor<2x4x150x12xf32>, %k: tensor<2x2x150x12xf32>, %v: tensor<2x2x150x9xf32>, %u: tensor<2x2x150xf32>, %dq: tensor<2x4x150x12xf32>, %dk: tensor<2x2x150x12xf32>, %dv: tensor<2x2x150x9xf32>, %du: tensor<2x2x150xf32>, %do: tensor<2x4x150x9xf32>, %dl: tensor<2x4x150xf32>)

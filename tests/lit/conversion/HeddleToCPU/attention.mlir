@@ -1,6 +1,6 @@
 // Selection and sparse attention, compiled, against the interpreter.
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --level=2 %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --level=2 %s | FileCheck %s
 // CHECK: agree
 
 func.func @forward(%q: tensor<2x4x150x12xf32>, %k: tensor<2x2x150x12xf32>, %v: tensor<2x2x150x9xf32>, %u: tensor<2x2x150xf32>)

@@ -1,5 +1,5 @@
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --no-fuse %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --no-fuse %s | FileCheck %s
 // CHECK: agree
 
 func.func @scan(%xs: tensor<6x5xf32>, %s0: tensor<5xf32>) -> (tensor<5xf32>, tensor<6xf32>, tensor<6x5xf32>) {

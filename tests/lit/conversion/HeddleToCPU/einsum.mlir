@@ -1,5 +1,5 @@
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --no-fuse %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --no-fuse %s | FileCheck %s
 // CHECK: agree
 
 func.func @einsum_0_f32(%x: tensor<7x6xf32>, %y: tensor<6x5xf32>) -> tensor<7x5xf32> {

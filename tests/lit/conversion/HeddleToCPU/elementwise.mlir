@@ -1,5 +1,5 @@
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --no-fuse %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --no-fuse %s | FileCheck %s
 // CHECK: agree
 
 func.func @neg_f32(%x: tensor<7x13xf32> {heddle.range = [-3.0, 3.0]}) -> tensor<7x13xf32> {

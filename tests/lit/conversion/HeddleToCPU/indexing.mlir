@@ -1,5 +1,5 @@
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --no-fuse %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --no-fuse %s | FileCheck %s
 // CHECK: agree
 
 func.func @gather(%t: tensor<11x6xf32>, %i: tensor<2x5xi32> {heddle.range = [0, 10]}, %j: tensor<4xi64> {heddle.range = [0, 5]}, %s: tensor<i32> {heddle.range = [0, 10]}) -> (tensor<2x5x6xf32>, tensor<11x4xf32>, tensor<6xf32>) {

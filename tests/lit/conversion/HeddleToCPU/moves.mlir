@@ -1,5 +1,5 @@
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --no-fuse %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --no-fuse %s | FileCheck %s
 // CHECK: agree
 
 func.func @moves(%x: tensor<3x5x7xf32>, %y: tensor<7xf32>, %z: tensor<2x5xbf16>) -> (tensor<7x3x5xf32>, tensor<3x5x7xf32>, tensor<15x7xf32>, tensor<2x3x3xf32>, tensor<3x5x7xf32>, tensor<5x2xbf16>) {

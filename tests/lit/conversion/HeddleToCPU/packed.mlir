@@ -1,6 +1,6 @@
 // Packed sequences, compiled, against the interpreter: sequences that are empty, of one position, shorter than topk and
 // window, and that end within tiles.
-// RUN: heddle-cpu-compare %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
 // CHECK: agree
 
 func.func @groups(%q: tensor<2x4x150x12xf32>, %k: tensor<2x2x150x12xf32>, %v: tensor<2x2x150x9xf32>, %u: tensor<2x2x150xf32>, %do: tensor<2x4x150x9xf32>)

@@ -1,5 +1,5 @@
 // The backward pass of attention whose score, gate and visibility are a block, compiled, against the interpreter.
-// RUN: heddle-cpu-compare %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
 // CHECK: agree
 
 func.func @full_backward(%q: tensor<2x4x70x12xf32>, %k: tensor<2x2x90x12xf32>, %v: tensor<2x2x90x9xf32>, %do: tensor<2x4x70x9xf32>, %dl: tensor<2x4x70xf32>) -> (tensor<2x4x70x12xf32>, tensor<2x2x90x12xf32>, tensor<2x2x90x9xf32>) {

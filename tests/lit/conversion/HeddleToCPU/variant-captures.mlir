@@ -1,6 +1,6 @@
 // Cotangents of what the block of an attention variant reads, compiled, against the interpreter.
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --level=2 %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --level=2 %s | FileCheck %s
 // CHECK: agree
 
 func.func @alibi_backward(%q: tensor<1x4x100x6xf32>, %k: tensor<1x2x100x6xf32>, %v: tensor<1x2x100x6xf32>, %slope: tensor<4xf32> {heddle.range = [0.1, 1.0]}, %do: tensor<1x4x100x6xf32>, %dl: tensor<1x4x100xf32>) -> (tensor<1x4x100x6xf32>, tensor<1x2x100x6xf32>, tensor<1x2x100x6xf32>, tensor<4xf32>) {

@@ -1,6 +1,6 @@
 // Attention whose score, gate and visibility are a block, compiled, against the interpreter.
-// RUN: heddle-cpu-compare %s | FileCheck %s
-// RUN: heddle-cpu-compare --level=2 %s | FileCheck %s
+// RUN: heddle-compare %s | FileCheck %s
+// RUN: heddle-compare --level=2 %s | FileCheck %s
 // CHECK: agree
 
 // Every pair; more keys than queries.

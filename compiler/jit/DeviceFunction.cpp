@@ -1,0 +1,39 @@
+//===- DeviceFunction.cpp - An entry loaded on a GPU ----------------------===//
+
+#include "compiler/jit/DeviceFunction.h"
+
+#include <heddle/error.hpp>
+
+namespace heddle::jit {
+
+DeviceFunction loadDeviceFunction(const DeviceProgram &code, const std::string &name, int device,
+                                  size_t buffers, int64_t arenaBytes,
+                                  int32_t (*entry)(heddle_call_t *, void **)) {
+  std::vector<heddle_cuda_kernel_t> kernels;
+  for (const DeviceKernel &kernel : code.kernels)
+    kernels.push_back({kernel.name.c_str(), kernel.argumentBytes.data(),
+                       static_cast<int32_t>(kernel.argumentBytes.size()), kernel.sharedBytes, kernel.canFail,
+                       0});
+  std::vector<heddle_cuda_message_t> messages;
+  for (const DeviceMessage &message : code.messages)
+    messages.push_back({message.text.c_str(), message.status, 0});
+  heddle_cuda_program_t program{};
+  program.name = name.c_str();
+  program.image = code.image.c_str();
+  program.image_bytes = static_cast<int64_t>(code.image.size());
+  program.kernels = kernels.data();
+  program.kernel_count = static_cast<int32_t>(kernels.size());
+  program.messages = messages.data();
+  program.message_count = static_cast<int32_t>(messages.size());
+  program.products = code.products.data();
+  program.product_count = static_cast<int32_t>(code.products.size());
+  program.buffer_count = static_cast<int32_t>(buffers);
+  program.arena_bytes = arenaBytes;
+  program.can_be_captured = code.canBeCaptured;
+  program.entry = entry;
+  heddle_cuda_function_t *function = nullptr;
+  check(heddle_cuda_function_create(device, &program, &function));
+  return DeviceFunction(function);
+}
+
+} // namespace heddle::jit
