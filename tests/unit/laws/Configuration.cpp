@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <sstream>
 
 namespace heddle::laws {
@@ -193,8 +194,13 @@ Attention Configuration::attention() const {
   return a;
 }
 
+Device compiledDevice() {
+  const char *name = std::getenv("HEDDLE_LAWS_DEVICE");
+  return name ? Device::parse(name) : Device::cpu();
+}
+
 Numbers numbersOf(const Tensor &tensor) {
-  const Tensor wide = tensor.cast(DType::f64);
+  const Tensor wide = tensor.to(Device::cpu()).cast(DType::f64);
   auto values = wide.values<double>();
   return Numbers(values.begin(), values.end());
 }

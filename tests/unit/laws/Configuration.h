@@ -40,6 +40,9 @@ struct Configuration {
 
 inline std::ostream &operator<<(std::ostream &out, const Configuration &c) { return out << c.text(); }
 
+/// What runs compiled code: the environment's HEDDLE_LAWS_DEVICE (cpu, cuda), otherwise this processor.
+Device compiledDevice();
+
 /// A tensor's elements, widened.
 Numbers numbersOf(const Tensor &tensor);
 /// The numbers as an element type.

@@ -28,6 +28,8 @@ public:
       : c(c), program(Program::parse(c.program())) {
     options.dims = {{"K", c.sizes.topk}, {"W", c.sizes.window}};
     options.backend = backend;
+    if (backend == Backend::Compiled)
+      options.device = compiledDevice();
     options.doublePrecision = doublePrecision;
     options.decompose = decompose;
   }

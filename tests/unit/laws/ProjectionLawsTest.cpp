@@ -59,8 +59,9 @@ float argument(double x) { return static_cast<float>(x); }
 
 TEST_CASE("Laws of the projection", "[laws]") {
   const Program program = Program::parse(source);
-  Function project = program.function("project"), reverse = program.function("reverse"),
-           forward = program.function("forward");
+  const FunctionOptions compiled{.device = compiledDevice()};
+  Function project = program.function("project", compiled), reverse = program.function("reverse", compiled),
+           forward = program.function("forward", compiled);
   const FunctionOptions interpreted{.backend = Backend::Interpreter, .doublePrecision = true};
   Function exactReverse = program.function("reverse", interpreted),
            exactForward = program.function("forward", interpreted);
