@@ -7,6 +7,7 @@
 int heddle_main(int argc, char **argv);
 int char_lm_main(int argc, char **argv);
 int gpu_tests_main(int argc, char **argv);
+int heddle_compare_main(int argc, char **argv);
 
 static constexpr struct {
   const char *name;
@@ -15,6 +16,7 @@ static constexpr struct {
     {"heddle", heddle_main},
     {"char_lm", char_lm_main},
     {"gpu_tests", gpu_tests_main},
+    {"heddle-compare", heddle_compare_main},
 };
 
 int main(int argc, char **argv) {

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Measures programs on this machine's first GPU, beside a copy of memory or PyTorch in the same run.
+
+    gpu-bench.py --heddle HEDDLE [--out FILE.json] [--only NAME…]
+
+Prints a table; writes {"measurements": […], "failures": {name: text}}. Times are those of whole calls with all arguments on the
+device, which a graph replays; some tens of microseconds of each are the host's. Without PyTorch there are no peers.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+CHAR_LM = next((p for p in (HERE.parent / "examples", HERE.parents[1] / "examples") if p.exists()), HERE) / "char_lm/char_lm.heddle"
+RENAMED = {"N": "n", "E": "d", "Hq": "heads", "H": "kv_heads", "K": "k", "W": "w", "B": "batch", "M": "m"}
+
+
+class Measurement:
+    """An entry of a program, its values and dimensions; bytes that must be moved, useful FLOPs, and names of what PyTorch
+    does in the same time (gpu-peers.py), which are added."""
+
+    def __init__(self, name, program, entry, values, sizes, dtype, moved=0, flops=0, peers=(), rounds=30):
+        self.name, self.program, self.entry, self.values, self.sizes = name, program, entry, values, sizes
+        self.dtype, self.moved, self.flops, self.peers, self.rounds = dtype, moved, flops, peers, rounds
+
+    def params(self):
+        return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype}
+
+
+def rows(name, entry, values, moved):
+    """64 Mi elements, `moved` bytes for each."""
+    return Measurement(name, HERE / "rows.heddle", entry, values, dict(M=16384, N=4096), "f32", moved * 16384 * 4096)
+
+
+def selection(n):
+    return Measurement("sparsek_selection", HERE / "attention.heddle", "selection", ["u=normal:4"], dict(N=n, H=16, K=512, W=512), "f32")
+
+
+def attention(name, entry, factor, peers, n=32768, d=128, kv_heads=16, values=()):
+    """Useful FLOPs count the k + w keys of a query; dense peers do more."""
+    sizes = dict(N=n, Hq=16, H=kv_heads, E=d, K=512, W=512)
+    values = ["q=normal:1", "k=normal:2", "v=normal:3", "u=normal:4", *values]
+    return Measurement(name, HERE / "attention.heddle", entry, values, sizes, "bf16", flops=factor * 4 * n * 1024 * d * 16,
+                       peers=[f"attention_{peer}_{n}_{d}" for peer in peers])
+
+
+BOTH = ("forward", "backward")
+MEASURED = [
+    rows("copy", "scaled", ["x=normal:1"], 8),
+    rows("layer_norm", "layer", ["x=normal:1", "gain=ones", "bias=zeros"], 8),
+    rows("layer_norm_backward", "layer_grad", ["x=normal:1", "gain=ones", "bias=zeros", "dy=normal:2"], 12),
+    rows("softmax", "soft", ["x=normal:1"], 8),
+    rows("softmax_backward", "soft_grad", ["x=normal:1", "dy=normal:2"], 12),
+    rows("rms_norm_backward", "rms_grad", ["x=normal:1", "gain=ones", "dy=normal:2"], 12),
+    rows("adamw", "optimiser", ["p=normal:1", "g=normal:2", "state=zeros", "rate=0.001"], 28),
+    selection(32768),
+    selection(8192),
+    attention("sparsek_forward", "forward", 1, ["forward"]),
+    attention("sparsek_forward", "forward", 1, ["forward"], kv_heads=4),
+    attention("sparsek_forward", "forward", 1, ["forward"], d=64),
+    attention("sparsek_forward", "forward", 1, ["forward"], n=4096),
+    attention("sparsek_forward_backward", "gradients", 3.5, BOTH, values=["dout=normal:5"]),
+    attention("sparsek_forward_backward", "gradients", 3.5, BOTH, d=64, values=["dout=normal:5"]),
+    Measurement("train_step", CHAR_LM, "train_step_bf16", ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"],
+                dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=32768, B=1), "bf16", peers=["train_step_32768"],
+                rounds=10),
+]
+
+
+def measure(heddle, m):
+    """Median, 10th and 90th percentile in milliseconds, or what went wrong."""
+    command = [heddle, "run", m.program, m.entry, *m.values, "--dim", ",".join(f"{key}={size}" for key, size in m.sizes.items()),
+               "--repeat", m.rounds, "--device", "cuda"]
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+)", result.stdout)
+    if not found:
+        return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
+    return tuple(map(float, found.groups())), None
+
+
+def beside(m, times, peers, copy):
+    """The measurement as JSON."""
+    median, p10, p90 = times
+    result = {"name": m.name, "params": m.params(), "median_ms": median, "p10_ms": p10, "p90_ms": p90}
+    if m.moved:
+        result["gb_per_s"] = round(m.moved / median / 1e6, 1)
+    if m.flops:
+        result["useful_tflops"] = round(m.flops / median / 1e9, 1)
+    if m.peers and all(peer in peers for peer in m.peers):
+        result["peer"], result["peer_ms"] = f"PyTorch {peers['version']}, dense attention", round(sum(peers[p] for p in m.peers), 3)
+    elif m.moved and copy:
+        result["peer"], result["peer_ms"] = "copy of as many bytes", round(m.moved / copy / 1e6, 4)
+    if "peer_ms" in result:
+        result["times_faster"] = round(result["peer_ms"] / median, 3)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--heddle", required=True, type=pathlib.Path, help="the command")
+    parser.add_argument("--out", type=pathlib.Path, help="the JSON file")
+    parser.add_argument("--only", nargs="+", help="names of measurements", metavar="NAME")
+    options = parser.parse_args()
+    chosen = [m for m in MEASURED if not options.only or m.name in options.only]
+    found = subprocess.run([sys.executable, str(HERE / "gpu-peers.py")], capture_output=True, text=True)
+    peers = json.loads(found.stdout) if found.returncode == 0 else {}
+    if not peers:
+        print("PyTorch cannot be used here, so there are no peers")
+    measurements, failures, copy = [], {}, None
+    print(f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':>9}{'GB/s':>8}{'TFLOP/s':>9}  times faster than")
+    for m in chosen:
+        times, failure = measure(options.heddle, m)
+        if failure:
+            failures[f"{m.name} {m.params()}"] = failure
+            print(f"{m.name:<26} failed: {failure}")
+            continue
+        result = beside(m, times, peers, copy)
+        copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
+        measurements.append(result)
+        p, peer = result["params"], f"{result['times_faster']:.2f}, {result['peer']}" if "peer" in result else ""
+        print(f"{m.name:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{times[0]:>11.4g}{times[1]:>9.4g}{times[2]:>9.4g}"
+              f"{result.get('gb_per_s', ''):>8}{result.get('useful_tflops', ''):>9}  {peer}", flush=True)
+    if options.out:
+        partial = options.out.with_suffix(".part")
+        partial.write_text(json.dumps({"measurements": measurements, "failures": failures, "peers": peers}, indent=1) + "\n")
+        partial.replace(options.out)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
