@@ -7,8 +7,10 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/Operator.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -46,11 +48,21 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> targetMachine(const 
   if (!target)
     return llvm::createStringError(error);
   llvm::TargetOptions options;
-  // As on the CPU: products and sums may be contracted, nothing else of IEEE arithmetic is relaxed.
-  options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
+  // Where an instruction says so (allowContraction); the assembler then contracts nothing by itself.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(triple, chip.name, chip.version,
                                                                           options, std::nullopt, std::nullopt,
                                                                           llvm::CodeGenOptLevel::Aggressive));
+}
+
+/// As on the CPU, products and sums of kernels may be contracted, nothing else of IEEE arithmetic is relaxed.
+/// The functions of libclc that they call stay as they are: their error terms would be lost.
+static void allowContraction(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    if (function.getCallingConv() == llvm::CallingConv::PTX_Kernel)
+      for (llvm::Instruction &instruction : llvm::instructions(function))
+        if (llvm::isa<llvm::FPMathOperator>(instruction))
+          instruction.setHasAllowContract(true);
 }
 
 static llvm::Expected<DeviceModule> translate(mlir::gpu::GPUModuleOp source, const Chip &chip) {
@@ -71,6 +83,7 @@ static llvm::Expected<DeviceModule> translate(mlir::gpu::GPUModuleOp source, con
   result.module = mlir::translateModuleToLLVMIR(&copy->getBody()->front(), *result.context, "heddle_kernels");
   if (!result.module)
     return llvm::createStringError("translation of device code to LLVM IR failed");
+  allowContraction(*result.module);
   result.module->setDataLayout(result.machine->createDataLayout());
   result.module->setTargetTriple(result.machine->getTargetTriple());
 

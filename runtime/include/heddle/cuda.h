@@ -89,7 +89,8 @@ enum heddle_cuda_activation HEDDLE_ENUM_BASE {
 
 /* ---- Compiled entries ---- */
 
-/* Bytes that the addresses of all buffers of a call are multiples of, those within the arena included. */
+/* Bytes that the addresses of all buffers of a call are multiples of, those within the arena included.
+ * Kernels may read, and do not use, what follows a buffer within its last so many bytes. */
 #define HEDDLE_CUDA_ALIGNMENT 16
 
 typedef struct heddle_cuda_kernel {

@@ -89,7 +89,9 @@ Device::Device(const Driver &driver, int index) : driver(driver), index(index) {
 std::string Device::name() const { return "cuda:" + std::to_string(index); }
 
 CUresult Device::tryAllocate(CUdeviceptr &pointer, int64_t bytes) {
-  const auto size = static_cast<size_t>(bytes);
+  // Kernels may read the rest of the aligned words that a tensor ends in.
+  const auto size = static_cast<size_t>((bytes + HEDDLE_CUDA_ALIGNMENT - 1) / HEDDLE_CUDA_ALIGNMENT *
+                                        HEDDLE_CUDA_ALIGNMENT);
   CUresult result = driver.cuMemAllocAsync(&pointer, size, stream);
   if (result != CUDA_ERROR_OUT_OF_MEMORY)
     return result;
