@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <malloc.h>
 #include <string>
 #include <unistd.h>
 
@@ -28,13 +29,13 @@ struct Options {
 /// What was measured at a position.
 struct Look {
   int64_t position = 0, live = 0, capacity = 0, tensorBytes = 0;
-  double wall = 0, processor = 0, residentMiB = 0; ///< seconds of a token
+  double wall = 0, processor = 0; ///< seconds of a token
+  double residentMiB = 0, heapKiB = 0;
 
   void print() const {
-    std::printf("position %9lld  %6.2f us/token (processor %6.2f)  resident %7.2f MiB  tensors %8.1f KiB  "
-                "live scores "
-                "%lld of %lld\n",
-                static_cast<long long>(position), wall * 1e6, processor * 1e6, residentMiB,
+    std::printf("position %9lld  %6.2f us/token (processor %6.2f)  resident %7.2f MiB  heap %8.1f KiB  "
+                "tensors %8.1f KiB  live scores %lld of %lld\n",
+                static_cast<long long>(position), wall * 1e6, processor * 1e6, residentMiB, heapKiB,
                 static_cast<double>(tensorBytes) / 1024, static_cast<long long>(live),
                 static_cast<long long>(capacity));
     std::fflush(stdout);
@@ -49,6 +50,13 @@ double residentMiB() {
     if (word == "Rss:")
       file >> kilobytes;
   return kilobytes / 1024;
+}
+
+/// What the C library has given out and not got back: to the byte, where the resident size comes and goes in
+/// pages.
+double heapKiB() {
+  const auto heap = mallinfo2();
+  return static_cast<double>(heap.uordblks + heap.hblkhd) / 1024;
 }
 
 double processorSeconds() {
@@ -77,8 +85,8 @@ public:
     heddle_memory_stats_t memory;
     heddle_memory_stats(&memory);
     const int64_t capacity = heddle::cache_capacity(cache);
-    return {position, capacity - heddle::cache_room(cache),       capacity,     memory.current_bytes,
-            *middle,  used / static_cast<double>(seconds.size()), residentMiB()};
+    return {position, capacity - heddle::cache_room(cache),       capacity,      memory.current_bytes,
+            *middle,  used / static_cast<double>(seconds.size()), residentMiB(), heapKiB()};
   }
 
 private:
@@ -161,11 +169,13 @@ int run(const Options &options) {
     progress.update(position + 1, options.tokens, cache);
   }
   if (looks.size() == 2)
-    std::printf(
-        "late against early: processor time x %.3f, resident %+.2f MiB, tensors %+.1f KiB; compiling took "
-        "%.1f s\n",
-        looks[1].processor / looks[0].processor, looks[1].residentMiB - looks[0].residentMiB,
-        static_cast<double>(looks[1].tensorBytes - looks[0].tensorBytes) / 1024, step.stats().compileSeconds);
+    std::printf("late against early: processor time x %.3f, resident %+.2f MiB, heap %+.1f KiB, tensors "
+                "%+.1f KiB; compiling took "
+                "%.1f s\n",
+                looks[1].processor / looks[0].processor, looks[1].residentMiB - looks[0].residentMiB,
+                looks[1].heapKiB - looks[0].heapKiB,
+                static_cast<double>(looks[1].tensorBytes - looks[0].tensorBytes) / 1024,
+                step.stats().compileSeconds);
   return 0;
 }
 
