@@ -67,6 +67,10 @@ struct DeviceProgram {
 /// the host's part: the entry, which the LLVM pipeline and the engine compile as for the CPU. Throws Error.
 DeviceProgram compileDevice(mlir::ModuleOp module, const std::string &entry, const DeviceTarget &target);
 
+/// Turns PTX into machine code where the toolkit's assembler is installed, side by side on all processors,
+/// and the driver is new enough to load what it writes. Otherwise the driver assembles PTX when it loads it.
+void assemble(DeviceProgram &program, const DeviceTarget &target);
+
 } // namespace heddle::jit
 
 #endif // HEDDLE_COMPILER_JIT_DEVICEPROGRAM_H

@@ -119,6 +119,7 @@ public:
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     readPlan(entry);
     DeviceProgram code = compileDevice(*module, entry, target);
+    assemble(code, target);
     PassManager manager(this->context.get(), ModuleOp::getOperationName());
     cpu::buildLLVMPipeline(manager);
     if (failed(manager.run(*module)))

@@ -10,6 +10,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 
+#include <cstdio>
+
 using namespace heddle::gpu;
 
 std::string heddle::gpu::findAssembler() {
@@ -24,6 +26,26 @@ std::string heddle::gpu::findAssembler() {
   if (auto found = llvm::sys::findProgramByName("ptxas", {"/usr/local/cuda/bin"}))
     return *found;
   return "";
+}
+
+int heddle::gpu::assemblerVersion() {
+  static const int version = [] {
+    const std::string assembler = findAssembler();
+    llvm::SmallString<128> log;
+    if (assembler.empty() || llvm::sys::fs::createTemporaryFile("heddle", "log", log))
+      return 0;
+    llvm::FileRemover removeLog(log);
+    const llvm::StringRef logName = log;
+    llvm::sys::ExecuteAndWait(assembler, {assembler, "--version"}, std::nullopt,
+                              {std::nullopt, logName, std::nullopt});
+    auto text = llvm::MemoryBuffer::getFile(log);
+    int major = 0, minor = 0;
+    if (text)
+      if (auto at = (*text)->getBuffer().find("release "); at != llvm::StringRef::npos)
+        std::sscanf((*text)->getBuffer().data() + at, "release %d.%d", &major, &minor);
+    return 1000 * major + 10 * minor;
+  }();
+  return version;
 }
 
 llvm::Expected<std::string> heddle::gpu::assemble(llvm::StringRef ptx, const Chip &chip) {
@@ -50,9 +72,11 @@ llvm::Expected<std::string> heddle::gpu::assemble(llvm::StringRef ptx, const Chi
   const std::string arch = "-arch=" + chip.name.str();
   const llvm::StringRef logName = log;
   std::string message;
+  // Kernels side by side, which CUDA 12.1 brought.
+  const llvm::StringRef threads = assemblerVersion() >= 12010 ? "-split-compile=0" : "-O3";
   const int status =
-      llvm::sys::ExecuteAndWait(assembler, {assembler, arch, "-O3", source, "-o", object}, std::nullopt,
-                                {std::nullopt, logName, logName}, 0, 0, &message);
+      llvm::sys::ExecuteAndWait(assembler, {assembler, arch, "-O3", threads, source, "-o", object},
+                                std::nullopt, {std::nullopt, logName, logName}, 0, 0, &message);
   if (status != 0) {
     if (auto text = llvm::MemoryBuffer::getFile(log))
       message += (*text)->getBuffer();

@@ -25,6 +25,8 @@ llvm::Expected<std::string> emitDeviceIR(mlir::gpu::GPUModuleOp module, const Ch
 llvm::Expected<std::string> assemble(llvm::StringRef ptx, const Chip &chip);
 /// Where ptxas is, empty if it is nowhere.
 std::string findAssembler();
+/// The version of CUDA that it belongs to: 13000 for 13.0; 0 if it is nowhere.
+int assemblerVersion();
 
 /// Makes `heddle-gpu-to-nvvm` and `heddle-print-ptx` known to command lines.
 void registerGPUToPTXPasses();

@@ -43,6 +43,7 @@ Outcome run(ModuleOp module, func::FuncOp function, const std::vector<interp::Ar
             const jit::DeviceTarget &target, int64_t arenaBytes) {
   const std::string name = function.getName().str();
   jit::DeviceProgram code = jit::compileDevice(module, name, target);
+  jit::assemble(code, target);
   if (auto error = runPasses(module, [](OpPassManager &m) { cpu::buildLLVMPipeline(m); }, "lowered to LLVM"))
     throw Error(HEDDLE_INTERNAL, llvm::toString(std::move(error)));
   auto executable = jit::Executable::compile(module, name);
