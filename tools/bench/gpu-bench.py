@@ -8,11 +8,16 @@ device, which a graph replays; some tens of microseconds of each are the host's.
 """
 
 import argparse
+import array
 import json
+import math
 import pathlib
+import random
 import re
+import struct
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHAR_LM = next((p for p in (HERE.parent / "examples", HERE.parents[1] / "examples") if p.exists()), HERE) / "char_lm/char_lm.heddle"
@@ -26,9 +31,11 @@ class Measurement:
     def __init__(self, name, program, entry, values, sizes, dtype, moved=0, flops=0, peers=(), rounds=30):
         self.name, self.program, self.entry, self.values, self.sizes = name, program, entry, values, sizes
         self.dtype, self.moved, self.flops, self.peers, self.rounds = dtype, moved, flops, peers, rounds
+        self.scores = None  # a name of SCORES for the argument u, else it is among the values
 
     def params(self):
-        return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype}
+        scores = {"scores": self.scores} if self.scores else {}
+        return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype} | scores
 
 
 def rows(name, entry, values, moved):
@@ -36,8 +43,33 @@ def rows(name, entry, values, moved):
     return Measurement(name, HERE / "rows.heddle", entry, values, dict(M=16384, N=4096), "f32", moved * 16384 * 4096)
 
 
-def selection(n):
-    return Measurement("sparsek_selection", HERE / "attention.heddle", "selection", ["u=normal:4"], dict(N=n, H=16, K=512, W=512), "f32")
+# Scores that select differently: of all keys alike, of every new key, of ties, of blocks that replace each other.
+SCORES = {
+    "normal": lambda i, n, draw: draw.gauss(0, 1),
+    "constant": lambda i, n, draw: 1.0,
+    "rising": lambda i, n, draw: 4 * i / n,
+    "tied": lambda i, n, draw: round(draw.gauss(0, 1)),
+    "drifting": lambda i, n, draw: 8 * i / n + draw.gauss(0, 1),
+    "blocky": lambda i, n, draw: math.floor(16 * i / n) + 0.3 * draw.gauss(0, 1),
+}
+
+
+def write_scores(path, name, heads, n):
+    """The same row for every head, moved by a key, as .npy."""
+    draw = random.Random(4)
+    row = array.array("f", (SCORES[name](i, n, draw) for i in range(n)))
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (1, {heads}, {n}), }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+        for head in range(heads):
+            file.write((row[head:] + row[:head] if name == "normal" else row).tobytes())
+
+
+def selection(n, scores="normal"):
+    m = Measurement("sparsek_selection", HERE / "attention.heddle", "selection", [], dict(N=n, H=16, K=512, W=512), "f32")
+    m.scores = scores
+    return m
 
 
 def attention(name, entry, factor, peers, n=32768, d=128, kv_heads=16, values=()):
@@ -57,8 +89,8 @@ MEASURED = [
     rows("softmax_backward", "soft_grad", ["x=normal:1", "dy=normal:2"], 12),
     rows("rms_norm_backward", "rms_grad", ["x=normal:1", "gain=ones", "dy=normal:2"], 12),
     rows("adamw", "optimiser", ["p=normal:1", "g=normal:2", "state=zeros", "rate=0.001"], 28),
-    selection(32768),
     selection(8192),
+    *(selection(32768, scores) for scores in SCORES),
     attention("sparsek_forward", "forward", 1, ["forward"]),
     attention("sparsek_forward", "forward", 1, ["forward"], kv_heads=4),
     attention("sparsek_forward", "forward", 1, ["forward"], d=64),
@@ -71,9 +103,13 @@ MEASURED = [
 ]
 
 
-def measure(heddle, m):
+def measure(heddle, m, folder):
     """Median, 10th and 90th percentile in milliseconds, or what went wrong."""
-    command = [heddle, "run", m.program, m.entry, *m.values, "--dim", ",".join(f"{key}={size}" for key, size in m.sizes.items()),
+    values = list(m.values)
+    if m.scores:
+        write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
+        values.append(f"u={folder / 'u.npy'}")
+    command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in m.sizes.items()),
                "--repeat", m.rounds, "--device", "cuda"]
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+)", result.stdout)
@@ -99,6 +135,13 @@ def beside(m, times, peers, copy):
     return result
 
 
+def show(m):
+    p = m["params"]
+    peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else p.get("scores", "")
+    print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{m['p10_ms']:>9.4g}{m['p90_ms']:>9.4g}"
+          f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}  {peer}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heddle", required=True, type=pathlib.Path, help="the command")
@@ -112,18 +155,17 @@ def main():
         print("PyTorch cannot be used here, so there are no peers")
     measurements, failures, copy = [], {}, None
     print(f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':>9}{'GB/s':>8}{'TFLOP/s':>9}  times faster than")
-    for m in chosen:
-        times, failure = measure(options.heddle, m)
-        if failure:
-            failures[f"{m.name} {m.params()}"] = failure
-            print(f"{m.name:<26} failed: {failure}")
-            continue
-        result = beside(m, times, peers, copy)
-        copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
-        measurements.append(result)
-        p, peer = result["params"], f"{result['times_faster']:.2f}, {result['peer']}" if "peer" in result else ""
-        print(f"{m.name:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{times[0]:>11.4g}{times[1]:>9.4g}{times[2]:>9.4g}"
-              f"{result.get('gb_per_s', ''):>8}{result.get('useful_tflops', ''):>9}  {peer}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for m in chosen:
+            times, failure = measure(options.heddle, m, pathlib.Path(folder))
+            if failure:
+                failures[f"{m.name} {m.params()}"] = failure
+                print(f"{m.name:<26} failed: {failure}")
+                continue
+            result = beside(m, times, peers, copy)
+            copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
+            measurements.append(result)
+            show(result)
     if options.out:
         partial = options.out.with_suffix(".part")
         partial.write_text(json.dumps({"measurements": measurements, "failures": failures, "peers": peers}, indent=1) + "\n")
