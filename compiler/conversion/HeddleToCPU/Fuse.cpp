@@ -42,7 +42,8 @@ struct Group {
 
 class BlockFusion {
 public:
-  BlockFusion(Block &block, bool merge) : block(block), merge(merge) {}
+  BlockFusion(Block &block, bool merge, const GroupLimits &limits)
+      : block(block), merge(merge), limits(limits) {}
 
   void run() {
     collect();
@@ -211,7 +212,7 @@ private:
         outputs.empty())
       return false;
     std::string why;
-    return succeeded(GroupPlan(reductions, outputs, leafTest(SmallVector<int>(members))).plan(why));
+    return succeeded(GroupPlan(reductions, outputs, leafTest(SmallVector<int>(members)), limits).plan(why));
   }
 
   /// Whether a path leads from a member over other groups back to a member. Earlier groups count too: through
@@ -412,6 +413,7 @@ private:
 
   Block &block;
   bool merge;
+  GroupLimits limits;
   std::vector<Node> nodes;
   std::vector<Group> groups;
   llvm::DenseMap<Operation *, int> numbers;
@@ -422,12 +424,18 @@ private:
 struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FusePass)
   FusePass() = default;
-  FusePass(bool merge) { this->merge = merge; }
+  FusePass(bool merge, bool columnSums) {
+    this->merge = merge;
+    this->columnSums = columnSums;
+  }
   FusePass(const FusePass &other) : PassWrapper(other) {}
   StringRef getArgument() const final { return "heddle-fuse"; }
   StringRef getDescription() const final { return "Group operations that become one kernel"; }
   Option<bool> merge{*this, "merge", llvm::cl::desc("Put more than one operation into a group"),
                      llvm::cl::init(true)};
+  Option<bool> columnSums{*this, "column-sums",
+                          llvm::cl::desc("Groups over rows may reduce over rows as well"),
+                          llvm::cl::init(false)};
 
   /// Inner blocks first: when an outer one is grouped, their operations count as parts of a loop or
   /// condition.
@@ -443,6 +451,8 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   }
 
   void runOnOperation() final {
+    GroupLimits limits;
+    limits.columnSums = columnSums;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal())
         continue;
@@ -455,11 +465,13 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
           op->erase();
       });
       for (Block *block : blocksOf(function))
-        BlockFusion(*block, merge).run();
+        BlockFusion(*block, merge, limits).run();
     }
   }
 };
 
 } // namespace
 
-std::unique_ptr<Pass> heddle::cpu::createFusePass(bool merge) { return std::make_unique<FusePass>(merge); }
+std::unique_ptr<Pass> heddle::cpu::createFusePass(bool merge, bool columnSums) {
+  return std::make_unique<FusePass>(merge, columnSums);
+}

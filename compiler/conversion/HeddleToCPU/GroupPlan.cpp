@@ -51,12 +51,64 @@ int GroupPlan::availability(Value value) {
   return availabilities[value] = result;
 }
 
+/// Separates reductions over rows from those along them. Below 64 parts, each a task, too few threads would
+/// be busy unless there is little to do.
+bool GroupPlan::planColumnSums() {
+  if (!limits.columnSums)
+    return false;
+  std::optional<ReductionShape> across, along;
+  SmallVector<Operation *> over, others;
+  for (Operation *op : reductions) {
+    auto shape = reductionShape(op);
+    const bool isAcross = shape && shape->inner > 1 && isa<ReduceOp>(op);
+    std::optional<ReductionShape> &known = isAcross ? across : along;
+    if (!shape || (known && *known != *shape))
+      return false;
+    known = shape;
+    (isAcross ? over : others).push_back(op);
+  }
+  if (!across)
+    return false;
+  const int64_t all = across->outer * across->reduced;
+  if (across->inner > limits.keptColumns || across->inner < 64 || (across->outer < 64 && across->reduced > 8))
+    return false;
+  if (along ? along->outer != all || along->reduced != across->inner || along->inner != 1
+            : llvm::none_of(outputs, [&](Value output) {
+                return tensorType(output).getNumElements() == all * across->inner;
+              }))
+    return false;
+  // Nothing in the group reads their results.
+  auto isRead = [&](Value value) { return llvm::is_contained(over, value.getDefiningOp()); };
+  SmallVector<Value> open;
+  for (Value output : outputs)
+    llvm::append_range(open, isRead(output) ? output.getDefiningOp()->getOperands() : ValueRange(output));
+  for (Operation *op : others)
+    llvm::append_range(open, op->getOperands());
+  llvm::DenseSet<Value> seen;
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (isLeaf(value) || !seen.insert(value).second)
+      continue;
+    if (isRead(value))
+      return false;
+    llvm::append_range(open, value.getDefiningOp()->getOperands());
+  }
+  parts = across->outer;
+  rows = all;
+  columns = across->inner;
+  reductions = others;
+  columnReductions.assign(over.begin(), over.end());
+  return true;
+}
+
 LogicalResult GroupPlan::plan(std::string &why) {
   auto reject = [&](const char *reason) {
     why = reason;
     return failure();
   };
-  if (!reductions.empty()) {
+  if (planColumnSums()) {
+    kind = Kind::Rows;
+  } else if (!reductions.empty()) {
     auto shape = reductionShape(reductions.front());
     if (!shape)
       return reject("the reduced axes are not adjacent");
@@ -96,6 +148,10 @@ LogicalResult GroupPlan::plan(std::string &why) {
       phases[availability(op->getResult(0)) - 1].reductions.push_back(op);
     for (auto [i, output] : llvm::enumerate(outputs)) {
       int64_t count = tensorType(output).getNumElements();
+      if (isColumnSum(output)) {
+        phases[availability(output.getDefiningOp()->getOperand(0))].sums.push_back(i);
+        continue;
+      }
       bool isReduction = llvm::is_contained(reductions, output.getDefiningOp());
       if (count == rows && (isReduction || columns != 1))
         rowOutputs.push_back(i);
@@ -181,7 +237,7 @@ bool GroupPlan::analyse(int64_t columnCount, bool final) {
 void GroupPlan::walkRows() {
   for (auto [number, phase] : llvm::enumerate(phases)) {
     evaluator->phase = number;
-    if (!phase.reductions.empty() || !phase.outputs.empty())
+    if (!phase.empty())
       for (const Linear &column : segments) {
         evaluator->column = column;
         evaluator->segment = &column - segments.begin();
@@ -193,6 +249,10 @@ void GroupPlan::walkRows() {
           evaluator->eval(outputs[i], at(outputs[i], position));
           // The result is stored in row-major order along the column.
           evaluator->position(position);
+        }
+        for (unsigned i : phase.sums) {
+          Value summed = outputs[i].getDefiningOp()->getOperand(0);
+          evaluator->eval(summed, at(summed, position));
         }
       }
     for (Operation *op : phase.reductions) {

@@ -5,8 +5,10 @@
 //   rows         reductions over trailing axes: for each row a few passes over its columns, then results of
 //                the row
 //   columns      reductions over axes with axes after them: for each block of columns one pass over all rows
-// Planning walks the group without emitting anything and says whether it can be one kernel; the kernels of
-// each processor walk it in the same way and emit.
+// Where the processor's kernels can (`GroupLimits::columnSums`), a group over rows also reduces parts of them
+// over rows, column by column, in the same passes: the gradients of a norm's weights beside that of its
+// input. Planning walks the group without emitting anything and says whether it can be one kernel; the
+// kernels of each processor walk it in the same way and emit.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_GROUPPLAN_H
@@ -33,6 +35,7 @@ struct GroupLimits {
   int64_t scratchBytes = 256 << 10; ///< of values of one row that later passes over it read again
   int64_t keptColumns = INT64_MAX;  ///< every pass over a longer row reads it again from memory
   int64_t columnBlock = 512;        ///< columns of one task where rows are summed up
+  bool columnSums = false;          ///< kernels over rows can reduce over rows as well
 };
 
 class GroupPlan {
@@ -59,9 +62,15 @@ protected:
   struct Phase {
     llvm::SmallVector<mlir::Operation *, 2> reductions;
     llvm::SmallVector<unsigned, 2> outputs; ///< numbers of outputs stored in this pass
+    llvm::SmallVector<unsigned, 2> sums; ///< numbers of outputs that reduce over rows, which this pass feeds
+    bool empty() const { return reductions.empty() && outputs.empty() && sums.empty(); }
   };
 
   int availability(mlir::Value value);
+  bool planColumnSums();
+  bool isColumnSum(mlir::Value value) const {
+    return parts && llvm::is_contained(columnReductions, value.getDefiningOp());
+  }
   bool analyse(int64_t columns, bool final);
   void walkRows();
   void walkColumns();
@@ -82,6 +91,8 @@ protected:
   bool flat = false; ///< one row whose columns are the tasks
   llvm::SmallVector<Phase, 2> phases;
   llvm::SmallVector<unsigned> rowOutputs;
+  int64_t parts = 0; ///< of the rows, each with its own reductions over rows; 0: there are none
+  llvm::SmallVector<mlir::Operation *, 2> columnReductions; ///< those over the rows of a part
   bool reloads = false;            ///< passes load again what does not fit into scratch memory
   llvm::SmallVector<int64_t> cuts; ///< the columns at which loops over them start, and their end
   int64_t columnBlock = 0;         ///< columns of one task of a kernel over columns

@@ -26,11 +26,13 @@ struct ReductionTasks {
   int64_t enoughTasks = 16;     ///< fewer leave threads idle
   int64_t columnsPerTask = 512; ///< where rows are summed up
   int64_t rowPart = 4096;       ///< elements of one part of a long row
+  int64_t rowsPerTask = 0;      ///< where rows are summed up, in up to `enoughTasks` parts; 0: as tasks need
 };
 
 /// What decides about groups.
 struct FusedOptions {
-  bool fuse = true; ///< groups of more than one operation
+  bool fuse = true;        ///< groups of more than one operation
+  bool columnSums = false; ///< groups over rows may reduce over rows as well
   ReductionTasks reductions = {};
 };
 
@@ -52,8 +54,8 @@ std::unique_ptr<mlir::Pass> createEinsumToMatmulPass();
 /// tasks each.
 std::unique_ptr<mlir::Pass> createSplitReductionsPass(const ReductionTasks &tasks = {});
 /// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one
-/// operation.
-std::unique_ptr<mlir::Pass> createFusePass(bool merge = true);
+/// operation; with `columnSums` groups over rows may reduce over rows as well.
+std::unique_ptr<mlir::Pass> createFusePass(bool merge = true, bool columnSums = false);
 /// `heddle-order`: in each block, what lets go of more memory than it takes runs as soon as it can.
 std::unique_ptr<mlir::Pass> createOrderPass();
 /// `heddle-to-cpu`: buffers, kernels and launches.

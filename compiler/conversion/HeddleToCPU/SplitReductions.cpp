@@ -72,11 +72,14 @@ void splitLong(ReduceOp op, const ReductionTasks &wanted) {
     return;
   // Some thousand elements for each partial result along a row, as many partial results down the columns as
   // keep threads busy.
+  const int64_t needed = std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
+  const int64_t columnParts = wanted.rowsPerTask
+                                  ? std::clamp(shape.reduced / wanted.rowsPerTask, needed, wanted.enoughTasks)
+                                  : needed;
   int64_t parts =
       shape.inner == 1
           ? divisorNear(shape.reduced, std::clamp<int64_t>(shape.reduced / wanted.rowPart, 8, 1024), 4, 4096)
-          : divisorNear(shape.reduced, std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks), 4,
-                        std::max<int64_t>(256, 4 * wanted.enoughTasks));
+          : divisorNear(shape.reduced, columnParts, 4, std::max<int64_t>(256, 4 * wanted.enoughTasks));
   if (!parts || parts == shape.reduced) {
     remark::missed(op.getLoc(), remark::RemarkOpts::name("serial reduction").category("heddle"))
         << ("a reduction over " + Twine(shape.reduced) + " elements runs as " + Twine(tasks) +

@@ -20,6 +20,7 @@ GroupLimits heddle::gpu::groupLimits() {
   GroupLimits limits;
   limits.scratchBytes = INT64_MAX;
   limits.keptColumns = 8192;
+  limits.columnSums = true;
   return limits;
 }
 
@@ -60,13 +61,21 @@ void DeviceGroup::cut() {
     cutRows();
     return;
   case Kind::Columns: {
+    // Narrower and higher blocks where there would be few.
+    constexpr int64_t enoughBlocks = 256, mostThreads = 1024;
+    auto blocksOf = [&] { return rows * ceilDivide(ceilDivide(columns, vector), laneCount); };
+    while (vector > 1 && blocksOf() < enoughBlocks)
+      vector /= 2;
     const int64_t pieces = ceilDivide(columns, vector);
     while (laneCount > 1 && laneCount / 2 >= pieces)
       laneCount /= 2;
+    while (blockThreads < mostThreads && blocksOf() < enoughBlocks &&
+           reduced * laneCount >= 16 * blockThreads)
+      blockThreads *= 2;
     while (blockThreads > laneCount && blockThreads / laneCount / 2 >= reduced)
       blockThreads /= 2;
     blockThreads = std::max(blockThreads, warpSize);
-    blockCount = rows * ceilDivide(pieces, laneCount);
+    blockCount = blocksOf();
     return;
   }
   }
@@ -75,7 +84,7 @@ void DeviceGroup::cut() {
 /// Threads for each row: enough to be busy, and so many that each keeps its elements in registers.
 void DeviceGroup::cutRows() {
   const int64_t pieces = ceilDivide(columns, vector);
-  int64_t arithmetic = 1, kept = evaluator->stashes.size();
+  int64_t arithmetic = 1, kept = evaluator->stashes.size() + columnReductions.size();
   for (Value output : outputs)
     arithmetic += evaluator->cost(output);
   for (Operation *op : reductions)
@@ -84,12 +93,14 @@ void DeviceGroup::cutRows() {
   for (const Evaluator::Load &load : evaluator->loads)
     if (tensorType(load.leaf).getNumElements() >= columns && read.insert(load.leaf).second)
       ++kept;
-  const int passes = llvm::count_if(
-      phases, [](const Phase &phase) { return !phase.reductions.empty() || !phase.outputs.empty(); });
+  for (Operation *op : columnReductions)
+    arithmetic += evaluator->cost(op->getOperand(0));
+  const int passes = llvm::count_if(phases, [](const Phase &phase) { return !phase.empty(); });
+  const int64_t tasks = parts ? parts : rows;
   looped = columns > limits.keptColumns;
   auto fits = [&](int64_t threads) {
     const int64_t elements = ceilDivide(pieces, threads) * vector;
-    return elements <= 32 && elements * kept <= 64 && elements * arithmetic <= 4096;
+    return elements <= 32 && elements * kept <= (parts ? 96 : 64) && elements * arithmetic <= 4096;
   };
   constexpr int64_t mostThreads = 1024, busyThreads = 1 << 16;
   rowThreads = 1;
@@ -98,14 +109,14 @@ void DeviceGroup::cutRows() {
   } else {
     while (rowThreads < mostThreads &&
            ((rowThreads < warpSize && rowThreads < pieces) || !fits(rowThreads) ||
-            (rowThreads < pieces && rows * rowThreads < busyThreads && ceilDivide(pieces, rowThreads) > 2)))
+            (rowThreads < pieces && tasks * rowThreads < busyThreads && ceilDivide(pieces, rowThreads) > 2)))
       rowThreads *= 2;
   }
   // One pass reads nothing twice: short code does as well.
-  looped |= passes == 1 && ceilDivide(pieces, rowThreads) > 4;
-  blockThreads = std::max<int64_t>(rowThreads, rowThreads <= warpSize ? 128 : rowThreads);
+  looped |= !parts && passes == 1 && ceilDivide(pieces, rowThreads) > 4;
+  blockThreads = std::max<int64_t>(rowThreads, rowThreads > warpSize ? rowThreads : parts ? 256 : 128);
   steps = ceilDivide(pieces, rowThreads);
-  blockCount = ceilDivide(rows, blockThreads / rowThreads);
+  blockCount = parts ? parts : ceilDivide(rows, blockThreads / rowThreads);
 }
 
 //===----------------------------------------------------------------------===//
@@ -181,7 +192,7 @@ void DeviceGroup::emit(KernelCode &kernel, ArrayRef<std::pair<Value, Value>> inp
     emitElementwise(results);
     break;
   case Kind::Rows:
-    emitRows(results);
+    parts ? emitRowsOfPart(results) : emitRows(results);
     break;
   case Kind::Columns:
     emitColumns(results);

@@ -2,7 +2,9 @@
 //
 // The same plan as on the CPU, cut into threads:
 //   elementwise  a thread computes as many adjacent elements as 16 bytes hold
-//   rows         2 to 1024 threads work on a row; what passes over it share stays in registers
+//   rows         2 to 1024 threads work on a row; what passes over it share stays in registers. Where rows
+//   are
+//                summed up as well, a block works on a part of the rows, one after the other
 //   columns      a block sums the rows of a piece of columns: lanes along the columns, warps down the rows
 // Sums have a fixed order: of a thread's elements, then of lanes by shuffles, then of warps.
 //
@@ -42,6 +44,13 @@ private:
   void cutRows();
   void emitElementwise(mlir::ValueRange results);
   void emitRows(mlir::ValueRange results);
+  void emitRowsOfPart(mlir::ValueRange results);
+  /// This thread's vectors of a row, whose positions change at `level`.
+  void placeVectors(unsigned level);
+  void emitPasses(mlir::ValueRange results);
+  /// One more piece of a row for the reductions over rows that a pass feeds.
+  void stepColumnSums(const Phase &phase, size_t piece);
+  void storeColumnSums(mlir::ValueRange results);
   void emitPass(const Phase &phase, mlir::ValueRange results);
   void emitRowOutputs(mlir::ValueRange results);
   void emitColumns(mlir::ValueRange results);
@@ -79,6 +88,9 @@ private:
   mlir::Value rowLane, rowValid;    ///< this thread's number in its row; whether there is such a row
   llvm::SmallVector<Linear> starts; ///< of the vectors of this thread
   Values startValid;                ///< whether there is such a vector, null where there always is
+  /// Of the rows so far: for each reduction over rows, vector of this thread and element.
+  Values columnSums;
+  llvm::SmallVector<unsigned> sumOutputs; ///< the outputs that they become
 };
 
 } // namespace heddle::gpu

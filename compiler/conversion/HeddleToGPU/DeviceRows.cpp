@@ -18,7 +18,7 @@ static size_t widthOf(Operation *op) { return isa<ArgReduceOp>(op) ? 2 : 1; }
 
 void DeviceGroup::emitRows(ValueRange results) {
   ImplicitLocOpBuilder &b = code->b;
-  const int64_t rowsPerBlock = blockThreads / rowThreads, pieces = (columns + vector - 1) / vector;
+  const int64_t rowsPerBlock = blockThreads / rowThreads;
   Value rowNumber = blockNumber();
   rowLane = threadNumber();
   rowValid = {};
@@ -33,6 +33,13 @@ void DeviceGroup::emitRows(ValueRange results) {
     }
   }
   row = counter({0, rows - 1}, 1, rowNumber);
+  placeVectors(2);
+  emitPasses(results);
+}
+
+void DeviceGroup::placeVectors(unsigned level) {
+  ImplicitLocOpBuilder &b = code->b;
+  const int64_t pieces = (columns + vector - 1) / vector;
   starts.clear();
   startValid.clear();
   for (int64_t n = 0; n < steps && !looped; ++n) {
@@ -42,11 +49,14 @@ void DeviceGroup::emitRows(ValueRange results) {
       valid = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, piece, index(pieces));
       piece = arith::MinUIOp::create(b, piece, index(pieces - 1));
     }
-    starts.push_back(space.scale(counter({std::min(first, last), last}, 2, piece), vector));
+    starts.push_back(space.scale(counter({std::min(first, last), last}, level, piece), vector));
     startValid.push_back(valid);
   }
+}
+
+void DeviceGroup::emitPasses(ValueRange results) {
   for (const Phase &phase : phases)
-    if (!phase.reductions.empty() || !phase.outputs.empty())
+    if (!phase.empty())
       emitPass(phase, results);
   emitRowOutputs(results);
 }
@@ -112,9 +122,11 @@ void DeviceGroup::emitPass(const Phase &phase, ValueRange results) {
     evaluator->levels[2].clear();
     accumulators.assign(loop.getResults().begin(), loop.getResults().end());
   } else {
-    for (auto [start, valid] : llvm::zip(starts, startValid)) {
+    for (auto [n, start] : llvm::enumerate(starts)) {
+      Value valid = startValid[n];
       evaluator->column = start;
       accumulators = stepPass(phase, accumulators, start, valid);
+      stepColumnSums(phase, n);
       storeOutputs(phase.outputs, start, vector, results, both(valid, rowValid));
     }
   }
@@ -149,27 +161,29 @@ DeviceGroup::Values DeviceGroup::mergeThreads(ArrayRef<Operation *> operations, 
   }
   if (rowThreads <= warpSize || operations.empty())
     return values;
-  // Each warp leaves its part; every thread adds them up in the order of warps.
-  const int64_t warps = rowThreads / warpSize, used = code->sharedBytes();
-  SmallVector<Pointer> parts;
+  // Each warp leaves its part; every thread adds them up in the order of warps. Every pass has memory of its
+  // own, so that the next one may write before all have read.
+  const int64_t warps = rowThreads / warpSize;
+  SmallVector<Pointer> slots;
   for (Value value : values)
-    parts.push_back(code->shared(warps, value.getType()));
+    slots.push_back(code->shared(warps, value.getType()));
   code->when(code->lane() == 0, [&] {
-    for (auto [value, part] : llvm::zip(values, parts))
-      code->store(code->wrap(value), part, code->warp());
+    for (auto [value, slot] : llvm::zip(values, slots))
+      code->store(code->wrap(value), slot, code->warp());
   });
   code->barrier();
   auto partsOf = [&](int64_t warp) {
     Values loaded;
-    for (const Pointer &part : parts)
-      loaded.push_back(code->load(part, code->i32(warp)));
+    for (const Pointer &slot : slots)
+      loaded.push_back(code->load(slot, code->i32(warp)));
     return loaded;
   };
   values = partsOf(0);
   for (int64_t warp = 1; warp < warps; ++warp)
     values = merge(values, partsOf(warp));
-  code->barrier();
-  code->releaseShared(used);
+  // In a loop over rows the barriers of other passes keep the next row's parts from coming too early.
+  if (parts && llvm::count_if(phases, [](const Phase &phase) { return !phase.reductions.empty(); }) == 1)
+    code->barrier();
   return values;
 }
 

@@ -69,8 +69,10 @@ std::unique_ptr<Pass> heddle::gpu::createHeddleToGPUPass(const GpuOptions &optio
 void heddle::gpu::buildFusedPipeline(OpPassManager &manager, const GpuOptions &options) {
   cpu::FusedOptions fused;
   fused.fuse = options.fuse;
-  // Hundreds of blocks, each with a row of some thousand elements or 32 pieces of a column.
+  // Hundreds of blocks, each with a row of some thousand elements, 32 pieces of a column or some rows.
+  fused.columnSums = true;
   fused.reductions.enoughTasks = 528;
+  fused.reductions.rowsPerTask = 8;
   fused.reductions.columnsPerTask = 128;
   fused.reductions.rowPart = 8192;
   cpu::buildFusedPipeline(manager, fused);

@@ -3,6 +3,7 @@
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 #include "compiler/conversion/HeddleToGPU/GpuEntryLowering.h"
 #include "compiler/conversion/HeddleToGPU/Products.h"
+#include "compiler/conversion/HeddleToGPU/Scatter.h"
 #include "compiler/conversion/SparseKToGPU/Attention.h"
 #include "compiler/conversion/SparseKToGPU/Selection.h"
 #include "compiler/conversion/SparseKToGPU/Steps.h"
@@ -18,121 +19,9 @@ using namespace heddle::ir;
 using heddle::cpu::assertionFailedStatus;
 using heddle::cpu::computeType;
 using heddle::cpu::outOfRangeStatus;
-using heddle::cpu::ScalarEmitter;
-
-static RankedTensorType tensorType(Value value) { return cast<RankedTensorType>(value.getType()); }
+using heddle::cpu::tensorType;
 
 namespace {
-
-/// The elements before, along and after an axis.
-struct Split {
-  int64_t outer = 1, extent = 1, inner = 1;
-  Split(RankedTensorType type, int64_t axis) {
-    for (auto [d, n] : llvm::enumerate(type.getShape()))
-      ((int64_t)d < axis ? outer : (int64_t)d == axis ? extent : inner) *= n;
-  }
-};
-
-/// An id as a position in [0, extent): checks have reported what is outside.
-Scalar clampedId(Scalar id, int64_t extent) {
-  KernelCode &k = *id.code;
-  id = k.cast(id, k.i64Type());
-  return k.min(k.max(id, k.i64(0)), k.i64(std::max<int64_t>(extent - 1, 0)));
-}
-
-/// The number of this thread in the grid, as i64.
-Scalar globalThread(KernelCode &k) {
-  return k.cast(k.block(), k.i64Type()) * k.blockThreads + k.cast(k.thread(), k.i64Type());
-}
-
-Scalar sumOf(Scalar a, Scalar b, Type element) {
-  KernelCode &k = *a.code;
-  return k.wrap(ScalarEmitter(k.b, k.b.getLoc()).rounded(a + b, element));
-}
-
-constexpr int64_t blockThreads = 256;
-int64_t blocksFor(int64_t threads) { return (threads + blockThreads - 1) / blockThreads; }
-
-/// A warp for each piece of a row of the table looks through all ids, and adds the updates that are for its
-/// row in their order.
-void emit(StepBuilder &steps, ScatterAddOp op) {
-  auto type = cast<RankedTensorType>(op.getType());
-  Type element = type.getElementType(), idType = tensorType(op.getIds()).getElementType();
-  Split split(type, op.getAxis());
-  const int64_t count = tensorType(op.getIds()).getNumElements();
-  constexpr int64_t perLane = 4, piece = perLane * warpSize;
-  const int64_t pieces = (split.inner + piece - 1) / piece, tasks = split.outer * split.extent * pieces;
-  steps.kernel(
-      "rows", blocksFor(tasks * warpSize), blockThreads,
-      {operandBuffer(0), operandBuffer(1), operandBuffer(2), resultBuffer(0)}, [&](KernelCode &k) {
-        Elements base(k, 0, element), ids(k, 1, idType), updates(k, 2, element), result(k, 3, element);
-        Scalar task = globalThread(k) >> 5, lane = k.cast(k.lane(), k.i64Type());
-        k.when(task < tasks, [&] {
-          Scalar number = task % pieces, row = task / pieces % split.extent,
-                 outer = task / (pieces * split.extent);
-          Scalars columns, valid, sums;
-          for (int64_t j = 0; j < perLane; ++j) {
-            Scalar column = number * piece + j * warpSize + lane;
-            valid.push_back(column < split.inner);
-            columns.push_back(k.min(column, k.i64(split.inner - 1)));
-            sums.push_back(base.load((outer * split.extent + row) * split.inner + columns[j]));
-          }
-          sums =
-              k.loop(k.i64(0), k.i64(count), k.i64(warpSize), sums, [&](Scalar first, ArrayRef<Scalar> now) {
-                Scalar mine = first + lane;
-                Scalar id = clampedId(ids.load(k.min(mine, k.i64(count - 1))), split.extent);
-                Scalars carried(now.begin(), now.end());
-                carried.push_back(k.ballot((id == row) & (mine < count)));
-                Scalars after = k.repeat(
-                    carried, [&](ArrayRef<Scalar> now) { return now.back() != 0; },
-                    [&](ArrayRef<Scalar> now) {
-                      Scalar found = k.cast(k.trailingZeros(now.back()), k.i64Type()) + first;
-                      Scalars next;
-                      for (int64_t j = 0; j < perLane; ++j)
-                        next.push_back(sumOf(now[j],
-                                             updates.load((outer * count + found) * split.inner + columns[j]),
-                                             element));
-                      next.push_back(now.back() & (now.back() - 1));
-                      return next;
-                    });
-                after.pop_back();
-                return after;
-              });
-          for (int64_t j = 0; j < perLane; ++j)
-            k.when(valid[j],
-                   [&] { result.store(sums[j], (outer * split.extent + row) * split.inner + columns[j]); });
-        });
-      });
-}
-
-/// A thread owns one line along the axis.
-void emit(StepBuilder &steps, PutAlongOp op) {
-  auto type = cast<RankedTensorType>(op.getType());
-  Type element = type.getElementType(), idType = tensorType(op.getIds()).getElementType();
-  Split split(type, op.getAxis());
-  const int64_t count = tensorType(op.getIds()).getDimSize(op.getAxis());
-  const int64_t lines = type.getNumElements() ? split.outer * split.inner : 0;
-  steps.kernel("lines", blocksFor(lines), blockThreads,
-               {operandBuffer(0), operandBuffer(1), operandBuffer(2), resultBuffer(0)}, [&](KernelCode &k) {
-                 Elements base(k, 0, element), ids(k, 1, idType), updates(k, 2, element),
-                     result(k, 3, element);
-                 Scalar line = globalThread(k);
-                 k.when(line < lines, [&] {
-                   Scalar outer = line / split.inner, column = line % split.inner;
-                   auto at = [&](Scalar number, int64_t extent) {
-                     return (outer * extent + number) * split.inner + column;
-                   };
-                   k.loop(k.i64(0), k.i64(split.extent), k.i64(1), [&](Scalar number) {
-                     result.store(base.load(at(number, split.extent)), at(number, split.extent));
-                   });
-                   k.loop(k.i64(0), k.i64(count), k.i64(1), [&](Scalar number) {
-                     Scalar from = at(number, count);
-                     Scalar to = at(clampedId(ids.load(from), split.extent), split.extent);
-                     result.store(sumOf(result.load(to), updates.load(from), element), to);
-                   });
-                 });
-               });
-}
 
 void emit(StepBuilder &steps, DynamicUpdateSliceOp op) {
   auto type = cast<RankedTensorType>(op.getType());
@@ -140,7 +29,7 @@ void emit(StepBuilder &steps, DynamicUpdateSliceOp op) {
   Split split(type, op.getAxis());
   const int64_t size = tensorType(op.getUpdate()).getDimSize(op.getAxis()), length = size * split.inner;
   const int64_t all = split.outer * length;
-  steps.kernel("block", blocksFor(all), blockThreads, {operandBuffer(1), operandBuffer(2), resultBuffer(0)},
+  steps.kernel("block", blocksFor(all), wholeOpThreads, {operandBuffer(1), operandBuffer(2), resultBuffer(0)},
                [&](KernelCode &k) {
                  Elements update(k, 0, element), starts(k, 1, startType), result(k, 2, element);
                  Scalar i = globalThread(k);
@@ -160,7 +49,7 @@ void emit(StepBuilder &steps, CumsumOp op) {
   const int64_t lines = type.getNumElements() ? split.outer * split.inner : 0;
   auto add = [](Scalar a, Scalar b) { return a + b; };
   if (split.inner > 1) {
-    steps.kernel("lines", blocksFor(lines), blockThreads, {operandBuffer(0), resultBuffer(0)},
+    steps.kernel("lines", blocksFor(lines), wholeOpThreads, {operandBuffer(0), resultBuffer(0)},
                  [&](KernelCode &k) {
                    Elements x(k, 0, element), result(k, 1, element);
                    Scalar line = globalThread(k);
@@ -210,27 +99,50 @@ void emit(StepBuilder &steps, CumsumOp op) {
   });
 }
 
-/// One block, so that the first wrong index is reported.
+/// The first wrong index is reported: the smallest of all threads, by one block.
 void emit(StepBuilder &steps, CheckIndexOp op) {
   Type idType = tensorType(op.getIds()).getElementType();
-  const int64_t count = tensorType(op.getIds()).getNumElements();
-  const int64_t threads = count > 4096 ? 1024 : count > 32 ? 128 : 32;
-  steps.kernel("ids", count ? 1 : 0, threads,
-               {operandBuffer(0), steps.failure(outOfRangeStatus, op.getMessage()), errorRecord()},
-               [&](KernelCode &k) {
-                 Elements ids(k, 0, idType);
-                 const int64_t limit = op.getLimit();
-                 auto idAt = [&](Scalar at) { return k.cast(ids.load(at), k.i64Type()); };
-                 Scalar wrong = k.loop(k.cast(k.thread(), k.i64Type()), k.i64(count), k.i64(threads),
-                                       {k.i64(count)}, [&](Scalar i, ArrayRef<Scalar> first) {
-                                         // A negative one is large as an unsigned number.
-                                         Scalar inside = k.unsignedLess(idAt(i), k.i64(limit));
-                                         return Scalars{k.select(inside, first[0], k.min(first[0], i))};
-                                       })[0];
-                 wrong = k.blockReduce(wrong, [&](Scalar a, Scalar b) { return k.min(a, b); });
-                 k.when((k.thread() == 0) & (wrong < count),
-                        [&] { k.report(k.argument(2), k.argument(1), idAt(wrong), k.i64(limit)); });
-               });
+  const int64_t count = tensorType(op.getIds()).getNumElements(), limit = op.getLimit();
+  // A block finds the first of 4096; many such need a second pass.
+  constexpr int64_t piece = 4096;
+  const int64_t pieces = (count + piece - 1) / piece;
+  const int64_t threads = count > 1024 ? 256 : count > 32 ? 128 : 32;
+  auto least = [](Scalar a, Scalar b) { return a.code->min(a, b); };
+  auto firstWrong = [&](KernelCode &k, Scalar begin, Scalar end) {
+    Elements ids(k, 0, idType);
+    Scalar wrong = k.loop(begin + k.cast(k.thread(), k.i64Type()), end, k.i64(k.blockThreads), {k.i64(count)},
+                          [&](Scalar i, ArrayRef<Scalar> first) {
+                            // A negative one is large as an unsigned number.
+                            Scalar inside = k.unsignedLess(k.cast(ids.load(i), k.i64Type()), k.i64(limit));
+                            return Scalars{k.select(inside, first[0], k.min(first[0], i))};
+                          })[0];
+    return k.blockReduce(wrong, least);
+  };
+  auto report = [&](KernelCode &k, Scalar wrong, unsigned message) {
+    k.when((k.thread() == 0) & (wrong < count), [&] {
+      Scalar id = k.cast(Elements(k, 0, idType).load(wrong), k.i64Type());
+      k.report(k.argument(message + 1), k.argument(message), id, k.i64(limit));
+    });
+  };
+  DeviceOperand failure = steps.failure(outOfRangeStatus, op.getMessage());
+  if (pieces <= 1) {
+    steps.kernel("ids", pieces, threads, {operandBuffer(0), failure, errorRecord()},
+                 [&](KernelCode &k) { report(k, firstWrong(k, k.i64(0), k.i64(count)), 1); });
+    return;
+  }
+  DeviceOperand found = steps.reserve(pieces * 8);
+  steps.kernel("ids", pieces, threads, {operandBuffer(0), found}, [&](KernelCode &k) {
+    Scalar begin = k.cast(k.block(), k.i64Type()) * piece;
+    Scalar wrong = firstWrong(k, begin, k.min(begin + piece, k.i64(count)));
+    k.when(k.thread() == 0, [&] { k.store(wrong, k.pointer(1, k.i64Type()), k.block()); });
+  });
+  steps.kernel("report", 1, threads, {operandBuffer(0), found, failure, errorRecord()}, [&](KernelCode &k) {
+    Scalar wrong = k.loop(k.cast(k.thread(), k.i64Type()), k.i64(pieces), k.i64(threads), {k.i64(count)},
+                          [&](Scalar i, ArrayRef<Scalar> first) {
+                            return Scalars{k.min(first[0], k.load(k.pointer(1, k.i64Type()), i))};
+                          })[0];
+    report(k, k.blockReduce(wrong, least), 2);
+  });
 }
 
 void emit(StepBuilder &steps, AssertOp op) {
@@ -255,18 +167,20 @@ std::optional<DeviceProgram> heddle::gpu::emitWholeOp(mlir::gpu::GPUModuleOp mod
   if (isSelection(op))
     return emitSelection(module, op, prefix);
   StepBuilder steps(module, op->getLoc(), prefix);
-  const bool known =
-      llvm::TypeSwitch<Operation *, bool>(op)
-          .Case<ScatterAddOp, PutAlongOp, DynamicUpdateSliceOp, CumsumOp, CheckIndexOp, AssertOp>(
-              [&](auto typed) {
-                emit(steps, typed);
-                return true;
-              })
-          .Case<MatmulOp>([&](MatmulOp product) {
-            emitProduct(steps, product);
-            return true;
-          })
-          .Default([](Operation *) { return false; });
+  const bool known = llvm::TypeSwitch<Operation *, bool>(op)
+                         .Case<DynamicUpdateSliceOp, CumsumOp, CheckIndexOp, AssertOp>([&](auto typed) {
+                           emit(steps, typed);
+                           return true;
+                         })
+                         .Case<ScatterAddOp, PutAlongOp>([&](auto scatter) {
+                           emitScatter(steps, scatter);
+                           return true;
+                         })
+                         .Case<MatmulOp>([&](MatmulOp product) {
+                           emitProduct(steps, product);
+                           return true;
+                         })
+                         .Default([](Operation *) { return false; });
   if (!known)
     return std::nullopt;
   return std::move(steps.program);

@@ -1,5 +1,5 @@
-// Sorting of rows of records: blocks in shared memory, then passes that merge pairs of lists. Internal to
-// this folder.
+// Sorting of rows of records: blocks in shared memory, then passes that merge pairs of lists. For what makes
+// device programs.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Steps.h"

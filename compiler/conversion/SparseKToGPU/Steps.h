@@ -1,4 +1,4 @@
-// A device program under construction. Internal to this folder.
+// A device program under construction.
 #pragma once
 
 #include "compiler/conversion/GPU/KernelCode.h"

@@ -39,7 +39,7 @@ func.func @softmax(%a: tensor<4096x1024xf32>) -> tensor<4096x1024xf32> {
 // Rows are summed up in two steps of fixed order: parts by many blocks, then the parts.
 // CHECK-LABEL: func.func @columns
 // CHECK: heddle.launch_device @kernels::@k0_reduce grid(%c768, %c1, %c1) block 128
-// CHECK: heddle.launch_device @kernels::@k1_reduce grid(%c6, %c1, %c1) block 256
+// CHECK: heddle.launch_device @kernels::@k1_reduce grid(%c24, %c1, %c1) block 512
 // PTX-LABEL: .entry k0_reduce(
 // PTX: ld.global.nc.v4
 // PTX: bar.sync
@@ -48,4 +48,27 @@ func.func @softmax(%a: tensor<4096x1024xf32>) -> tensor<4096x1024xf32> {
 func.func @columns(%a: tensor<512x768xf32>) -> tensor<768xf32> {
   %m = heddle.reduce sum %a axes [0] : tensor<512x768xf32> -> tensor<768xf32>
   return %m : tensor<768xf32>
+}
+
+// The gradient of a norm reads x and dy once: a block has the rows of one part, and keeps the sums for the weights in registers.
+// CHECK-LABEL: func.func @norm_gradient
+// CHECK: heddle.launch_device @kernels::@k2_reduce grid(%c256, %c1, %c1) block 128 shared 16
+// CHECK: heddle.launch_device @kernels::@k3_reduce
+// CHECK-NOT: launch_device
+// CHECK: return
+// PTX-LABEL: .entry k2_reduce(
+// PTX-COUNT-2: st.global.v4
+// PTX-COUNT-4: ld.global.nc.v4
+// PTX-NOT: ld.global
+// PTX-COUNT-2: st.global.v4
+// PTX-NOT: st.global
+// PTX-LABEL: .entry k3_reduce(
+func.func @norm_gradient(%x: tensor<2048x1024xf32>, %dy: tensor<2048x1024xf32>) -> (tensor<2048x1024xf32>, tensor<1024xf32>) {
+  %0 = heddle.mul %x, %dy : tensor<2048x1024xf32>
+  %s = heddle.reduce sum %0 axes [1] : tensor<2048x1024xf32> -> tensor<2048xf32>
+  %sb = heddle.broadcast %s axes [0] : tensor<2048xf32> -> tensor<2048x1024xf32>
+  %dx = heddle.mul %sb, %dy : tensor<2048x1024xf32>
+  %dw = heddle.mul %dx, %x : tensor<2048x1024xf32>
+  %w = heddle.reduce sum %dw axes [0] : tensor<2048x1024xf32> -> tensor<1024xf32>
+  return %dx, %w : tensor<2048x1024xf32>, tensor<1024xf32>
 }
