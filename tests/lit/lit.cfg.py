@@ -1,6 +1,7 @@
 """Tests of passes, messages and commands: run by lit, checked by FileCheck."""
 
 import os
+import shutil
 
 import lit.formats
 
@@ -17,6 +18,8 @@ config.environment["PATH"] = os.pathsep.join(
 config.environment["NO_COLOR"] = "1"
 config.environment["HEDDLE_CACHE"] = os.path.join(config.test_exec_root, "cache")
 config.environment.pop("HEDDLE_DEVICE", None)
+if shutil.which("ptxas", path=os.pathsep.join([os.environ["PATH"], "/usr/local/cuda/bin"])):
+    config.available_features.add("ptxas")
 if config.sanitized:
     config.available_features.add("sanitized")
     for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):

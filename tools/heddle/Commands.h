@@ -27,6 +27,10 @@ struct CompileOptions : EntryOptions {
   bool decompose = false;
 };
 
+struct ExplainOptions : EntryOptions {
+  std::string target = "cpu", chip = "sm_90a";
+};
+
 struct MaskOptions : EntryOptions {
   std::vector<std::string> values, outs;
   int64_t layer = 0, batch = 0, head = 0;
@@ -35,7 +39,7 @@ struct MaskOptions : EntryOptions {
 int check(const std::vector<std::string> &files);
 int run(const RunOptions &options);
 int compile(const CompileOptions &options);
-int explain(const EntryOptions &options);
+int explain(const ExplainOptions &options);
 int mask(const MaskOptions &options);
 
 /// Prints an error: a program's message begins with its place, any other with the name of the command.

@@ -4,7 +4,11 @@
 #include "tools/heddle/Entry.h"
 
 #include "compiler/jit/Cost.h"
+#include "compiler/jit/DeviceCost.h"
+#include "compiler/jit/DeviceProgram.h"
 #include "compiler/jit/Stages.h"
+
+#include <heddle/error.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -21,7 +25,71 @@ static std::string scaled(double value, const char *unit) {
   return text;
 }
 
-int explain(const EntryOptions &options) {
+/// Long texts end in dots.
+static std::string shortened(const std::string &text, size_t most) {
+  return text.size() > most ? text.substr(0, most - 3) + "..." : text;
+}
+
+/// The kernels of an entry on a GPU, with what ptxas says about them where it is installed.
+static int explainDevice(const ExplainOptions &options) {
+  Entry entry(options.file, options.entry);
+  const gpu::Chip chip = llvm::cantFail(gpu::Chip::named(options.chip));
+  pipelines::PipelineOptions passes;
+  passes.device.emplace();
+  passes.device->capability = chip.capability;
+  jit::OwnedModule owned =
+      jit::elaborate(entry.program(), options.entry, entry.types(parseDims(options.dims)));
+  jit::runPipeline(*owned.module, pipelines::Stage::Lowered, passes);
+  const std::vector<jit::Launch> launches = jit::countLaunches(*owned.module, options.entry);
+  std::map<std::string, gpu::KernelResources> resources;
+  if (!gpu::findAssembler().empty()) {
+    jit::DeviceTarget target;
+    target.major = chip.capability / 10;
+    target.minor = chip.capability % 10;
+    auto found = gpu::resources(jit::compileDevice(*owned.module, options.entry, target).image, chip);
+    if (!found)
+      throw Error(HEDDLE_INTERNAL, llvm::toString(found.takeError()));
+    resources = std::move(*found);
+  }
+
+  size_t width = 6;
+  double moved = 0;
+  int64_t count = 0;
+  for (const jit::Launch &launch : launches) {
+    width = std::max(width, launch.kernel.size());
+    moved += double(launch.bytes) * double(launch.times);
+    count += launch.times;
+  }
+  const bool assembled = !resources.empty();
+  std::printf("%-*s  %5s  %11s  %5s  %8s  %11s%s  operations\n", int(width), "kernel", "times", "grid",
+              "block", "shared", "bytes", assembled ? "  registers  spilled  occupancy" : "");
+  for (const jit::Launch &launch : launches) {
+    const bool isKernel = launch.block > 0;
+    std::string grid = std::to_string(launch.grid[0]);
+    for (int axis = 1; axis < 3 && launch.grid[1] * launch.grid[2] > 1; ++axis)
+      grid += "x" + std::to_string(launch.grid[axis]);
+    std::printf("%-*s  %5lld  %11s  %5s  %8s  %11s", int(width), launch.kernel.c_str(),
+                static_cast<long long>(launch.times), isKernel ? grid.c_str() : "",
+                isKernel ? std::to_string(launch.block).c_str() : "",
+                isKernel ? scaled(double(launch.sharedBytes), "B").c_str() : "",
+                scaled(double(launch.bytes), "B").c_str());
+    if (auto found = resources.find(launch.kernel); found != resources.end()) {
+      const gpu::KernelResources &used = found->second;
+      std::printf("  %9d  %7s  %7.0f %%", used.registers, scaled(used.spilledBytes, "B").c_str(),
+                  100 * jit::occupancy(launch, used, chip));
+    } else if (assembled) {
+      std::printf("  %9s  %7s  %9s", "", "", "");
+    }
+    std::printf("  %s\n", shortened(launch.operations, 60).c_str());
+  }
+  std::printf("\n%lld launches in a call, %s moved\n", static_cast<long long>(count),
+              scaled(moved, "B").c_str());
+  return 0;
+}
+
+int explain(const ExplainOptions &options) {
+  if (options.target == "cuda")
+    return explainDevice(options);
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   Entry entry(options.file, options.entry);
   frontend::EntryArguments types = entry.types(dims);
@@ -49,7 +117,7 @@ int explain(const EntryOptions &options) {
   }
   std::printf("%-*s  %5s  %11s  %11s  %s\n", int(width), "step", "times", "FLOP", "bytes", "source");
   for (const jit::Step &step : steps) {
-    std::string what = step.what.size() > 60 ? step.what.substr(0, 57) + "..." : step.what;
+    const std::string what = shortened(step.what, 60);
     std::printf("%-*s  %5lld  %11s  %11s  %s\n", int(width), what.c_str(), static_cast<long long>(step.times),
                 scaled(double(step.flops), "").c_str(), scaled(double(step.bytes), "B").c_str(),
                 step.where.c_str());

@@ -99,6 +99,15 @@ static CLI::Validator deviceName() {
       "{cpu, cuda, cuda:1, interp}");
 }
 
+static void addTarget(CLI::App &command, std::string &target, std::string &chip) {
+  command.add_option("--target", target, "what to compile for")
+      ->check(oneOf({"cpu", "cuda"}))
+      ->capture_default_str();
+  command.add_option("--chip", chip, "the GPU that kernels are generated for, with --target cuda")
+      ->check(oneOf(heddle::gpu::Chip::names()))
+      ->capture_default_str();
+}
+
 /// HEDDLE_DEVICE, or what `--device` is by default.
 static std::string deviceFromEnvironment(const std::string &otherwise) {
   const char *text = std::getenv("HEDDLE_DEVICE");
@@ -167,21 +176,15 @@ static int dispatch(int argc, char **argv) {
   }
   compileCommand->add_option("--emit", compileOptions.stage, stageHelp)->required()->check(oneOf(stageNames));
   compileCommand->add_option("-o", compileOptions.out, "the file to write; - is standard output")->required();
-  compileCommand->add_option("--target", compileOptions.target, "what to compile for")
-      ->check(oneOf({"cpu", "cuda"}))
-      ->capture_default_str();
-  compileCommand
-      ->add_option("--chip", compileOptions.chip,
-                   "the GPU that kernels are generated for, with --target cuda")
-      ->check(oneOf(heddle::gpu::Chip::names()))
-      ->capture_default_str();
+  addTarget(*compileCommand, compileOptions.target, compileOptions.chip);
   addCpu(*compileCommand, compileOptions.cpu);
   compileCommand->add_flag("--decompose", compileOptions.decompose,
                            "replace fused SPARSEK operations by dense ones");
 
-  EntryOptions explainOptions;
+  ExplainOptions explainOptions;
   CLI::App *explainCommand = app.add_subcommand("explain", "show where time and memory go");
   addEntry(*explainCommand, explainOptions);
+  addTarget(*explainCommand, explainOptions.target, explainOptions.chip);
 
   MaskOptions maskOptions;
   CLI::App *maskCommand =

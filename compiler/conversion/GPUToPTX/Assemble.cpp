@@ -48,7 +48,14 @@ int heddle::gpu::assemblerVersion() {
   return version;
 }
 
-llvm::Expected<std::string> heddle::gpu::assemble(llvm::StringRef ptx, const Chip &chip) {
+namespace {
+/// What ptxas wrote: the machine code, and what it said.
+struct Assembled {
+  std::string code, log;
+};
+} // namespace
+
+static llvm::Expected<Assembled> runAssembler(llvm::StringRef ptx, const Chip &chip, bool verbose) {
   const std::string assembler = findAssembler();
   if (assembler.empty())
     return llvm::createStringError(
@@ -71,19 +78,56 @@ llvm::Expected<std::string> heddle::gpu::assemble(llvm::StringRef ptx, const Chi
   llvm::FileRemover removeLog(log);
   const std::string arch = "-arch=" + chip.name.str();
   const llvm::StringRef logName = log;
-  std::string message;
+  llvm::SmallVector<llvm::StringRef> command = {assembler, arch, "-O3", source, "-o", object};
   // Kernels side by side, which CUDA 12.1 brought.
-  const llvm::StringRef threads = assemblerVersion() >= 12010 ? "-split-compile=0" : "-O3";
-  const int status =
-      llvm::sys::ExecuteAndWait(assembler, {assembler, arch, "-O3", threads, source, "-o", object},
-                                std::nullopt, {std::nullopt, logName, logName}, 0, 0, &message);
-  if (status != 0) {
-    if (auto text = llvm::MemoryBuffer::getFile(log))
-      message += (*text)->getBuffer();
-    return llvm::createStringError("ptxas failed: " + llvm::StringRef(message).trim().str());
-  }
+  if (assemblerVersion() >= 12010)
+    command.push_back("-split-compile=0");
+  if (verbose)
+    command.push_back("-v");
+  std::string message;
+  const int status = llvm::sys::ExecuteAndWait(assembler, command, std::nullopt,
+                                               {std::nullopt, logName, logName}, 0, 0, &message);
+  Assembled result;
+  if (auto text = llvm::MemoryBuffer::getFile(log))
+    result.log = (*text)->getBuffer().str();
+  if (status != 0)
+    return llvm::createStringError("ptxas failed: " + llvm::StringRef(message + result.log).trim().str());
   auto bytes = llvm::MemoryBuffer::getFile(object, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!bytes)
     return llvm::createStringError("cannot read what ptxas wrote: " + bytes.getError().message());
-  return (*bytes)->getBuffer().str();
+  result.code = (*bytes)->getBuffer().str();
+  return result;
+}
+
+llvm::Expected<std::string> heddle::gpu::assemble(llvm::StringRef ptx, const Chip &chip) {
+  auto result = runAssembler(ptx, chip, false);
+  if (!result)
+    return result.takeError();
+  return std::move(result->code);
+}
+
+llvm::Expected<std::map<std::string, KernelResources>> heddle::gpu::resources(llvm::StringRef ptx,
+                                                                              const Chip &chip) {
+  auto assembled = runAssembler(ptx, chip, true);
+  if (!assembled)
+    return assembled.takeError();
+  std::map<std::string, KernelResources> result;
+  KernelResources *current = nullptr;
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(assembled->log).split(lines, '\n');
+  auto number = [](llvm::StringRef line, llvm::StringRef before) -> int {
+    int value = 0;
+    auto [head, tail] = line.split(before);
+    head.substr(head.trim().rfind(' ') + 1).trim().getAsInteger(10, value);
+    return value;
+  };
+  for (llvm::StringRef line : lines) {
+    if (line.contains("entry function '"))
+      current = &result[line.split('\'').second.split('\'').first.str()];
+    else if (current && line.contains(" bytes spill stores"))
+      current->spilledBytes = number(line, " bytes spill stores");
+    else if (current && line.contains("Used "))
+      current->registers = number(line, " registers");
+  }
+  return result;
 }

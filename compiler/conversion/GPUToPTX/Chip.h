@@ -16,6 +16,9 @@ struct Chip {
   llvm::StringRef version; ///< `+ptx80`, a feature of LLVM's target
   int capability;          ///< 90 for 9.0
 
+  /// Shared memory of a multiprocessor in bytes. Each has 65536 registers and 2048 threads.
+  int64_t sharedBytes() const { return capability == 80 ? 164 << 10 : 228 << 10; }
+
   /// Whether warpgroups multiply matrices (wgmma), which no other generation does.
   bool hasWarpgroupProducts() const { return capability == 90; }
 

@@ -6,6 +6,8 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
+#include <map>
+
 namespace mlir {
 class DialectRegistry;
 } // namespace mlir
@@ -23,6 +25,13 @@ llvm::Expected<std::string> emitDeviceIR(mlir::gpu::GPUModuleOp module, const Ch
 /// The machine code of PTX by the program ptxas, which is looked for in $CUDA_HOME/bin, $PATH and
 /// /usr/local/cuda/bin.
 llvm::Expected<std::string> assemble(llvm::StringRef ptx, const Chip &chip);
+/// What a kernel takes of a processor, as ptxas tells.
+struct KernelResources {
+  int registers = 0;    ///< of a thread
+  int spilledBytes = 0; ///< of a thread's registers, kept in memory
+};
+/// Of every kernel of PTX, by ptxas.
+llvm::Expected<std::map<std::string, KernelResources>> resources(llvm::StringRef ptx, const Chip &chip);
 /// Where ptxas is, empty if it is nowhere.
 std::string findAssembler();
 /// The version of CUDA that it belongs to: 13000 for 13.0; 0 if it is nowhere.

@@ -1,6 +1,7 @@
 //===- GpuEntryLowering.cpp - What entries are on GPUs --------------------===//
 
 #include "compiler/conversion/HeddleToGPU/GpuEntryLowering.h"
+#include "compiler/conversion/HeddleToCPU/Fusible.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 #include "compiler/conversion/HeddleToGPU/DeviceGroup.h"
 #include "compiler/conversion/HeddleToGPU/JoinAccesses.h"
@@ -12,6 +13,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/MapVector.h"
 
 #include <numeric>
 
@@ -212,6 +214,33 @@ void GpuEntryLowering::launch(Location loc, StringRef kernel, ArrayRef<int64_t> 
                          constantIndex(loc, grid[2]), block, shared, arguments);
 }
 
+static int64_t tensorBytes(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return tensor.getNumElements() * storageType(tensor.getElementType()).getIntOrFloatBitWidth() / 8;
+}
+
+/// For people who read `heddle explain`: what a kernel computes, and the bytes that it reads and writes once.
+static void describe(Operation *kernel, StringRef operations, int64_t bytes) {
+  OpBuilder b(kernel);
+  kernel->setAttr("heddle.operations", b.getStringAttr(operations));
+  kernel->setAttr("heddle.bytes", b.getI64IntegerAttr(bytes));
+}
+
+/// `mul*3 reduce`: those that compute something, in the order of their first occurrence.
+static std::string fusedOperations(FusionOp op) {
+  llvm::MapVector<StringRef, int> names;
+  for (Operation &inner : op.getBody().front().without_terminator())
+    if (!isMove(&inner) && !isa<ConstantOp>(inner))
+      ++names[inner.getName().stripDialect()];
+  if (names.empty()) // moves only
+    for (Operation &inner : op.getBody().front().without_terminator())
+      ++names[inner.getName().stripDialect()];
+  std::string text;
+  for (auto &[name, times] : names)
+    text += (text.empty() ? "" : " ") + name.str() + (times > 1 ? "*" + std::to_string(times) : "");
+  return text;
+}
+
 LogicalResult GpuEntryLowering::lowerGroup(const GroupCall &call) {
   FusionOp op = call.op;
   DeviceGroup group(call.reductions, call.outputs, [](Value value) { return isa<BlockArgument>(value); });
@@ -242,6 +271,11 @@ LogicalResult GpuEntryLowering::lowerGroup(const GroupCall &call) {
       types.push_back(MemRefType::Builder(cast<MemRefType>(operand.getType()))
                           .setMemorySpace(builder.getI64IntegerAttr(1)));
     KernelCode code(kernels, op.getLoc(), symbol, types, group.threads());
+    int64_t bytes = 0;
+    for (TypeRange range : {TypeRange(op.getOperandTypes()), TypeRange(op.getResultTypes())})
+      for (Type type : range)
+        bytes += tensorBytes(type);
+    describe(code.function, fusedOperations(op), bytes);
     for (auto [i, alignment] : llvm::enumerate(alignments)) {
       code.function.setArgAttr(i, "llvm.noalias", builder.getUnitAttr());
       code.function.setArgAttr(i, "llvm.align", builder.getI64IntegerAttr(alignment));
@@ -355,6 +389,18 @@ void GpuEntryLowering::runProgram(Operation *op) {
         arguments.push_back(i32(loc, firstFailure(program, sourcePosition(loc)) + int32_t(operand.number)));
         break;
       }
+    Operation *kernel = kernels.lookupSymbol(step.kernel);
+    if (!kernel->hasAttr("heddle.operations")) {
+      int64_t bytes = 0;
+      for (const DeviceOperand &operand : step.operands)
+        if (operand.kind == DeviceOperand::Operand)
+          bytes += tensorBytes(op->getOperand(operand.number).getType());
+        else if (operand.kind == DeviceOperand::Result)
+          bytes += tensorBytes(op->getResult(operand.number).getType());
+      StringRef name = op->getName().getStringRef();
+      name.consume_front("heddle.");
+      describe(kernel, name, bytes);
+    }
     launch(loc, step.kernel, step.grid, step.block, step.shared, arguments);
   }
 }

@@ -51,4 +51,4 @@ func.func @product(%a: tensor<8x6xf32>, %b: tensor<6x10xf32>) -> tensor<8x10xf32
   return %c : tensor<8x10xf32>
 }
 
-// CHECK: gpu.func @{{.*}}assert_condition({{.*}}) kernel attributes {heddle.can_fail
+// CHECK: gpu.func @{{.*}}assert_condition({{.*}}) kernel attributes {heddle.bytes = 1 : i64, heddle.can_fail, heddle.operations = "assert"
