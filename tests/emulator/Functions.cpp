@@ -204,6 +204,10 @@ HEDDLE_EMULATOR_EXPORT float heddle_emulated_rsqrt_approx_f(float x) {
 HEDDLE_EMULATOR_EXPORT float heddle_emulated_rsqrt_approx_ftz_f(float x) {
   return heddle_emulated_rsqrt_approx_f(flushed(x));
 }
+/// The sum clipped to [0, 1]; 0 for NaN.
+HEDDLE_EMULATOR_EXPORT float heddle_emulated_add_rn_sat_f(float x, float y) {
+  return std::fmin(std::fmax(x + y, 0.0f), 1.0f);
+}
 HEDDLE_EMULATOR_EXPORT float heddle_emulated_sqrt_rn_f(float x) { return std::sqrt(x); }
 HEDDLE_EMULATOR_EXPORT double heddle_emulated_sqrt_rn_d(double x) { return std::sqrt(x); }
 

@@ -149,6 +149,12 @@ MLIRContext &DeviceHarness::context() { return impl->context; }
 mlir::gpu::GPUModuleOp DeviceHarness::module() { return impl->kernels; }
 Location DeviceHarness::loc() { return UnknownLoc::get(&impl->context); }
 bool DeviceHarness::emulated() const { return impl->emulated; }
+int DeviceHarness::capability() const {
+  int major = 0, minor = 0;
+  impl->driver.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, impl->device);
+  impl->driver.cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, impl->device);
+  return 10 * major + minor;
+}
 
 gpu::KernelCode DeviceHarness::kernel(StringRef name, ArrayRef<Type> parameters, int64_t blockThreads) {
   return gpu::KernelCode(impl->kernels, loc(), name, parameters, blockThreads);
@@ -211,10 +217,7 @@ void DeviceHarness::load() {
     impl->code = std::move(*code);
     image = &impl->code->image();
   } else {
-    int major = 0, minor = 0;
-    driver.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, impl->device);
-    driver.cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, impl->device);
-    text = ptx(llvm::cantFail(gpu::Chip::forCapability(10 * major + minor)).name);
+    text = ptx(llvm::cantFail(gpu::Chip::forCapability(capability())).name);
     image = text.c_str();
   }
   driver.check(driver.cuModuleLoadDataEx(&impl->loaded, image, 0, nullptr, nullptr), "cuModuleLoadDataEx");

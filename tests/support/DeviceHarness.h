@@ -106,6 +106,8 @@ public:
 
   /// Whether the device is the emulated one.
   bool emulated() const;
+  /// Its compute capability, 90 for 9.0.
+  int capability() const;
   /// PTX of all kernels for a chip, "sm_80"; assembled as well where ptxas is installed.
   std::string ptx(llvm::StringRef chip);
 

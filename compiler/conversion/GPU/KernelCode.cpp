@@ -141,13 +141,15 @@ Scalar KernelCode::unsignedLess(Scalar x, Scalar y) {
 }
 Scalar KernelCode::sqrt(Scalar x) { return wrap(math::SqrtOp::create(b, x.value)); }
 
-static Scalar intrinsic(KernelCode &code, StringRef name, Scalar x) {
-  auto call =
-      LLVM::CallIntrinsicOp::create(code.b, x.type(), code.b.getStringAttr(name), ValueRange{x.value});
+static Scalar intrinsic(KernelCode &code, StringRef name, Scalar x, ValueRange operands) {
+  auto call = LLVM::CallIntrinsicOp::create(code.b, x.type(), code.b.getStringAttr(name), operands);
   return code.wrap(call.getResults());
 }
-Scalar KernelCode::exp2Approximate(Scalar x) { return intrinsic(*this, "llvm.nvvm.ex2.approx.ftz.f", x); }
-Scalar KernelCode::log2Approximate(Scalar x) { return intrinsic(*this, "llvm.nvvm.lg2.approx.ftz.f", x); }
+Scalar KernelCode::exp2Approximate(Scalar x) { return intrinsic(*this, "llvm.nvvm.ex2.approx.ftz.f", x, x.value); }
+Scalar KernelCode::log2Approximate(Scalar x) { return intrinsic(*this, "llvm.nvvm.lg2.approx.ftz.f", x, x.value); }
+Scalar KernelCode::addClipped(Scalar x, Scalar y) {
+  return intrinsic(*this, "llvm.nvvm.add.rn.sat.f", x, {x.value, y.value});
+}
 
 Scalar KernelCode::cast(Scalar x, Type to) {
   Type from = x.type();

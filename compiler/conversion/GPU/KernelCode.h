@@ -145,6 +145,7 @@ public:
   Scalar sqrt(Scalar x);
   Scalar exp2Approximate(Scalar x); ///< f32, relative error 2^-22, subnormal results are 0
   Scalar log2Approximate(Scalar x);
+  Scalar addClipped(Scalar x, Scalar y); ///< f32 x + y clipped to [0, 1]; 0 for NaN
   /// Converts between integers (with sign), floats, and between both (toward zero).
   Scalar cast(Scalar x, mlir::Type to);
   Scalar bitcast(Scalar x, mlir::Type to);

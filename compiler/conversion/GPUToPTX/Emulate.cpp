@@ -33,6 +33,7 @@ private:
   ModuleOp module;
   LLVM::LLVMFuncOp function;
   ImplicitLocOpBuilder b;
+  Value assemblyScratch; ///< what assembly takes and gives: used anew each time
 
   Type i32() { return b.getI32Type(); }
   Type i64() { return b.getI64Type(); }
@@ -73,6 +74,7 @@ private:
   LogicalResult replaceIntrinsic(LLVM::CallIntrinsicOp op);
   LogicalResult replaceBarrier(NVVM::BarrierOp op);
   LogicalResult replaceProduct(NVVM::MmaOp op);
+  LogicalResult replaceAssembly(LLVM::InlineAsmOp op);
   void replaceShuffle(NVVM::ShflOp op);
 };
 
@@ -175,7 +177,8 @@ LogicalResult Emulator::replaceIntrinsic(LLVM::CallIntrinsicOp op) {
     return success();
   static constexpr StringLiteral known[] = {
       "ex2.approx.f",   "ex2.approx.ftz.f",   "lg2.approx.f", "lg2.approx.ftz.f", "rcp.approx.ftz.f",
-      "rsqrt.approx.f", "rsqrt.approx.ftz.f", "sqrt.rn.f",    "sqrt.rn.d",        "f2tf32.rna"};
+      "rsqrt.approx.f", "rsqrt.approx.ftz.f", "sqrt.rn.f",    "sqrt.rn.d",        "f2tf32.rna",
+      "add.rn.sat.f"};
   if (!llvm::is_contained(known, name))
     return op.emitError() << "the emulated device has no intrinsic " << op.getIntrin();
   std::string function = name.str();
@@ -245,6 +248,45 @@ LogicalResult Emulator::replaceProduct(NVVM::MmaOp op) {
   return success();
 }
 
+/// Assembly that says which function does the same: of its settings, its operands as words of 64 bits, and
+/// memory for results of 32 bits. `pass`: the results are the operands.
+LogicalResult Emulator::replaceAssembly(LLVM::InlineAsmOp op) {
+  auto name = op->getAttrOfType<StringAttr>("heddle.emulated");
+  if (!name)
+    return op->emitError() << "the emulated device cannot run assembly";
+  Type type = op.getRes().getType();
+  if (name.getValue() == "pass") {
+    Value result = LLVM::PoisonOp::create(b, type);
+    for (auto [i, operand] : llvm::enumerate(op.getOperands()))
+      result = LLVM::InsertValueOp::create(b, result, operand, i);
+    finish(op, result);
+    return success();
+  }
+  constexpr int64_t mostOperands = 144;
+  if (op.getNumOperands() > mostOperands)
+    return op->emitError() << "the emulated device takes at most " << mostOperands << " operands of assembly";
+  if (!assemblyScratch)
+    assemblyScratch = scratch(4 * mostOperands);
+  auto part = [&](int64_t word) -> Value {
+    return LLVM::GEPOp::create(b, pointer(), i64(), assemblyScratch,
+                               ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(word)});
+  };
+  for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
+    Value word = operand;
+    if (!word.getType().isInteger(64))
+      word = LLVM::ZExtOp::create(b, i64(), asWord(word));
+    LLVM::StoreOp::create(b, word, part(int64_t(i)));
+  }
+  SmallVector<Value> arguments;
+  for (int64_t setting : op->getAttrOfType<DenseI64ArrayAttr>("heddle.settings").asArrayRef())
+    arguments.push_back(constant(setting));
+  Value results = part(mostOperands);
+  arguments.append({part(0), results});
+  call(name.getValue(), {}, arguments);
+  finish(op, loadedStruct(results, type));
+  return success();
+}
+
 LogicalResult Emulator::replace(Operation *op) {
   b.setLoc(op->getLoc());
   b.setInsertionPoint(op);
@@ -257,8 +299,8 @@ LogicalResult Emulator::replace(Operation *op) {
   }
   if (auto intrinsic = dyn_cast<LLVM::CallIntrinsicOp>(op))
     return replaceIntrinsic(intrinsic);
-  if (isa<LLVM::InlineAsmOp>(op))
-    return op->emitError() << "the emulated device cannot run assembly";
+  if (auto assembly = dyn_cast<LLVM::InlineAsmOp>(op))
+    return replaceAssembly(assembly);
   checkAlignment(op);
   // Whoever polls memory lets others write it.
   auto load = dyn_cast<LLVM::LoadOp>(op);
@@ -347,7 +389,28 @@ LogicalResult Emulator::replace(Operation *op) {
         finish(op, {});
         return success();
       })
-      .Case<NVVM::SetMaxRegisterOp, NVVM::PrefetchOp>([&](auto) {
+      .Case([&](NVVM::MBarrierInitOp barrier) {
+        return run("mbarrier_init", {generic(barrier.getAddr()), barrier.getCount()});
+      })
+      .Case([&](NVVM::MBarrierArriveOp arrive) -> LogicalResult {
+        if (arrive.getRes() && !arrive.getRes().use_empty())
+          return op->emitError() << "the emulated device has no tokens of barriers";
+        Value count = arrive.getCount() ? arrive.getCount() : constant(1);
+        call("mbarrier_arrive", {}, {generic(arrive.getAddr()), count});
+        op->erase();
+        return success();
+      })
+      .Case([&](NVVM::CpAsyncMBarrierArriveOp arrive) -> LogicalResult {
+        if (!arrive.getNoinc())
+          return op->emitError() << "the emulated device has cp.async.mbarrier.arrive.noinc only";
+        return run("mbarrier_arrive_copies", generic(arrive.getAddr()));
+      })
+      .Case([&](NVVM::MBarrierTryWaitParityOp wait) {
+        return run("mbarrier_wait", {generic(wait.getAddr()), wait.getPhase()});
+      })
+      // Products happen when they are asked for, in the order of the program.
+      .Case<NVVM::SetMaxRegisterOp, NVVM::PrefetchOp, NVVM::FenceMbarrierInitOp, NVVM::FenceProxyOp,
+            NVVM::WgmmaFenceAlignedOp, NVVM::WgmmaGroupSyncAlignedOp>([&](auto) {
         finish(op, {});
         return success();
       })

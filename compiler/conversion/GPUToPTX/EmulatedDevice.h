@@ -81,6 +81,18 @@ void heddle_emulated_mma(int32_t element, int32_t k, const int32_t *a, const int
 void heddle_emulated_load_matrix(const void *row, int32_t count, int32_t transposed, int32_t *out);
 void heddle_emulated_store_matrix(void *row, int32_t count, int32_t transposed, const int32_t *words);
 
+/* Products of warpgroups (WarpgroupCode.h), made by each warp for its 16 rows when it asks. Operands: the n / 2 sums
+ * where there are any, A as 4 words of registers or as a descriptor (`shared`), the descriptor of B. */
+void heddle_emulated_warpgroup_product(int32_t f16, int32_t n, int32_t shared, int32_t across, int32_t adds,
+                                       const int64_t *operands, float *sums);
+void heddle_emulated_pack_pair(int32_t f16, const int64_t *operands, int32_t *result);
+
+/* Barriers in shared memory, of 64 bits. */
+void heddle_emulated_mbarrier_init(void *barrier, int32_t arrivals);
+void heddle_emulated_mbarrier_arrive(void *barrier, int32_t count);
+void heddle_emulated_mbarrier_arrive_copies(void *barrier); /* all copies of this thread happen at once */
+void heddle_emulated_mbarrier_wait(const void *barrier, int32_t parity);
+
 /* Asynchronous copies; they happen at the latest possible moment, a wait. */
 void heddle_emulated_copy(void *to, const void *from, int32_t bytes, int32_t used);
 void heddle_emulated_copy_commit(void);
@@ -97,6 +109,7 @@ float heddle_emulated_rsqrt_approx_ftz_f(float x);
 float heddle_emulated_sqrt_rn_f(float x);
 double heddle_emulated_sqrt_rn_d(double x);
 int32_t heddle_emulated_f2tf32_rna(float x);
+float heddle_emulated_add_rn_sat_f(float x, float y);
 
 /* ---- For tests ---- */
 

@@ -159,7 +159,10 @@ void emit(StepBuilder &steps, AssertOp op) {
 
 std::optional<DeviceProgram> heddle::gpu::emitWholeOp(mlir::gpu::GPUModuleOp module, Operation *op,
                                                       StringRef prefix, const GpuOptions &options) {
-  const Target target{options.sharedBytes};
+  Target target;
+  target.sharedBytes = options.sharedBytes;
+  target.warpgroupProducts = options.capability == 90;
+  target.multiprocessors = options.multiprocessors;
   if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp, sparsek::AttentionTangentOp>(op))
     return emitAttention(module, op, target, prefix);
   if (isa<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>(op))

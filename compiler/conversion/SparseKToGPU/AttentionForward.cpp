@@ -3,6 +3,7 @@
 // values in registers, and the weighted sum of the values.
 #include "compiler/conversion/SparseKToGPU/AttentionKernels.h"
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
+#include "compiler/conversion/SparseKToGPU/Warpgroup.h"
 
 namespace heddle::gpu::attention {
 namespace {
@@ -18,10 +19,11 @@ public:
     t.zeroPadding(queries, p.spec.keyWidth);
   }
 
-  void emit() {
+  /// Computes tile `number`, counted over the heads.
+  void emit(Scalar number) {
     using A = AttentionArgument;
     const int64_t n = p.spec.length;
-    Scalar block = k.block(), tile = block % p.tiles(), head = block / p.tiles();
+    Scalar tile = number % p.tiles(), head = number / p.tiles();
     Scalar first = tile * p.walk.tile, count = k.min(k.i32(p.walk.tile), k.i32(n) - first);
     Scalar queryStart = t.wide(head) * n + t.wide(first);
     t.stageRows(queries, builder.buffer(k, A::Q, t.element), p.spec.keyWidth, [&](Scalar row) {
@@ -142,12 +144,11 @@ private:
 } // namespace
 
 void emitForwardKernel(TileCode &t, const Plan &plan, const ProgramBuilder &builder, KeyWalk &walk) {
-  ForwardKernel(t, plan, builder, walk).emit();
+  ForwardKernel(t, plan, builder, walk).emit(t.k.block());
 }
 
-void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
+static void emitForwardTiles(ProgramBuilder &builder, const Plan &plan) {
   using A = AttentionArgument;
-  const Plan plan = makePlan(spec, target, Pass::Forward);
   KeyLists lists;
   if (plan.spec.topk > 0)
     lists = emitKeyLists(builder, plan, true);
@@ -155,12 +156,77 @@ void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Targe
   builder.take({A::Q});
   WalkOperands operands(builder, plan, lists, &odd);
   builder.take({A::O, A::Lse});
-  const int64_t blocks = spec.batch * spec.queryHeads * plan.tiles();
-  builder.kernel("attention", blocks, plan.walk.threads(), [&](KernelCode &k) {
-    TileCode t(k, elementType(k.b, spec), plan.walk.block);
+  builder.kernel("attention", plan.queryTiles(), plan.walk.threads(), [&](KernelCode &k) {
+    TileCode t(k, elementType(k.b, plan.spec), plan.walk.block);
     KeyWalk walk(t, plan, builder, operands);
     emitForwardKernel(t, plan, builder, walk);
   });
+}
+
+/// Computes the marked tiles.
+static void emitMarkedTiles(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                            DeviceOperand marks, DeviceOperand anyMark, const Target &target) {
+  using A = AttentionArgument;
+  const OddRows odd = emitOddRows(builder, plan, A::V, &anyMark, 8 * target.multiprocessors);
+  builder.take({A::Q});
+  WalkOperands operands(builder, plan, lists, &odd);
+  builder.take({A::O, A::Lse});
+  const unsigned marksNumber = builder.take(marks), anyNumber = builder.take(anyMark);
+  const int64_t blocks = std::min(plan.queryTiles(), 2 * target.multiprocessors);
+  builder.kernel("attention_marked", blocks, plan.walk.threads(), [&](KernelCode &k) {
+    Pointer any = k.pointer(anyNumber, k.i32Type()), marked = k.pointer(marksNumber, k.i32Type());
+    k.when(k.load(any, k.i32(0)) != 0, [&] {
+      TileCode t(k, elementType(k.b, plan.spec), plan.walk.block);
+      KeyWalk walk(t, plan, builder, operands);
+      ForwardKernel kernel(t, plan, builder, walk);
+      k.loop(k.block(), k.i32(plan.queryTiles()), k.blocks(), [&](Scalar number) {
+        // Each warp of the kernel that marked has a word.
+        Scalar word = k.load(marked, t.wide(number) * warpgroupWarps + t.wide(t.lane & (warpgroupWarps - 1)));
+        k.when(k.ballot(word != 0) != 0, [&] {
+          kernel.emit(number);
+          k.barrier(); // before the next tile's queries come
+        });
+      });
+    });
+  });
+}
+
+static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
+                                  const Target &target) {
+  using A = AttentionArgument;
+  const DeviceOperand marks = builder.reserve(plan.queryTiles() * warpgroupWarps * 4);
+  const DeviceOperand anyMark = builder.reserve(4);
+  const unsigned cleared = builder.take(anyMark);
+  builder.kernel("unmark", 1, warpSize, [&](KernelCode &k) {
+    k.when(k.thread() == 0, [&] { k.store(k.i32(0), k.pointer(cleared, k.i32Type()), k.i32(0)); });
+  });
+  KeyLists lists;
+  if (plan.spec.topk > 0)
+    lists = emitKeyLists(builder, plan, true);
+  builder.take({A::Q, A::K, A::V, A::O, A::Lse});
+  WarpgroupParameters parameters;
+  if (plan.spec.packed)
+    builder.take({A::Bounds});
+  if (plan.spec.topk > 0) {
+    builder.take({A::U, A::Hi, A::Lo, A::End});
+    parameters.keys = builder.take(lists.keys);
+    parameters.full = builder.take(lists.full);
+    parameters.total = builder.take(lists.total);
+  }
+  parameters.marks = builder.take(marks);
+  parameters.anyMark = builder.take(anyMark);
+  const int64_t blocks = std::min(plan.queryTiles(), target.multiprocessors);
+  builder.kernel("attention", blocks, WarpgroupPlan::threads, [&](KernelCode &k) {
+    emitWarpgroupKernel(k, plan, sizes, builder, parameters);
+  });
+  emitMarkedTiles(builder, plan, lists, marks, anyMark, target);
+}
+
+void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
+  if (auto sizes = WarpgroupPlan::of(spec, target))
+    emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, WarpgroupPlan::tile), *sizes, target);
+  else
+    emitForwardTiles(builder, makePlan(spec, target, Pass::Forward));
 }
 
 } // namespace heddle::gpu::attention

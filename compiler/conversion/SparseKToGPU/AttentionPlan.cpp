@@ -39,7 +39,7 @@ static int64_t sharedBytes(const Plan &p, Pass pass) {
   return bytes;
 }
 
-Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
+Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_t tile) {
   Plan p;
   p.spec = spec;
   p.spec.topk = std::min(spec.topk, spec.length);
@@ -55,7 +55,8 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
   const int64_t least = p.tensorCores ? 16 : 8;
   const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1},
                         {32, 16, 2},   {32, 16, 1}, {16, 16, 1}, {16, 8, 1}};
-  for (const Walk &walk : walks) {
+  const Walk longWalks[] = {{128, most, 2}, {128, 32, 2}, {128, 16, 1}};
+  for (const Walk &walk : tile == 128 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks)) {
     if (walk.block < least || walk.block > walk.threads())
       continue;
     p.walk = walk;
@@ -67,7 +68,7 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass) {
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
   p.chunk = roundUp(
-      std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 64);
+      std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 128);
   p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);
   p.slotStride = std::max<int64_t>(std::min(p.spec.topk + p.chunk, spec.length), 1);
   return p;

@@ -36,6 +36,7 @@ struct Plan {
 
   int64_t elementBytes() const;
   int64_t computeBytes() const { return spec.element == cpu::MatmulElement::F64 ? 8 : 4; }
+  int64_t queryTiles() const { return spec.batch * spec.queryHeads * tiles(); } ///< of all query heads
   int64_t tiles() const { return (spec.length + walk.tile - 1) / walk.tile; }
   int64_t chunks() const { return (spec.length + chunk - 1) / chunk; }
   bool gateKeys() const { return spec.gate == AttentionGate::Both && softForward(); }
@@ -51,6 +52,7 @@ private:
 /// The widest part of dk and dv that a warp keeps in registers; wider ones are computed in parts.
 constexpr int64_t gradientColumns = 128;
 
-Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass);
+/// `tile`: 128 where it must be, otherwise up to 64.
+Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_t tile = 64);
 
 } // namespace heddle::gpu::attention

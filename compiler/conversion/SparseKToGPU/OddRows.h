@@ -15,7 +15,9 @@ struct OddRows {
   DeviceOperand marks;
 };
 
-/// Adds the kernel that finds them among the rows of K or V.
-OddRows emitOddRows(ProgramBuilder &builder, const Plan &plan, AttentionArgument rows);
+/// Adds the kernel that finds them among the rows of K or V. With `wanted`, a word, only `blocks` blocks of
+/// threads are launched, which do nothing where it is 0.
+OddRows emitOddRows(ProgramBuilder &builder, const Plan &plan, AttentionArgument rows,
+                    const DeviceOperand *wanted = nullptr, int64_t blocks = 0);
 
 } // namespace heddle::gpu::attention

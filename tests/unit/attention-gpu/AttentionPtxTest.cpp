@@ -29,7 +29,8 @@ struct Assembled {
   gpu::DeviceProgram program;
 };
 
-Assembled assembled(const cpu::AttentionSpec &spec, AttentionPass pass, llvm::StringRef chipName) {
+Assembled assembled(const cpu::AttentionSpec &spec, AttentionPass pass, llvm::StringRef chipName,
+                    const gpu::Target &target = {}) {
   mlir::DialectRegistry registry;
   pipelines::registerDialects(registry);
   gpu::registerDeviceDialects(registry);
@@ -42,7 +43,7 @@ Assembled assembled(const cpu::AttentionSpec &spec, AttentionPass pass, llvm::St
   mlir::OpBuilder builder = mlir::OpBuilder::atBlockEnd(module->getBody());
   auto kernels = mlir::gpu::GPUModuleOp::create(builder, builder.getUnknownLoc(), "kernels");
   Assembled result;
-  result.program = gpu::emitAttention(kernels, op, {}, "test");
+  result.program = gpu::emitAttention(kernels, op, target, "test");
   REQUIRE(mlir::succeeded(mlir::verify(*module)));
   mlir::PassManager manager(&context);
   gpu::buildKernelPipeline(manager);
@@ -118,4 +119,30 @@ TEST_CASE("attention's kernels assemble without spills", "[gpu][attention]") {
       if (std::getenv("HEDDLE_PRINT_ASSEMBLER"))
         WARN(elementName(element) << " " << width << " " << chip << "\n" << result.log);
     }
+}
+
+TEST_CASE("attention by products of warpgroups assembles without spills or serialised products",
+          "[gpu][attention]") {
+  using E = cpu::MatmulElement;
+  gpu::Target target;
+  target.sharedBytes = 232448;
+  target.warpgroupProducts = true;
+  auto check = [&](cpu::AttentionSpec s) {
+    Assembled result = assembled(s, AttentionPass::Forward, "sm_90a", target);
+    INFO(elementName(s.element) << " " << s.keyWidth << " " << s.valueWidth << "\n" << result.log);
+    CHECK(spilled(result.log) == 0);
+    CHECK(result.log.find("C75") == std::string::npos); // products that wait for each other
+    CHECK(result.ptx.find("wgmma.mma_async") != std::string::npos);
+    if (std::getenv("HEDDLE_PRINT_ASSEMBLER"))
+      WARN(elementName(s.element) << " " << s.keyWidth << "\n" << result.log);
+  };
+  check(spec(E::BF16, 128));
+  check(spec(E::F16, 64));
+  cpu::AttentionSpec packed = spec(E::BF16, 72);
+  packed.packed = true;
+  packed.gate = cpu::AttentionGate::Value;
+  check(packed);
+  cpu::AttentionSpec window = spec(E::BF16, 32);
+  window.topk = 0;
+  check(window);
 }

@@ -1,0 +1,171 @@
+#include "compiler/conversion/SparseKToGPU/Warpgroup.h"
+#include "compiler/conversion/SparseKToGPU/AttentionKernels.h"
+
+#include <cfloat>
+#include <cmath>
+#include <limits>
+
+namespace heddle::gpu::attention {
+
+int64_t WarpgroupPlan::bytes() const {
+  return queryBytes() + stages * (keyBytes() + valueBytes()) + slots() * numbers * block * 4 + 4 * stages * 8;
+}
+
+std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target) {
+  auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
+  const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
+  // A maximum of products is one of scores; rows are counted in 32 bits.
+  const bool plain = spec.scale > 0 && std::isfinite(float(spec.scale)) && float(spec.scale) >= FLT_MIN &&
+                     spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
+  if (!target.warpgroupProducts || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !plain)
+    return std::nullopt;
+  WarpgroupPlan plan;
+  plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
+  plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
+  for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
+    --plan.stages;
+  if (plan.stages < 2)
+    return std::nullopt;
+  return plan;
+}
+
+WarpgroupCode::WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
+                             const ProgramBuilder &builder, const WarpgroupParameters &parameters)
+    : k(k), p(plan), w(sizes), n(plan.spec.length), element(elementType(k.b, plan.spec)) {
+  using A = AttentionArgument;
+  queryRows = builder.buffer(k, A::Q, element);
+  keyRows = builder.buffer(k, A::K, element);
+  valueRows = builder.buffer(k, A::V, element);
+  output = builder.buffer(k, A::O, element);
+  lse = builder.buffer(k, A::Lse, k.f32Type());
+  bounds = builder.buffer(k, A::Bounds, k.i32Type());
+  marks = k.pointer(parameters.marks, k.i32Type());
+  anyMark = k.pointer(parameters.anyMark, k.i32Type());
+  if (p.spec.topk > 0) {
+    u = builder.buffer(k, A::U, k.f32Type());
+    hi = builder.buffer(k, A::Hi, k.f32Type());
+    lo = builder.buffer(k, A::Lo, k.f32Type());
+    ends = builder.buffer(k, A::End, k.i32Type());
+    listKeys = k.pointer(parameters.keys, k.i32Type());
+    listFull = k.pointer(parameters.full, k.i32Type());
+    listTotal = k.pointer(parameters.total, k.i32Type());
+  }
+  thread = k.thread();
+  lane = thread & (warpSize - 1);
+  shared = sharedAddress(k, k.shared(w.bytes(), k.b.getI8Type()));
+  keysStart = w.queryBytes();
+  valuesStart = keysStart + w.stages * w.keyBytes();
+  numbersStart = valuesStart + w.stages * w.valueBytes();
+  barriersStart = numbersStart + w.slots() * WarpgroupPlan::numbers * WarpgroupPlan::block * 4;
+}
+
+void WarpgroupCode::prepareShared() {
+  k.when(thread == 0, [&] {
+    for (int64_t i = 0; i < w.stages; ++i) {
+      // Copies arrive, and with those of keys the thread, for the numbers that it has stored.
+      initialiseBarrier(k, barrier(FullKeys, k.i32(i)), 2 * warpgroupThreads);
+      initialiseBarrier(k, barrier(EmptyKeys, k.i32(i)), warpgroupWarps);
+      initialiseBarrier(k, barrier(FullValues, k.i32(i)), warpgroupThreads);
+      initialiseBarrier(k, barrier(EmptyValues, k.i32(i)), warpgroupWarps);
+    }
+    publishBarriers(k);
+  });
+  // Products step over 16 columns: zeros follow half a step.
+  if (p.spec.keyWidth % 16 != 0) {
+    const int64_t piece = p.spec.keyWidth / 8, panel = piece / 8;
+    auto zero = [&](Scalar base, int64_t rows) {
+      k.loop(thread, k.i32(rows), k.i32(WarpgroupPlan::threads), [&](Scalar row) {
+        Scalar at = base + (panelOffset(row, k.i32(piece % 8)) + panel * rows * panelRowBytes);
+        k.storeVector(k.vectorOf({k.i32(0), k.i32(0), k.i32(0), k.i32(0)}), atShared(k, at, k.i32Type()),
+                      k.i32(0));
+      });
+    };
+    zero(address(0), WarpgroupPlan::tile);
+    for (int64_t i = 0; i < w.stages; ++i)
+      zero(address(keysStart + i * w.keyBytes()), WarpgroupPlan::block);
+  }
+  k.barrier();
+}
+
+RingPlace WarpgroupCode::next(RingPlace place) {
+  Scalar wraps = place.stage == w.stages - 1;
+  return {k.select(wraps, k.i32(0), place.stage + 1),
+          place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
+}
+
+WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
+  // Query heads of a group follow each other, since they read the same keys; long walks come first.
+  const int64_t tiles = p.tiles(), group = p.spec.group();
+  Scalar reversed = (p.spec.rows() * tiles * group - 1) - index;
+  Scalar tile = reversed / group, row = tile / tiles;
+  tile = tile % tiles;
+  Scalar head = row * group + reversed % group;
+  WarpgroupTile result;
+  result.number = head * tiles + tile;
+  result.rowStart = row * n;
+  result.first = tile * WarpgroupPlan::tile;
+  result.last = k.min(result.first + WarpgroupPlan::tile, k.i32(n)) - 1;
+  result.queryStart = wide(head) * n + wide(result.first);
+  result.list = wide(row * tiles + tile);
+  return result;
+}
+
+Scalars WarpgroupCode::walkAt(Scalar index) {
+  WarpgroupTile tile = tileAt(index);
+  Scalars result;
+  if (p.spec.topk > 0)
+    result = {k.load(listTotal, tile.list), k.load(listFull, tile.list)};
+  if (p.spec.packed)
+    result.push_back(k.load(bounds, tile.first));
+  return result;
+}
+
+void WarpgroupCode::forEachTile(
+    llvm::ArrayRef<Scalar> init,
+    llvm::function_ref<Scalars(const WarpgroupTile &, llvm::ArrayRef<Scalar>)> body) {
+  constexpr int64_t block = WarpgroupPlan::block;
+  const int64_t count = p.spec.rows() * p.tiles() * p.spec.group();
+  Scalars carried = walkAt(k.block());
+  const size_t known = carried.size();
+  carried.append(init.begin(), init.end());
+  k.loop(k.block(), k.i32(count), k.blocks(), carried, [&](Scalar index, llvm::ArrayRef<Scalar> values) {
+    WarpgroupTile tile = tileAt(index);
+    tile.next = index + k.blocks();
+    tile.hasNext = tile.next < count;
+    Scalars following = walkAt(k.select(tile.hasNext, tile.next, index));
+    tile.list = tile.list * p.listStride;
+    tile.selectedKeys = tile.wholeKeys = tile.selectedBlocks = tile.windowBegin = tile.windowEnd = k.i32(0);
+    if (p.spec.topk > 0) {
+      tile.selectedKeys = values[0];
+      tile.wholeKeys = values[1];
+      tile.selectedBlocks = (tile.selectedKeys + (block - 1)) / block;
+    }
+    tile.blocks = tile.selectedBlocks;
+    if (p.spec.window > 0) {
+      Scalar begin = p.spec.packed ? values[known - 1] : k.i32(0);
+      tile.windowBegin = k.max(begin, tile.first - (p.spec.window - 1));
+      tile.windowEnd = tile.last + 1;
+      tile.blocks = tile.blocks + (tile.windowEnd - tile.windowBegin + (block - 1)) / block;
+    }
+    tile.blocks = k.max(tile.blocks, k.i32(1)); // one that nobody sees, where there is none
+    following.append(body(tile, values.drop_front(known)));
+    return following;
+  });
+}
+
+void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
+                         const ProgramBuilder &builder, const WarpgroupParameters &parameters) {
+  k.function->setAttr("nvvm.minctasm", k.b.getI32IntegerAttr(1));
+  WarpgroupCode code(k, plan, sizes, builder, parameters);
+  code.prepareShared();
+  // The same for all lanes, which the compiler cannot know of a quotient.
+  Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));
+  k.when(warpgroup == 0, [&] { emitProducer(code); }, [&] { emitConsumer(code, warpgroup - 1); });
+}
+
+Scalar WarpgroupCode::center(const WarpgroupTile &tile) {
+  Scalar key = k.load(hi, tile.rowStart + tile.last);
+  return k.select(k.abs(key) <= FLT_MAX, key, k.f32(0));
+}
+
+} // namespace heddle::gpu::attention

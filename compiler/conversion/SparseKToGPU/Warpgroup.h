@@ -1,0 +1,111 @@
+// Attention's forward pass by products of warpgroups: one warpgroup gathers keys and values, two multiply.
+// Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/GPU/WarpgroupCode.h"
+#include "compiler/conversion/SparseKToGPU/KeyLists.h"
+
+namespace heddle::gpu::attention {
+
+/// How shared memory is divided: the tile's queries, stages of keys, stages of values, slots of numbers of
+/// keys, barriers.
+struct WarpgroupPlan {
+  static constexpr int64_t tile = 128;  ///< queries, 64 for each of the two warpgroups that multiply
+  static constexpr int64_t block = 96;  ///< keys that are multiplied at a time
+  static constexpr int64_t threads = 3 * warpgroupThreads;
+  static constexpr int64_t numbers = 3; ///< f32 of each key: score, middle and half width of its run
+
+  int64_t keyPanels = 0, valuePanels = 0;
+  int64_t stages = 0;
+
+  /// Numbers are read while later keys arrive, up to those of the block that a warp still has to soften.
+  int64_t slots() const { return stages + 1; }
+  int64_t queryBytes() const { return keyPanels * tile * panelRowBytes; }
+  int64_t keyBytes() const { return keyPanels * block * panelRowBytes; }
+  int64_t valueBytes() const { return valuePanels * block * panelRowBytes; }
+  int64_t bytes() const;
+
+  /// The plan where warpgroups serve: elements of 16 bits, heads whose widths are multiples of 8 up to 128.
+  static std::optional<WarpgroupPlan> of(const AttentionSpec &spec, const Target &target);
+};
+
+/// Warps that multiply.
+constexpr int64_t warpgroupWarps = 2 * warpgroupThreads / warpSize;
+
+/// Numbers of the kernel's parameters that are no arguments of the operation.
+struct WarpgroupParameters {
+  unsigned keys = 0, full = 0, total = 0; ///< of lists
+  unsigned marks = 0, anyMark = 0;        ///< tiles that are to be computed again
+};
+
+/// A tile of queries of one query head and the blocks of keys that they see. i32 but for `list`.
+struct WarpgroupTile {
+  Scalar number;      ///< head by head
+  Scalar rowStart;    ///< of its keys in [row, length]
+  Scalar queryStart;  ///< i64, in [query head, length]
+  Scalar first, last; ///< queries
+  Scalar list;        ///< i64, of its list of keys
+  Scalar selectedKeys, wholeKeys, selectedBlocks, blocks;
+  Scalar windowBegin, windowEnd;
+  Scalar hasNext, next; ///< whether this block of threads has another tile, and which
+};
+
+/// A stage of a ring and the parity of the barriers' phase that it waits for.
+struct RingPlace {
+  Scalar stage, parity;
+};
+
+/// What both roles know.
+class WarpgroupCode {
+public:
+  WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes, const ProgramBuilder &builder,
+                const WarpgroupParameters &parameters);
+
+  /// Runs body for this block's tiles, one after the other. What a tile's walk depends on is loaded while the
+  /// tile before it is computed.
+  void forEachTile(llvm::ArrayRef<Scalar> init,
+                   llvm::function_ref<Scalars(const WarpgroupTile &, llvm::ArrayRef<Scalar>)> body);
+  /// The position of a tile that forEachTile counts as `index`.
+  WarpgroupTile tileAt(Scalar index);
+  /// What scores are measured from, so that thresholds of the tile are small numbers: the last one's key.
+  Scalar center(const WarpgroupTile &tile);
+
+  RingPlace next(RingPlace place);
+  Scalar nextSlot(Scalar slot) { return k.select(slot == w.slots() - 1, k.i32(0), slot + 1); }
+  Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
+  Scalar address(int64_t bytes) { return shared + bytes; }
+  Scalar numberAddress(Scalar slot, int64_t which) {
+    return slot * (WarpgroupPlan::numbers * WarpgroupPlan::block * 4) +
+           (shared + (numbersStart + which * WarpgroupPlan::block * 4));
+  }
+  enum Barrier { FullKeys, EmptyKeys, FullValues, EmptyValues };
+  Scalar barrier(Barrier which, Scalar stage) {
+    return (stage << 3) + (shared + (barriersStart + which * w.stages * 8));
+  }
+  void prepareShared(); ///< barriers and what copies never write; ends with a barrier of the block
+
+  KernelCode &k;
+  const Plan &p;
+  const WarpgroupPlan &w;
+  const int64_t n;
+  const mlir::Type element;
+  Pointer queryRows, keyRows, valueRows, u, hi, lo, ends, bounds, listKeys, listFull, listTotal;
+  Pointer output, lse, marks, anyMark;
+  Scalar thread, lane;
+  int64_t keysStart = 0, valuesStart = 0; ///< bytes
+
+private:
+  Scalars walkAt(Scalar index);
+
+  Scalar shared; ///< the address of everything
+  int64_t numbersStart = 0, barriersStart = 0;
+};
+
+/// The body of the kernel, for blocks of WarpgroupPlan::threads threads, as many as there are multiprocessors.
+void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
+                         const ProgramBuilder &builder, const WarpgroupParameters &parameters);
+
+void emitProducer(WarpgroupCode &code);
+void emitConsumer(WarpgroupCode &code, Scalar warpgroup);
+
+} // namespace heddle::gpu::attention

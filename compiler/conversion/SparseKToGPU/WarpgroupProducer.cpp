@@ -1,0 +1,169 @@
+// The warpgroup that gathers: eight lanes copy a row, 128 bytes a time. The rows' numbers are loaded two
+// blocks ahead, what else is known of keys one block ahead.
+#include "compiler/conversion/GPU/TensorCode.h"
+#include "compiler/conversion/SparseKToGPU/Warpgroup.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+#include <cfloat>
+
+namespace heddle::gpu::attention {
+namespace {
+
+class Producer {
+public:
+  explicit Producer(WarpgroupCode &code) : c(code), k(code.k), p(code.p) {}
+
+  void emit() {
+    setRegisters(k, 40, /*more=*/false);
+    piece = c.thread & 7;
+    firstRow = c.thread >> 3;
+    target = panelOffset(firstRow, piece);
+    c.forEachTile({k.i32(0), k.i32(1), k.i32(0)}, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
+      return walk(tile, ring);
+    });
+  }
+
+private:
+  static constexpr int64_t block = WarpgroupPlan::block;
+  static constexpr int64_t rowsAtATime = warpgroupThreads / 8, rowsOfThread = block / rowsAtATime;
+
+  Scalars walk(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
+    center = gated() ? c.center(tile) : k.f32(0);
+    Scalars carried = rowsOf(tile, k.i32(0));
+    const size_t rows = carried.size();
+    Scalars numbers = numbersOf(tile, k.i32(0), carried.back());
+    carried.append(rowsOf(tile, k.i32(1)));
+    carried.append(numbers);
+    carried.append(ring.begin(), ring.end());
+    carried = k.loop(
+        k.i32(0), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
+          llvm::ArrayRef<Scalar> now = values.take_front(rows), after = values.slice(rows, rows);
+          llvm::ArrayRef<Scalar> known = values.slice(2 * rows, 2);
+          RingPlace place{values[2 * rows + 2], values[2 * rows + 3]};
+          Scalar slot = values[2 * rows + 4];
+          waitForPhase(k, c.barrier(WarpgroupCode::EmptyKeys, place.stage), place.parity);
+          gather(place.stage * c.w.keyBytes() + c.address(c.keysStart), c.keyRows, p.spec.keyWidth, now);
+          storeNumbers(tile, number, now.back(), known, slot);
+          Scalar fullKeys = c.barrier(WarpgroupCode::FullKeys, place.stage);
+          arrive(k, fullKeys);
+          arriveAfterCopies(k, fullKeys);
+          waitForPhase(k, c.barrier(WarpgroupCode::EmptyValues, place.stage), place.parity);
+          gather(place.stage * c.w.valueBytes() + c.address(c.valuesStart), c.valueRows, p.spec.valueWidth,
+                 now);
+          arriveAfterCopies(k, c.barrier(WarpgroupCode::FullValues, place.stage));
+          Scalars next(after);
+          next.append(rowsOf(tile, number + 2));
+          next.append(numbersOf(tile, number + 1, after.back()));
+          RingPlace following = c.next(place);
+          next.append({following.stage, following.parity, c.nextSlot(slot)});
+          return next;
+        });
+    return Scalars(llvm::ArrayRef(carried).take_back(3));
+  }
+
+  bool gated() const { return p.gateKeys() || p.gateValues(); }
+
+  /// The rows that this thread copies of a block, and that of the key whose numbers it stores, counted over
+  /// the heads. Behind the last key there are more of them.
+  Scalars rowsOf(const WarpgroupTile &tile, Scalar number) {
+    auto each = [&](llvm::function_ref<Scalar(Scalar)> rowAt) {
+      Scalars rows;
+      for (int64_t i = 0; i < rowsOfThread; ++i)
+        rows.push_back(rowAt(firstRow + i * rowsAtATime));
+      rows.push_back(rowAt(k.min(c.thread, k.i32(block - 1))));
+      return rows;
+    };
+    auto window = [&] {
+      Scalar start = tile.windowBegin + (number - tile.selectedBlocks) * block;
+      Scalar last = k.max(tile.windowEnd - 1, k.i32(0));
+      return each([&](Scalar at) { return tile.rowStart + k.min(start + at, last); });
+    };
+    if (p.spec.topk == 0)
+      return window();
+    auto selected = [&] {
+      Scalar start = number * block, last = tile.selectedKeys - 1;
+      return each([&](Scalar at) {
+        return tile.rowStart + k.load(c.listKeys, tile.list + c.wide(k.min(start + at, last)));
+      });
+    };
+    return k.choose(number < tile.selectedBlocks, selected, window);
+  }
+
+  /// The score of a key, where gates want it, and the first query that does not see it.
+  Scalars numbersOf(const WarpgroupTile &tile, Scalar number, Scalar row) {
+    auto window = [&] {
+      Scalar end = row - tile.rowStart + p.spec.window;
+      if (p.spec.packed)
+        end = k.min(end, k.load(c.bounds, row - tile.rowStart + c.n));
+      return Scalars{k.f32(0), end};
+    };
+    if (p.spec.topk == 0)
+      return window();
+    auto selected = [&] {
+      Scalar place = c.wide(row);
+      return Scalars{gated() ? k.load(c.u, place) : k.f32(0), k.load(c.ends, place)};
+    };
+    return k.choose(number < tile.selectedBlocks, selected, window);
+  }
+
+  void storeNumbers(const WarpgroupTile &tile, Scalar number, Scalar row, llvm::ArrayRef<Scalar> known,
+                    Scalar slot) {
+    k.when(c.thread < block, [&] {
+      Scalar selected = number < tile.selectedBlocks, key = row - tile.rowStart;
+      Scalar from = k.select(selected, key + p.spec.window, key);
+      Scalar place = k.select(selected, number, number - tile.selectedBlocks) * block + c.thread;
+      Scalar count = k.select(selected, tile.selectedKeys, tile.windowEnd - tile.windowBegin);
+      // Its run among the tile's queries, [0, 128): |query - middle| <= half. Such numbers are exact.
+      auto inside = [&](Scalar query) {
+        Scalar relative = k.min(k.max(query - tile.first, k.i32(0)), k.i32(WarpgroupPlan::tile));
+        return k.cast(relative, k.f32Type());
+      };
+      Scalar begin = inside(from), end = k.select(place < count, inside(known[1]), k.f32(0));
+      auto store = [&](Scalar value, int64_t which) {
+        k.store(value, atShared(k, c.numberAddress(slot, which), k.f32Type()), c.thread);
+      };
+      if (gated()) {
+        // Infinities act as the largest f32, as in the selection.
+        Scalar score = k.min(k.max(known[0], k.f32(-double(FLT_MAX))), k.f32(FLT_MAX));
+        store(score - center, 0);
+      }
+      store((begin + end - 1.0) * 0.5, 1);
+      store((end - 1.0 - begin) * 0.5, 2);
+    });
+  }
+
+  void gather(Scalar stage, Pointer from, int64_t width, llvm::ArrayRef<Scalar> rows) {
+    const int64_t pieces = width / 8;
+    Scalar start = stage + target;
+    llvm::SmallVector<Pointer, 8> sources;
+    for (int64_t i = 0; i < rowsOfThread; ++i)
+      sources.push_back(k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8)));
+    for (int64_t panel = 0; 8 * panel < pieces; ++panel) {
+      auto copy = [&] {
+        for (int64_t i = 0; i < rowsOfThread; ++i) {
+          Scalar to = start + (panel * block + i * rowsAtATime) * panelRowBytes;
+          mlir::Value source = k.offset(sources[size_t(i)], k.i64(panel * panelColumns)).base;
+          mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base, source, 16u,
+                                        mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
+        }
+      };
+      const int64_t here = pieces - 8 * panel;
+      if (here >= 8)
+        copy();
+      else
+        k.when(piece < here, copy);
+    }
+  }
+
+  WarpgroupCode &c;
+  KernelCode &k;
+  const Plan &p;
+  Scalar piece, firstRow, target, center;
+};
+
+} // namespace
+
+void emitProducer(WarpgroupCode &code) { Producer(code).emit(); }
+
+} // namespace heddle::gpu::attention
