@@ -178,6 +178,12 @@ Sums heddle_gpu::waitForProducts(KernelCode &k, int64_t pending, const Sums &sum
   return assembly.emit("wgmma.wait_group.sync.aligned " + std::to_string(pending) + ";", "pass", {});
 }
 
+Scalar heddle_gpu::computeHere(KernelCode &k, Scalar x) {
+  Assembly assembly(k, 1, k.i32Type());
+  assembly.tie(x);
+  return assembly.emit("", "pass", {}).front();
+}
+
 Scalar heddle_gpu::packInPlace(KernelCode &k, Scalar low, Scalar high, Type narrow) {
   Assembly assembly(k, 1, k.i32Type());
   assembly.add(low);

@@ -45,6 +45,9 @@ void arriveAtBarrier(KernelCode &k, Scalar number, int64_t threads);
 /// The registers that each thread of this warpgroup may use from here on; `more` or fewer than before.
 void setRegisters(KernelCode &k, int64_t count, bool more);
 
+/// x (i32), of which nothing that is computed from it moves to an earlier place: registers are few.
+Scalar computeHere(KernelCode &k, Scalar x);
+
 // ---- Products ----
 /// How products find a matrix of panels: with products along a panel's rows (the columns are summed over), or
 /// across them (`across`: the rows are summed over), where panels are `panelBytes` apart.

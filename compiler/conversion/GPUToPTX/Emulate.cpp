@@ -256,9 +256,12 @@ LogicalResult Emulator::replaceAssembly(LLVM::InlineAsmOp op) {
     return op->emitError() << "the emulated device cannot run assembly";
   Type type = op.getRes().getType();
   if (name.getValue() == "pass") {
-    Value result = LLVM::PoisonOp::create(b, type);
-    for (auto [i, operand] : llvm::enumerate(op.getOperands()))
-      result = LLVM::InsertValueOp::create(b, result, operand, i);
+    Value result = op.getOperand(0);
+    if (isa<LLVM::LLVMStructType>(type)) {
+      result = LLVM::PoisonOp::create(b, type);
+      for (auto [i, operand] : llvm::enumerate(op.getOperands()))
+        result = LLVM::InsertValueOp::create(b, result, operand, i);
+    }
     finish(op, result);
     return success();
   }

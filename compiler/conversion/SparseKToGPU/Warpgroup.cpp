@@ -101,6 +101,7 @@ WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
   tile = tile % tiles;
   Scalar head = row * group + reversed % group;
   WarpgroupTile result;
+  result.index = index;
   result.number = head * tiles + tile;
   result.rowStart = row * n;
   result.first = tile * WarpgroupPlan::tile;
@@ -132,7 +133,8 @@ void WarpgroupCode::forEachTile(
     WarpgroupTile tile = tileAt(index);
     tile.next = index + k.blocks();
     tile.hasNext = tile.next < count;
-    Scalars following = walkAt(k.select(tile.hasNext, tile.next, index));
+    Scalars following;
+    tile.lookAhead = [&] { following = walkAt(k.select(tile.hasNext, tile.next, index)); };
     tile.list = tile.list * p.listStride;
     tile.selectedKeys = tile.wholeKeys = tile.selectedBlocks = tile.windowBegin = tile.windowEnd = k.i32(0);
     if (p.spec.topk > 0) {
@@ -148,7 +150,8 @@ void WarpgroupCode::forEachTile(
       tile.blocks = tile.blocks + (tile.windowEnd - tile.windowBegin + (block - 1)) / block;
     }
     tile.blocks = k.max(tile.blocks, k.i32(1)); // one that nobody sees, where there is none
-    following.append(body(tile, values.drop_front(known)));
+    Scalars rest = body(tile, values.drop_front(known));
+    following.append(rest);
     return following;
   });
 }

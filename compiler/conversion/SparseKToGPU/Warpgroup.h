@@ -5,6 +5,8 @@
 #include "compiler/conversion/GPU/WarpgroupCode.h"
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
 
+#include <functional>
+
 namespace heddle::gpu::attention {
 
 /// How shared memory is divided: the tile's queries, stages of keys, stages of values, slots of numbers of
@@ -47,7 +49,10 @@ struct WarpgroupTile {
   Scalar list;        ///< i64, of its list of keys
   Scalar selectedKeys, wholeKeys, selectedBlocks, blocks;
   Scalar windowBegin, windowEnd;
-  Scalar hasNext, next; ///< whether this block of threads has another tile, and which
+  Scalar index;         ///< as tileAt takes it
+  Scalar hasNext, next; ///< whether this block of threads has another tile, and its index
+  /// Loads what the next tile's walk depends on: once.
+  std::function<void()> lookAhead;
 };
 
 /// A stage of a ring and the parity of the barriers' phase that it waits for.
@@ -61,8 +66,7 @@ public:
   WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes, const ProgramBuilder &builder,
                 const WarpgroupParameters &parameters);
 
-  /// Runs body for this block's tiles, one after the other. What a tile's walk depends on is loaded while the
-  /// tile before it is computed.
+  /// Runs body for this block's tiles, one after the other.
   void forEachTile(llvm::ArrayRef<Scalar> init,
                    llvm::function_ref<Scalars(const WarpgroupTile &, llvm::ArrayRef<Scalar>)> body);
   /// The position of a tile that forEachTile counts as `index`.

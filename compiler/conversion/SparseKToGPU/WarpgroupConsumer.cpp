@@ -61,7 +61,7 @@ private:
   void loadQueries(Scalar index) {
     const int64_t pieces = p.spec.keyWidth / 8, count = 64 * pieces;
     WarpgroupTile tile = c.tileAt(index);
-    Scalar thread = c.thread & (warpgroupThreads - 1);
+    Scalar thread = computeHere(k, c.thread & (warpgroupThreads - 1));
     auto copy = [&](Scalar at) {
       Scalar row = at / pieces, piece = at % pieces, query = warpgroup * 64 + row;
       Scalar to = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) +
@@ -185,6 +185,7 @@ private:
     // All warps have read the queries: the next ones may come.
     joinOwn();
     k.when(tile.hasNext, [&] { loadQueries(tile.next); });
+    tile.lookAhead();
     llvm::ArrayRef<Scalar> rest = carried;
     Sums output(rest.take_front(outputs));
     State last{{rest[outputs], rest[outputs + 1]}, {rest[outputs + 2], rest[outputs + 3]}};
@@ -193,7 +194,7 @@ private:
     await(WarpgroupCode::FullValues, valuePlace);
     output = waitForProducts(k, 0, multiplyValues(valuePlace, output, rest.slice(outputs + 4, block / 4)));
     release(WarpgroupCode::EmptyValues, valuePlace);
-    store(tile, output, last);
+    store(c.tileAt(computeHere(k, tile.index)), output, last);
     valuePlace = c.next(valuePlace);
     after[2] = valuePlace.stage;
     after[3] = valuePlace.parity;
@@ -220,9 +221,7 @@ private:
       Scalar center = gated() ? c.center(tile) : k.f32(0);
       for (int64_t half = 0; half < 2; ++half) {
         Scalar at = c.wide(tile.rowStart + k.min(tile.first + rows[half], tile.last));
-        Scalar high = k.load(c.hi, at);
-        broken[half] = k.isNan(high);
-        minusThresholds[half] = -((high - center) + k.load(c.lo, at));
+        minusThresholds[half] = -((k.load(c.hi, at) - center) + k.load(c.lo, at));
       }
     }
     if (p.spec.packed) {
@@ -350,7 +349,7 @@ private:
   // ---- Results ----
 
   void store(const WarpgroupTile &tile, Sums output, const State &state) {
-    Scalar factors[2], odd = k.f32(0);
+    Scalar factors[2], odd = k.f32(0), column = computeHere(k, firstColumn);
     for (int64_t half = 0; half < 2; ++half) {
       Scalar sum = k.warpReduce(state.sums[half], [](Scalar a, Scalar b) { return a + b; }, 4);
       Scalar empty = sum == 0.0;
@@ -360,10 +359,11 @@ private:
       logSum = k.select(k.isNan(sum), sum, logSum);
       if (p.spec.topk > 0) { // a NaN threshold
         Scalar nan = k.f32(std::numeric_limits<double>::quiet_NaN());
-        factors[half] = k.select(broken[half], nan, factors[half]);
-        logSum = k.select(broken[half], nan, logSum);
+        Scalar broken = k.isNan(minusThresholds[half]);
+        factors[half] = k.select(broken, nan, factors[half]);
+        logSum = k.select(broken, nan, logSum);
       }
-      k.when(k.both(tile.first + rows[half] <= tile.last, firstColumn == 0), [&] {
+      k.when(k.both(tile.first + rows[half] <= tile.last, column == 0), [&] {
         k.store(logSum, c.lse, tile.queryStart + c.wide(rows[half]));
       });
     }
@@ -432,7 +432,7 @@ private:
   const double lowest;    ///< what maxima start from: times the factor it is finite
   Scalar queries, keys, values; ///< matrices
   Scalar warpRow, warpNumber, rows[2], firstColumn;
-  Scalar warpFirst, positions[2], minusThresholds[2], broken[2], sequenceBegin, sequenceEnd; ///< of the tile
+  Scalar warpFirst, positions[2], minusThresholds[2], sequenceBegin, sequenceEnd; ///< of the tile
 };
 
 } // namespace

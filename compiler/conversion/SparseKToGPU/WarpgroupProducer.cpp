@@ -59,6 +59,7 @@ private:
           next.append({following.stage, following.parity, c.nextSlot(slot)});
           return next;
         });
+    tile.lookAhead();
     return Scalars(llvm::ArrayRef(carried).take_back(3));
   }
 
@@ -134,26 +135,22 @@ private:
   }
 
   void gather(Scalar stage, Pointer from, int64_t width, llvm::ArrayRef<Scalar> rows) {
-    const int64_t pieces = width / 8;
+    const int64_t pieces = width / 8, wholePanels = pieces / 8, rest = pieces % 8;
     Scalar start = stage + target;
-    llvm::SmallVector<Pointer, 8> sources;
-    for (int64_t i = 0; i < rowsOfThread; ++i)
-      sources.push_back(k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8)));
-    for (int64_t panel = 0; 8 * panel < pieces; ++panel) {
-      auto copy = [&] {
-        for (int64_t i = 0; i < rowsOfThread; ++i) {
+    auto copy = [&](int64_t firstPanel, int64_t lastPanel) {
+      for (int64_t i = 0; i < rowsOfThread; ++i) {
+        Pointer source = k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8));
+        for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
           Scalar to = start + (panel * block + i * rowsAtATime) * panelRowBytes;
-          mlir::Value source = k.offset(sources[size_t(i)], k.i64(panel * panelColumns)).base;
-          mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base, source, 16u,
-                                        mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
+          mlir::NVVM::CpAsyncOp::create(
+              k.b, atShared(k, to, c.element).base, k.offset(source, k.i64(panel * panelColumns)).base, 16u,
+              mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
         }
-      };
-      const int64_t here = pieces - 8 * panel;
-      if (here >= 8)
-        copy();
-      else
-        k.when(piece < here, copy);
-    }
+      }
+    };
+    copy(0, wholePanels);
+    if (rest > 0)
+      k.when(piece < rest, [&] { copy(wholePanels, wholePanels + 1); });
   }
 
   WarpgroupCode &c;
