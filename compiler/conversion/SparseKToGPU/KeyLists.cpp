@@ -9,7 +9,10 @@
 namespace heddle::gpu::attention {
 namespace {
 
-constexpr int64_t threads = 256, growth = 32;
+constexpr int64_t threads = 256, warps = threads / warpSize, growth = 32;
+/// Candidates that a thread looks at between two barriers.
+constexpr int64_t candidates = 8;
+static_assert(warps * candidates == 2 * warpSize, "the counts are two words of each lane");
 
 struct Level {
   int64_t size = 0;   ///< queries of a list
@@ -38,7 +41,7 @@ public:
     }
     rowStart = k.cast(row, k.i64Type()) * n;
     target = k.cast(list, k.i64Type()) * level.stride;
-    counts = k.shared(threads / warpSize, k.i32Type());
+    counts = k.shared(warps * candidates, k.i32Type());
     Scalar written = k.i32(0);
     if (full.base) {
       written = collect(count, written, [&](Scalar from, Scalar until) { return isWhole(from, until); });
@@ -56,30 +59,37 @@ private:
 
   /// Appends the candidates whose run of queries `fits`, in their order.
   Scalar collect(Scalar count, Scalar written, llvm::function_ref<Scalar(Scalar from, Scalar until)> fits) {
-    Scalar below = (k.i32(1) << k.lane()) - 1, warp = k.warp();
+    Scalar lane = k.lane(), warp = k.warp(), below = (k.i32(1) << lane) - 1;
+    auto add = [](Scalar a, Scalar b) { return a + b; };
     return k.loop(
-        k.i32(0), count, k.i32(threads), {written}, [&](Scalar first, llvm::ArrayRef<Scalar> carried) {
-          Scalar at = first + k.thread();
-          Scalars found = k.choose(
-              at < count,
-              [&] {
-                Scalar key = parent ? k.load(parentKeys, source + k.cast(at, k.i64Type())) : at;
-                Scalar until = k.load(ends, rowStart + k.cast(key, k.i64Type()));
-                return Scalars{key, fits(key + window, until)};
-              },
-              [&] { return Scalars{k.i32(0), k.truth(false)}; });
-          Scalar mask = k.ballot(found[1]);
-          k.when(k.lane() == 0, [&] { k.store(k.countOnes(mask), counts, warp); });
-          k.barrier();
-          Scalar before = carried[0], all = carried[0];
-          for (int64_t i = 0; i < threads / warpSize; ++i) {
-            Scalar other = k.load(counts, k.i32(i));
-            before = before + k.select(k.i32(i) < warp, other, k.i32(0));
-            all = all + other;
+        k.i32(0), count, k.i32(threads * candidates), {written},
+        [&](Scalar first, llvm::ArrayRef<Scalar> carried) {
+          Scalars keys, found, masks;
+          for (int64_t i = 0; i < candidates; ++i) {
+            Scalar at = first + i * threads + k.thread(), inside = k.min(at, count - 1);
+            keys.push_back(parent ? k.load(parentKeys, source + k.cast(inside, k.i64Type())) : inside);
+            Scalar until = k.load(ends, rowStart + k.cast(keys.back(), k.i64Type()));
+            found.push_back(k.both(at < count, fits(keys.back() + window, until)));
           }
-          k.when(found[1], [&] {
-            k.store(found[0], keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
-          });
+          for (int64_t i = 0; i < candidates; ++i) {
+            masks.push_back(k.ballot(found[size_t(i)]));
+            k.when(lane == 0, [&] { k.store(k.countOnes(masks.back()), counts, warp + i * warps); });
+          }
+          k.barrier();
+          // How many came before each warp's part of each candidate: sums over the lanes.
+          Scalar low = k.load(counts, lane), high = k.load(counts, lane + warpSize);
+          Scalar lowSum = k.warpInclusiveScan(low, add);
+          Scalar highSum = k.warpInclusiveScan(high, add) + k.shuffleFrom(lowSum, k.i32(warpSize - 1));
+          Scalar all = carried[0] + k.shuffleFrom(highSum, k.i32(warpSize - 1));
+          for (int64_t i = 0; i < candidates; ++i) {
+            const int64_t start = i * warps;
+            Scalar sum = start < warpSize ? lowSum - low : highSum - high;
+            Scalar before = carried[0] + k.shuffleFrom(sum, warp + start % warpSize);
+            Scalar mask = masks[size_t(i)];
+            k.when(found[size_t(i)], [&] {
+              k.store(keys[size_t(i)], this->keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
+            });
+          }
           k.barrier(); // before the counts change
           return Scalars{all};
         })[0];
