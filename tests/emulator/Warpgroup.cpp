@@ -126,8 +126,7 @@ HEDDLE_EMULATOR_EXPORT void heddle_emulated_warpgroup_product(int32_t f16, int32
 HEDDLE_EMULATOR_EXPORT void heddle_emulated_pack_pair(int32_t f16, const int64_t *operands, int32_t *result) {
   uint32_t word = 0;
   for (int i = 0; i < 2; ++i)
-    word |= static_cast<uint32_t>(
-                narrow(std::bit_cast<float>(static_cast<uint32_t>(operands[i])), f16 != 0))
+    word |= static_cast<uint32_t>(narrow(std::bit_cast<float>(static_cast<uint32_t>(operands[i])), f16 != 0))
             << 16 * i;
   *result = static_cast<int32_t>(word);
 }

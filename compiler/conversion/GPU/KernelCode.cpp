@@ -145,8 +145,12 @@ static Scalar intrinsic(KernelCode &code, StringRef name, Scalar x, ValueRange o
   auto call = LLVM::CallIntrinsicOp::create(code.b, x.type(), code.b.getStringAttr(name), operands);
   return code.wrap(call.getResults());
 }
-Scalar KernelCode::exp2Approximate(Scalar x) { return intrinsic(*this, "llvm.nvvm.ex2.approx.ftz.f", x, x.value); }
-Scalar KernelCode::log2Approximate(Scalar x) { return intrinsic(*this, "llvm.nvvm.lg2.approx.ftz.f", x, x.value); }
+Scalar KernelCode::exp2Approximate(Scalar x) {
+  return intrinsic(*this, "llvm.nvvm.ex2.approx.ftz.f", x, x.value);
+}
+Scalar KernelCode::log2Approximate(Scalar x) {
+  return intrinsic(*this, "llvm.nvvm.lg2.approx.ftz.f", x, x.value);
+}
 Scalar KernelCode::addClipped(Scalar x, Scalar y) {
   return intrinsic(*this, "llvm.nvvm.add.rn.sat.f", x, {x.value, y.value});
 }

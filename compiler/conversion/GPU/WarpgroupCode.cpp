@@ -1,7 +1,8 @@
 //===- WarpgroupCode.cpp - Products of warpgroups and their pipelines -----===//
 //
 // The dialect's operations for products have no operand A in registers, and its wait orders nothing, so both
-// are assembly. `heddle.emulated` says which function of the emulated device (EmulatedDevice.h) does the same.
+// are assembly. `heddle.emulated` says which function of the emulated device (EmulatedDevice.h) does the
+// same.
 
 #include "compiler/conversion/GPU/WarpgroupCode.h"
 
@@ -24,9 +25,7 @@ Pointer heddle_gpu::atShared(KernelCode &k, Scalar address, Type element) {
   Type shared = LLVM::LLVMPointerType::get(k.b.getContext(), 3);
   return {&k, LLVM::IntToPtrOp::create(k.b, shared, address.value), element};
 }
-static Value pointerTo(KernelCode &k, Scalar address) {
-  return atShared(k, address, k.b.getI8Type()).base;
-}
+static Value pointerTo(KernelCode &k, Scalar address) { return atShared(k, address, k.b.getI8Type()).base; }
 Scalar heddle_gpu::panelOffset(Scalar row, Scalar piece) {
   return row * panelRowBytes + ((piece ^ (row & 7)) << 4);
 }
@@ -94,9 +93,7 @@ public:
     operands.push_back(value.value);
     constrain(std::move(constraint));
   }
-  void add(Scalar value) {
-    add(value, value.type().isF32() ? "f" : value.type().isInteger(64) ? "l" : "r");
-  }
+  void add(Scalar value) { add(value, value.type().isF32() ? "f" : value.type().isInteger(64) ? "l" : "r"); }
   /// The number of the next operand.
   int64_t next() const { return results + int64_t(operands.size()); }
 
@@ -105,10 +102,10 @@ public:
     Type result = results == 1 ? type
                                : LLVM::LLVMStructType::getLiteral(b.getContext(),
                                                                   SmallVector<Type>(size_t(results), type));
-    auto op = LLVM::InlineAsmOp::create(
-        k.b, result, operands, text, constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
-        LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
-        ArrayAttr());
+    auto op = LLVM::InlineAsmOp::create(k.b, result, operands, text, constraints, /*has_side_effects=*/true,
+                                        /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                        LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
+                                        ArrayAttr());
     op->setAttr("heddle.emulated", b.getStringAttr(function));
     op->setAttr("heddle.settings", b.getDenseI64ArrayAttr(settings));
     Scalars values;

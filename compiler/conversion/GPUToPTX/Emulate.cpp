@@ -175,10 +175,10 @@ LogicalResult Emulator::replaceIntrinsic(LLVM::CallIntrinsicOp op) {
   StringRef name = op.getIntrin();
   if (!name.consume_front("llvm.nvvm."))
     return success();
-  static constexpr StringLiteral known[] = {
-      "ex2.approx.f",   "ex2.approx.ftz.f",   "lg2.approx.f", "lg2.approx.ftz.f", "rcp.approx.ftz.f",
-      "rsqrt.approx.f", "rsqrt.approx.ftz.f", "sqrt.rn.f",    "sqrt.rn.d",        "f2tf32.rna",
-      "add.rn.sat.f"};
+  static constexpr StringLiteral known[] = {"ex2.approx.f",       "ex2.approx.ftz.f", "lg2.approx.f",
+                                            "lg2.approx.ftz.f",   "rcp.approx.ftz.f", "rsqrt.approx.f",
+                                            "rsqrt.approx.ftz.f", "sqrt.rn.f",        "sqrt.rn.d",
+                                            "f2tf32.rna",         "add.rn.sat.f"};
   if (!llvm::is_contained(known, name))
     return op.emitError() << "the emulated device has no intrinsic " << op.getIntrin();
   std::string function = name.str();

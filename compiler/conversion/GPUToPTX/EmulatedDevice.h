@@ -81,8 +81,9 @@ void heddle_emulated_mma(int32_t element, int32_t k, const int32_t *a, const int
 void heddle_emulated_load_matrix(const void *row, int32_t count, int32_t transposed, int32_t *out);
 void heddle_emulated_store_matrix(void *row, int32_t count, int32_t transposed, const int32_t *words);
 
-/* Products of warpgroups (WarpgroupCode.h), made by each warp for its 16 rows when it asks. Operands: the n / 2 sums
- * where there are any, A as 4 words of registers or as a descriptor (`shared`), the descriptor of B. */
+/* Products of warpgroups (WarpgroupCode.h), made by each warp for its 16 rows when it asks. Operands: the n /
+ * 2 sums where there are any, A as 4 words of registers or as a descriptor (`shared`), the descriptor of B.
+ */
 void heddle_emulated_warpgroup_product(int32_t f16, int32_t n, int32_t shared, int32_t across, int32_t adds,
                                        const int64_t *operands, float *sums);
 void heddle_emulated_pack_pair(int32_t f16, const int64_t *operands, int32_t *result);

@@ -216,15 +216,15 @@ static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, con
   parameters.marks = builder.take(marks);
   parameters.anyMark = builder.take(anyMark);
   const int64_t blocks = std::min(plan.queryTiles(), target.multiprocessors);
-  builder.kernel("attention", blocks, WarpgroupPlan::threads, [&](KernelCode &k) {
-    emitWarpgroupKernel(k, plan, sizes, builder, parameters);
-  });
+  builder.kernel("attention", blocks, WarpgroupPlan::threads,
+                 [&](KernelCode &k) { emitWarpgroupKernel(k, plan, sizes, builder, parameters); });
   emitMarkedTiles(builder, plan, lists, marks, anyMark, target);
 }
 
 void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
   if (auto sizes = WarpgroupPlan::of(spec, target))
-    emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, WarpgroupPlan::tile), *sizes, target);
+    emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, WarpgroupPlan::tile), *sizes,
+                          target);
   else
     emitForwardTiles(builder, makePlan(spec, target, Pass::Forward));
 }

@@ -87,7 +87,8 @@ private:
             Scalar before = carried[0] + k.shuffleFrom(sum, warp + start % warpSize);
             Scalar mask = masks[size_t(i)];
             k.when(found[size_t(i)], [&] {
-              k.store(keys[size_t(i)], this->keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
+              k.store(keys[size_t(i)], this->keys,
+                      target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
             });
           }
           k.barrier(); // before the counts change

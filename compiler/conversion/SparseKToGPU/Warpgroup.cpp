@@ -89,8 +89,7 @@ void WarpgroupCode::prepareShared() {
 
 RingPlace WarpgroupCode::next(RingPlace place) {
   Scalar wraps = place.stage == w.stages - 1;
-  return {k.select(wraps, k.i32(0), place.stage + 1),
-          place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
+  return {k.select(wraps, k.i32(0), place.stage + 1), place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
 }
 
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {

@@ -12,8 +12,8 @@ namespace heddle::gpu::attention {
 /// How shared memory is divided: the tile's queries, stages of keys, stages of values, slots of numbers of
 /// keys, barriers.
 struct WarpgroupPlan {
-  static constexpr int64_t tile = 128;  ///< queries, 64 for each of the two warpgroups that multiply
-  static constexpr int64_t block = 96;  ///< keys that are multiplied at a time
+  static constexpr int64_t tile = 128; ///< queries, 64 for each of the two warpgroups that multiply
+  static constexpr int64_t block = 96; ///< keys that are multiplied at a time
   static constexpr int64_t threads = 3 * warpgroupThreads;
   static constexpr int64_t numbers = 3; ///< f32 of each key: score, middle and half width of its run
 
@@ -105,7 +105,8 @@ private:
   int64_t numbersStart = 0, barriersStart = 0;
 };
 
-/// The body of the kernel, for blocks of WarpgroupPlan::threads threads, as many as there are multiprocessors.
+/// The body of the kernel, for blocks of WarpgroupPlan::threads threads, as many as there are
+/// multiprocessors.
 void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
                          const ProgramBuilder &builder, const WarpgroupParameters &parameters);
 

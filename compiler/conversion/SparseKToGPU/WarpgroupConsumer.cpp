@@ -35,8 +35,9 @@ public:
     values = describeMatrix(k, c.address(c.valuesStart), /*across=*/true, block * panelRowBytes);
     loadQueries(k.block());
     k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
-    c.forEachTile(llvm::SmallVector<Scalar, 5>(5, k.i32(0)),
-                  [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return compute(tile, ring); });
+    c.forEachTile(
+        llvm::SmallVector<Scalar, 5>(5, k.i32(0)),
+        [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return compute(tile, ring); });
   }
 
 private:
@@ -64,8 +65,8 @@ private:
     Scalar thread = computeHere(k, c.thread & (warpgroupThreads - 1));
     auto copy = [&](Scalar at) {
       Scalar row = at / pieces, piece = at % pieces, query = warpgroup * 64 + row;
-      Scalar to = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) +
-                  panelOffset(query, piece & 7) + c.address(0);
+      Scalar to =
+          (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) + panelOffset(query, piece & 7) + c.address(0);
       Scalar from = tile.queryStart + c.wide(k.min(query, tile.last - tile.first));
       mlir::Value source = k.offset(c.queryRows, from * p.spec.keyWidth + c.wide(piece * 8)).base;
       mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base, source, 16u,
@@ -153,8 +154,8 @@ private:
     carried.append(words);
     keyPlace = c.next(keyPlace);
     carried.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity, c.nextSlot(slot)});
-    carried = k.loop(
-        k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
+    carried =
+        k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
           Sums output(values.take_front(outputs));
           State before{{values[outputs], values[outputs + 1]}, {values[outputs + 2], values[outputs + 3]}};
           llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(5);
@@ -171,7 +172,8 @@ private:
           output = waitForProducts(k, 0, output);
           release(WarpgroupCode::EmptyValues, valuePlace);
           Scalars words = packed(next);
-          output = k.choose(next.rescale, [&] { return scaled(output, next.factors); }, [&] { return output; });
+          output =
+              k.choose(next.rescale, [&] { return scaled(output, next.factors); }, [&] { return output; });
           Scalars result(output);
           append(result, next.state);
           result.append(words);
@@ -363,9 +365,8 @@ private:
         factors[half] = k.select(broken, nan, factors[half]);
         logSum = k.select(broken, nan, logSum);
       }
-      k.when(k.both(tile.first + rows[half] <= tile.last, column == 0), [&] {
-        k.store(logSum, c.lse, tile.queryStart + c.wide(rows[half]));
-      });
+      k.when(k.both(tile.first + rows[half] <= tile.last, column == 0),
+             [&] { k.store(logSum, c.lse, tile.queryStart + c.wide(rows[half])); });
     }
     // 0, or NaN where an infinity or NaN of v is among the values of the tile.
     for (Scalar x : output)
@@ -408,9 +409,8 @@ private:
       exchange(x[2], x[3], odd, 1);
       exchange(x[0], x[2], upper, 2);
       exchange(x[1], x[3], upper, 2);
-      k.when(valid, [&] {
-        k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), to, (c.lane & 3) * 4 + 4 * first);
-      });
+      k.when(valid,
+             [&] { k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), to, (c.lane & 3) * 4 + 4 * first); });
     }
   }
 
@@ -427,9 +427,9 @@ private:
   WarpgroupCode &c;
   KernelCode &k;
   const Plan &p;
-  const Scalar warpgroup; ///< 0 or 1
-  const double factor;    ///< of products, to scores in base 2
-  const double lowest;    ///< what maxima start from: times the factor it is finite
+  const Scalar warpgroup;       ///< 0 or 1
+  const double factor;          ///< of products, to scores in base 2
+  const double lowest;          ///< what maxima start from: times the factor it is finite
   Scalar queries, keys, values; ///< matrices
   Scalar warpRow, warpNumber, rows[2], firstColumn;
   Scalar warpFirst, positions[2], minusThresholds[2], sequenceBegin, sequenceEnd; ///< of the tile

@@ -19,9 +19,8 @@ public:
     piece = c.thread & 7;
     firstRow = c.thread >> 3;
     target = panelOffset(firstRow, piece);
-    c.forEachTile({k.i32(0), k.i32(1), k.i32(0)}, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
-      return walk(tile, ring);
-    });
+    c.forEachTile({k.i32(0), k.i32(1), k.i32(0)},
+                  [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return walk(tile, ring); });
   }
 
 private:
@@ -36,8 +35,8 @@ private:
     carried.append(rowsOf(tile, k.i32(1)));
     carried.append(numbers);
     carried.append(ring.begin(), ring.end());
-    carried = k.loop(
-        k.i32(0), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
+    carried =
+        k.loop(k.i32(0), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
           llvm::ArrayRef<Scalar> now = values.take_front(rows), after = values.slice(rows, rows);
           llvm::ArrayRef<Scalar> known = values.slice(2 * rows, 2);
           RingPlace place{values[2 * rows + 2], values[2 * rows + 3]};
@@ -142,9 +141,9 @@ private:
         Pointer source = k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8));
         for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
           Scalar to = start + (panel * block + i * rowsAtATime) * panelRowBytes;
-          mlir::NVVM::CpAsyncOp::create(
-              k.b, atShared(k, to, c.element).base, k.offset(source, k.i64(panel * panelColumns)).base, 16u,
-              mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
+          mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base,
+                                        k.offset(source, k.i64(panel * panelColumns)).base, 16u,
+                                        mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
         }
       }
     };

@@ -67,7 +67,7 @@ Assembled assembled(const cpu::AttentionSpec &spec, AttentionPass pass, llvm::St
   INFO(result.log);
   CHECK(status == 0);
   if (const char *keep = std::getenv("HEDDLE_KEEP_PTX"))
-    std::filesystem::copy_file(base + ".ptx", std::string(keep) + "/attention-" + std::to_string(spec.keyWidth) + ".ptx",
+    std::filesystem::copy_file(base + ".ptx", std::string(keep) + "/attention.ptx",
                                std::filesystem::copy_options::overwrite_existing);
   for (const char *suffix : {".ptx", ".cubin", ".log"})
     std::filesystem::remove(base + suffix);

@@ -86,7 +86,8 @@ TEST_CASE("queries without keys give zero and -inf by warpgroups", "[device][war
   CHECK(c.lse == std::vector<float>(c.lse.size(), -INFINITY));
 }
 
-TEST_CASE("a NaN score makes later queries NaN by warpgroups, infinite scores do not", "[device][warpgroup]") {
+TEST_CASE("a NaN score makes later queries NaN by warpgroups, infinite scores do not",
+          "[device][warpgroup]") {
   auto target = warpgroupTarget();
   if (!target)
     return;
