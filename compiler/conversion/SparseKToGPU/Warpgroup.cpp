@@ -22,6 +22,10 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   WarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
+  if (spec.valueWidth <= 96) {
+    plan.gatherRegisters = 56;
+    plan.productRegisters = 224;
+  }
   for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
     --plan.stages;
   if (plan.stages < 2)

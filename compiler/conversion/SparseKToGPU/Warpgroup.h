@@ -18,10 +18,11 @@ struct WarpgroupPlan {
   static constexpr int64_t numbers = 3; ///< f32 of each key: score, middle and half width of its run
 
   int64_t keyPanels = 0, valuePanels = 0;
+  int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
   int64_t stages = 0;
 
   /// Numbers are read while later keys arrive, up to those of the block that a warp still has to soften.
-  int64_t slots() const { return stages + 1; }
+  int64_t slots() const { return 2 * stages; } ///< of numbers of keys: those of odd phases follow the even
   int64_t queryBytes() const { return keyPanels * tile * panelRowBytes; }
   int64_t keyBytes() const { return keyPanels * block * panelRowBytes; }
   int64_t valueBytes() const { return valuePanels * block * panelRowBytes; }
@@ -75,11 +76,11 @@ public:
   Scalar center(const WarpgroupTile &tile);
 
   RingPlace next(RingPlace place);
-  Scalar nextSlot(Scalar slot) { return k.select(slot == w.slots() - 1, k.i32(0), slot + 1); }
   Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
   Scalar address(int64_t bytes) { return shared + bytes; }
-  Scalar numberAddress(Scalar slot, int64_t which) {
-    return slot * (WarpgroupPlan::numbers * WarpgroupPlan::block * 4) +
+  /// Of the numbers of the keys of a stage, in the phase of this parity.
+  Scalar numberAddress(Scalar stage, Scalar parity, int64_t which) {
+    return (parity * w.stages + stage) * (WarpgroupPlan::numbers * WarpgroupPlan::block * 4) +
            (shared + (numbersStart + which * WarpgroupPlan::block * 4));
   }
   enum Barrier { FullKeys, EmptyKeys, FullValues, EmptyValues };

@@ -23,7 +23,7 @@ public:
         lowest(-double(FLT_MAX) / 2 / std::max(factor, 1.0)) {}
 
   void emit() {
-    setRegisters(k, 232, /*more=*/true);
+    setRegisters(k, c.w.productRegisters, /*more=*/true);
     Scalar warp = (c.thread >> 5) - warpgroupThreads / warpSize;
     warpRow = warp * 16;
     for (int64_t half = 0; half < 2; ++half)
@@ -36,7 +36,7 @@ public:
     loadQueries(k.block());
     k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
     c.forEachTile(
-        llvm::SmallVector<Scalar, 5>(5, k.i32(0)),
+        llvm::SmallVector<Scalar, 4>(4, k.i32(0)),
         [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return compute(tile, ring); });
   }
 
@@ -128,10 +128,9 @@ private:
     return words;
   }
 
-  /// Gives the ring's places: of keys, of values, the slot of numbers.
+  /// Gives the ring's places: of keys, of values.
   Scalars compute(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
     RingPlace keyPlace{ring[0], ring[1]}, valuePlace{ring[2], ring[3]};
-    Scalar slot = ring[4];
     startRows(tile);
     waitForCopies(k, 0);
     showToProducts(k);
@@ -145,7 +144,7 @@ private:
     passTurn((tile.blocks > 1) | tile.hasNext);
     products = waitForProducts(k, 0, products);
     release(WarpgroupCode::EmptyKeys, keyPlace);
-    Softened first = soften(kindOf(tile, k.i32(0)), slot, products, state);
+    Softened first = soften(kindOf(tile, k.i32(0)), keyPlace, products, state);
     Scalars words = packed(first);
 
     const size_t outputs = size_t(p.spec.valueWidth / 2);
@@ -153,12 +152,12 @@ private:
     append(carried, first.state);
     carried.append(words);
     keyPlace = c.next(keyPlace);
-    carried.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity, c.nextSlot(slot)});
+    carried.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity});
     carried =
         k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
           Sums output(values.take_front(outputs));
           State before{{values[outputs], values[outputs + 1]}, {values[outputs + 2], values[outputs + 3]}};
-          llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(5);
+          llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(4);
           RingPlace keyPlace{ring[0], ring[1]}, valuePlace{ring[2], ring[3]};
           await(WarpgroupCode::FullKeys, keyPlace);
           awaitTurn();
@@ -168,7 +167,7 @@ private:
           passTurn((number < tile.blocks - 1) | tile.hasNext);
           products = waitForProducts(k, 1, products);
           release(WarpgroupCode::EmptyKeys, keyPlace);
-          Softened next = soften(kindOf(tile, number), ring[4], products, before);
+          Softened next = soften(kindOf(tile, number), keyPlace, products, before);
           output = waitForProducts(k, 0, output);
           release(WarpgroupCode::EmptyValues, valuePlace);
           Scalars words = packed(next);
@@ -179,8 +178,7 @@ private:
           result.append(words);
           keyPlace = c.next(keyPlace);
           valuePlace = c.next(valuePlace);
-          result.append(
-              {keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity, c.nextSlot(ring[4])});
+          result.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity});
           return result;
         });
 
@@ -191,7 +189,7 @@ private:
     llvm::ArrayRef<Scalar> rest = carried;
     Sums output(rest.take_front(outputs));
     State last{{rest[outputs], rest[outputs + 1]}, {rest[outputs + 2], rest[outputs + 3]}};
-    Scalars after(rest.take_back(5));
+    Scalars after(rest.take_back(4));
     valuePlace = {after[2], after[3]};
     await(WarpgroupCode::FullValues, valuePlace);
     output = waitForProducts(k, 0, multiplyValues(valuePlace, output, rest.slice(outputs + 4, block / 4)));
@@ -254,9 +252,9 @@ private:
 
   // ---- Softmax ----
 
-  Softened soften(const Kind &kind, Scalar slot, const Sums &products, const State &state) {
+  Softened soften(const Kind &kind, RingPlace place, const Sums &products, const State &state) {
     auto of = [&](bool gate, bool masked) {
-      return [&, gate, masked] { return softened(gate, masked, slot, products, state); };
+      return [&, gate, masked] { return softened(gate, masked, place, products, state); };
     };
     auto masks = [&](bool selected) {
       const bool gate = selected && gated();
@@ -282,11 +280,11 @@ private:
     return result;
   }
 
-  Scalars softened(bool gate, bool masked, Scalar slot, const Sums &products, const State &state) {
+  Scalars softened(bool gate, bool masked, RingPlace place, const Sums &products, const State &state) {
     Scalars x(products), gates(products.size());
     Scalar tops[2] = {state.tops[0], state.tops[1]};
     auto numbers = [&](int64_t which, int64_t tile) {
-      Pointer from = atShared(k, c.numberAddress(slot, which), k.f32Type());
+      Pointer from = atShared(k, c.numberAddress(place.stage, place.parity, which), k.f32Type());
       return k.loadVector(from, firstColumn + 8 * tile, 2);
     };
     for (int64_t tile = 0; tile < block / 8; ++tile) {

@@ -15,11 +15,11 @@ public:
   explicit Producer(WarpgroupCode &code) : c(code), k(code.k), p(code.p) {}
 
   void emit() {
-    setRegisters(k, 40, /*more=*/false);
+    setRegisters(k, c.w.gatherRegisters, /*more=*/false);
     piece = c.thread & 7;
     firstRow = c.thread >> 3;
     target = panelOffset(firstRow, piece);
-    c.forEachTile({k.i32(0), k.i32(1), k.i32(0)},
+    c.forEachTile({k.i32(0), k.i32(1)},
                   [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return walk(tile, ring); });
   }
 
@@ -40,10 +40,9 @@ private:
           llvm::ArrayRef<Scalar> now = values.take_front(rows), after = values.slice(rows, rows);
           llvm::ArrayRef<Scalar> known = values.slice(2 * rows, 2);
           RingPlace place{values[2 * rows + 2], values[2 * rows + 3]};
-          Scalar slot = values[2 * rows + 4];
           waitForPhase(k, c.barrier(WarpgroupCode::EmptyKeys, place.stage), place.parity);
           gather(place.stage * c.w.keyBytes() + c.address(c.keysStart), c.keyRows, p.spec.keyWidth, now);
-          storeNumbers(tile, number, now.back(), known, slot);
+          storeNumbers(tile, number, now.back(), known, place);
           Scalar fullKeys = c.barrier(WarpgroupCode::FullKeys, place.stage);
           arrive(k, fullKeys);
           arriveAfterCopies(k, fullKeys);
@@ -55,11 +54,11 @@ private:
           next.append(rowsOf(tile, number + 2));
           next.append(numbersOf(tile, number + 1, after.back()));
           RingPlace following = c.next(place);
-          next.append({following.stage, following.parity, c.nextSlot(slot)});
+          next.append({following.stage, following.parity});
           return next;
         });
     tile.lookAhead();
-    return Scalars(llvm::ArrayRef(carried).take_back(3));
+    return Scalars(llvm::ArrayRef(carried).take_back(2));
   }
 
   bool gated() const { return p.gateKeys() || p.gateValues(); }
@@ -69,8 +68,9 @@ private:
   Scalars rowsOf(const WarpgroupTile &tile, Scalar number) {
     auto each = [&](llvm::function_ref<Scalar(Scalar)> rowAt) {
       Scalars rows;
+      Scalar start = computeHere(k, firstRow);
       for (int64_t i = 0; i < rowsOfThread; ++i)
-        rows.push_back(rowAt(firstRow + i * rowsAtATime));
+        rows.push_back(rowAt(start + i * rowsAtATime));
       rows.push_back(rowAt(k.min(c.thread, k.i32(block - 1))));
       return rows;
     };
@@ -108,20 +108,22 @@ private:
   }
 
   void storeNumbers(const WarpgroupTile &tile, Scalar number, Scalar row, llvm::ArrayRef<Scalar> known,
-                    Scalar slot) {
+                    RingPlace place) {
     k.when(c.thread < block, [&] {
       Scalar selected = number < tile.selectedBlocks, key = row - tile.rowStart;
       Scalar from = k.select(selected, key + p.spec.window, key);
-      Scalar place = k.select(selected, number, number - tile.selectedBlocks) * block + c.thread;
+      Scalar at = k.select(selected, number, number - tile.selectedBlocks) * block + c.thread;
       Scalar count = k.select(selected, tile.selectedKeys, tile.windowEnd - tile.windowBegin);
       // Its run among the tile's queries, [0, 128): |query - middle| <= half. Such numbers are exact.
       auto inside = [&](Scalar query) {
         Scalar relative = k.min(k.max(query - tile.first, k.i32(0)), k.i32(WarpgroupPlan::tile));
         return k.cast(relative, k.f32Type());
       };
-      Scalar begin = inside(from), end = k.select(place < count, inside(known[1]), k.f32(0));
+      Scalar begin = inside(from), end = k.select(at < count, inside(known[1]), k.f32(0));
+      // The parity that empty stages are awaited with is the other one than that of full ones.
       auto store = [&](Scalar value, int64_t which) {
-        k.store(value, atShared(k, c.numberAddress(slot, which), k.f32Type()), c.thread);
+        Scalar numbers = c.numberAddress(place.stage, place.parity ^ 1, which);
+        k.store(value, atShared(k, numbers, k.f32Type()), c.thread);
       };
       if (gated()) {
         // Infinities act as the largest f32, as in the selection.
@@ -135,7 +137,7 @@ private:
 
   void gather(Scalar stage, Pointer from, int64_t width, llvm::ArrayRef<Scalar> rows) {
     const int64_t pieces = width / 8, wholePanels = pieces / 8, rest = pieces % 8;
-    Scalar start = stage + target;
+    Scalar start = stage + target, piece = computeHere(k, this->piece);
     auto copy = [&](int64_t firstPanel, int64_t lastPanel) {
       for (int64_t i = 0; i < rowsOfThread; ++i) {
         Pointer source = k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8));

@@ -145,4 +145,7 @@ TEST_CASE("attention by products of warpgroups assembles without spills or seria
   cpu::AttentionSpec window = spec(E::BF16, 32);
   window.topk = 0;
   check(window);
+  packed.keyWidth = packed.valueWidth = 120;
+  packed.gate = cpu::AttentionGate::Both;
+  check(packed);
 }
