@@ -103,6 +103,7 @@ Value Evaluator::eval(Value tensor, ArrayRef<Linear> indices) {
     at(level);
     result = ScalarEmitter(*builder, here).load(stash->second.scratch, position, stash->second.type);
   } else if (stash != stashes.end() && !builder) {
+    stash->second.lastPhase = phase;
     result = {};
   } else {
     bool kept = false;
@@ -111,7 +112,7 @@ Value Evaluator::eval(Value tensor, ArrayRef<Linear> indices) {
       auto [use, isNew] = firstUse.try_emplace(key, phase, isColumnValue);
       // A second pass over the row asks again for what the first one computed: keep it.
       if (!isNew && use->second.first < phase && use->second.second && isColumnValue) {
-        stashes[key] = {{}, elementOf(tensor), false, tensor, segment};
+        stashes[key] = {{}, elementOf(tensor), false, tensor, segment, use->second.first, phase};
         kept = true;
       }
     }

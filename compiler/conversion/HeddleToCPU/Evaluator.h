@@ -86,6 +86,7 @@ public:
     bool stored = false;
     mlir::Value tensor;
     int segment = 0; ///< which loop over columns computes it
+    int firstPhase = 0, lastPhase = 0;
   };
   std::map<Key, Stash> stashes;
   Linear column; ///< the counter of the innermost loop over a row

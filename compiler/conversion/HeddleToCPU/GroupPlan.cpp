@@ -227,8 +227,8 @@ bool GroupPlan::analyse(int64_t columnCount, bool final) {
     segments.push_back(space.loop({cuts[i], std::max(cuts[i], cuts[i + 1] - 1)}, 2));
   evaluator = std::make_unique<Evaluator>(space, isLeaf, nullptr);
   walkRows();
-  reloads =
-      scratchBytes() > limits.scratchBytes || (columns > limits.keptColumns && !evaluator->stashes.empty());
+  readsAgain = columns > limits.keptColumns && columns * mostKept() > limits.keptElements;
+  reloads = scratchBytes() > limits.scratchBytes || (readsAgain && !evaluator->stashes.empty());
   if (reloads)
     evaluator->stashes.clear();
   return true;
@@ -284,6 +284,25 @@ void GroupPlan::walkColumns() {
   }
   for (Value output : outputs)
     evaluator->eval(output, at(output, result));
+}
+
+int64_t GroupPlan::mostKept() const {
+  std::map<void *, std::pair<int, int>> passes; ///< the first and last pass that need a tensor's elements
+  auto need = [&](Value tensor, int first, int last) {
+    auto [range, isNew] = passes.try_emplace(tensor.getAsOpaquePointer(), first, last);
+    range->second = {std::min(range->second.first, first), std::max(range->second.second, last)};
+  };
+  for (const Evaluator::Load &load : evaluator->loads)
+    if (tensorType(load.leaf).getNumElements() >= columns)
+      need(load.leaf, load.phase, load.phase);
+  for (auto &[key, stash] : evaluator->stashes)
+    need(stash.tensor, stash.firstPhase, stash.lastPhase);
+  int64_t most = 1;
+  for (int pass = 0; pass + 1 < (int)phases.size(); ++pass)
+    most = std::max<int64_t>(most, llvm::count_if(passes, [&](auto &entry) {
+                               return entry.second.first <= pass && pass < entry.second.second;
+                             }));
+  return most;
 }
 
 int64_t GroupPlan::scratchBytes() const {

@@ -33,7 +33,10 @@ std::optional<ReductionShape> reductionShape(mlir::Operation *op);
 struct GroupLimits {
   int64_t alignment = 64;           ///< of tensors in the arena, in bytes
   int64_t scratchBytes = 256 << 10; ///< of values of one row that later passes over it read again
-  int64_t keptColumns = INT64_MAX;  ///< every pass over a longer row reads it again from memory
+  /// Every pass reads a row again that is longer than `keptColumns` and of which the values that passes have in
+  /// common are more than `keptElements`.
+  int64_t keptColumns = INT64_MAX;
+  int64_t keptElements = 0;
   int64_t columnBlock = 512;        ///< columns of one task where rows are summed up
   bool columnSums = false;          ///< kernels over rows can reduce over rows as well
 };
@@ -76,6 +79,8 @@ protected:
   void walkColumns();
   void cut();
   int64_t scratchBytes() const;
+  /// The most values of an element that are needed from one pass to the next.
+  int64_t mostKept() const;
   Linear element(const Linear &column) { return space.add(space.scale(row, columns), column); }
   Indices at(mlir::Value tensor, const Linear &position) {
     return space.delinearise(position, tensorType(tensor).getShape());
@@ -93,6 +98,7 @@ protected:
   llvm::SmallVector<unsigned> rowOutputs;
   int64_t parts = 0; ///< of the rows, each with its own reductions over rows; 0: there are none
   llvm::SmallVector<mlir::Operation *, 2> columnReductions; ///< those over the rows of a part
+  bool readsAgain = false;         ///< each pass reads the row, which is too long to be kept
   bool reloads = false;            ///< passes load again what does not fit into scratch memory
   llvm::SmallVector<int64_t> cuts; ///< the columns at which loops over them start, and their end
   int64_t columnBlock = 0;         ///< columns of one task of a kernel over columns

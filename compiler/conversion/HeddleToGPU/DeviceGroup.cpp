@@ -20,6 +20,7 @@ GroupLimits heddle::gpu::groupLimits() {
   GroupLimits limits;
   limits.scratchBytes = INT64_MAX;
   limits.keptColumns = 8192;
+  limits.keptElements = 32768;
   limits.columnSums = true;
   return limits;
 }
@@ -97,7 +98,7 @@ void DeviceGroup::cutRows() {
     arithmetic += evaluator->cost(op->getOperand(0));
   const int passes = llvm::count_if(phases, [](const Phase &phase) { return !phase.empty(); });
   const int64_t tasks = parts ? parts : rows;
-  looped = columns > limits.keptColumns;
+  looped = readsAgain;
   auto fits = [&](int64_t threads) {
     const int64_t elements = ceilDivide(pieces, threads) * vector;
     return elements <= 32 && elements * kept <= (parts ? 96 : 64) && elements * arithmetic <= 4096;

@@ -17,7 +17,7 @@
 
 namespace heddle::gpu {
 
-/// What one multiprocessor keeps: of rows up to `keptColumns` every element, in registers.
+/// What one block keeps in registers: rows up to `keptColumns`, and longer ones of few values.
 cpu::GroupLimits groupLimits();
 
 class DeviceGroup : public cpu::GroupPlan {
