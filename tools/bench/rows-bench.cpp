@@ -123,6 +123,8 @@ std::vector<Case> cases(int64_t m, int64_t n) {
           {"cross_entropy", "entropy", {x, labels}, one},
           {"cross_entropy gradient", "entropy_grad", {x, labels}, 2 * one},
           {"rms_norm gradient", "rms_grad", {x, gain, y}, 3 * one},
+          {"layer_norm gradient", "layer_grad", {x, gain, bias, y}, 3 * one},
+          {"softmax gradient", "soft_grad", {x, y}, 3 * one},
           {"silu(x) * y", "gated", {x, y}, 3 * one},
           {"sparsek, k = 64", "projected", {x}, 2 * one},
           {"top_k, k = 64", "largest", {x}, one + m * 64 * 8},

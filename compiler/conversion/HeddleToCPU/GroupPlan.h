@@ -33,12 +33,12 @@ std::optional<ReductionShape> reductionShape(mlir::Operation *op);
 struct GroupLimits {
   int64_t alignment = 64;           ///< of tensors in the arena, in bytes
   int64_t scratchBytes = 256 << 10; ///< of values of one row that later passes over it read again
-  /// Every pass reads a row again that is longer than `keptColumns` and of which the values that passes have in
-  /// common are more than `keptElements`.
+  /// Every pass reads a row again that is longer than `keptColumns` and of which the values that passes have
+  /// in common are more than `keptElements`.
   int64_t keptColumns = INT64_MAX;
   int64_t keptElements = 0;
-  int64_t columnBlock = 512;        ///< columns of one task where rows are summed up
-  bool columnSums = false;          ///< kernels over rows can reduce over rows as well
+  int64_t columnBlock = 512; ///< columns of one task where rows are summed up
+  bool columnSums = false;   ///< kernels over rows can reduce over rows as well
 };
 
 class GroupPlan {
