@@ -51,7 +51,7 @@ int GroupPlan::availability(Value value) {
   return availabilities[value] = result;
 }
 
-/// Separates reductions over rows from those along them. Below 64 parts, each a task, too few threads would
+/// Separates reductions over rows from those along them. Below 32 parts, each a task, too few threads would
 /// be busy unless there is little to do.
 bool GroupPlan::planColumnSums() {
   if (!limits.columnSums)
@@ -70,7 +70,7 @@ bool GroupPlan::planColumnSums() {
   if (!across)
     return false;
   const int64_t all = across->outer * across->reduced;
-  if (across->inner > limits.keptColumns || across->inner < 64 || (across->outer < 64 && across->reduced > 8))
+  if (across->inner > limits.keptColumns || across->inner < 64 || (across->outer < 32 && across->reduced > 8))
     return false;
   if (along ? along->outer != all || along->reduced != across->inner || along->inner != 1
             : llvm::none_of(outputs, [&](Value output) {

@@ -26,7 +26,7 @@ struct ReductionTasks {
   int64_t enoughTasks = 16;     ///< fewer leave threads idle
   int64_t columnsPerTask = 512; ///< where rows are summed up
   int64_t rowPart = 4096;       ///< elements of one part of a long row
-  int64_t rowsPerTask = 0;      ///< where rows are summed up, in up to `enoughTasks` parts; 0: as tasks need
+  int64_t rowsPerTask = 0;      ///< where rows are summed up, in 64 to `enoughTasks` parts; 0: as tasks need
 };
 
 /// What decides about groups.

@@ -72,10 +72,9 @@ void splitLong(ReduceOp op, const ReductionTasks &wanted) {
     return;
   // Some thousand elements for each partial result along a row, as many partial results down the columns as
   // keep threads busy.
-  const int64_t needed = std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
-  const int64_t columnParts = wanted.rowsPerTask
-                                  ? std::clamp(shape.reduced / wanted.rowsPerTask, needed, wanted.enoughTasks)
-                                  : needed;
+  const int64_t columnParts =
+      wanted.rowsPerTask ? std::clamp<int64_t>(shape.reduced / wanted.rowsPerTask, 64, wanted.enoughTasks)
+                         : std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
   int64_t parts =
       shape.inner == 1
           ? divisorNear(shape.reduced, std::clamp<int64_t>(shape.reduced / wanted.rowPart, 8, 1024), 4, 4096)

@@ -38,8 +38,8 @@ func.func @softmax(%a: tensor<4096x1024xf32>) -> tensor<4096x1024xf32> {
 
 // Rows are summed up in two steps of fixed order: parts by many blocks, then the parts.
 // CHECK-LABEL: func.func @columns
-// CHECK: heddle.launch_device @kernels::@k0_reduce grid(%c768, %c1, %c1) block 128
-// CHECK: heddle.launch_device @kernels::@k1_reduce grid(%c24, %c1, %c1) block 512
+// CHECK: heddle.launch_device @kernels::@k0_reduce grid(%c384, %c1, %c1) block 256
+// CHECK: heddle.launch_device @kernels::@k1_reduce grid(%c24, %c1, %c1) block 256
 // PTX-LABEL: .entry k0_reduce(
 // PTX: ld.global.nc.v4
 // PTX: bar.sync
