@@ -69,6 +69,28 @@ static Array product(const Context &context, Operation *op, const Array &lhs, co
   return result;
 }
 
+/// Adds the bias and the addend, and makes what is not positive 0.
+static void finish(ir::MatmulOp op, Inputs more, Array &result) {
+  const Element element = result.element();
+  const int64_t columns = result.shape().back();
+  auto add = [&](const Array &x, llvm::function_ref<int64_t(int64_t)> position) {
+    for (auto [i, out] : llvm::enumerate(result.edit()))
+      if (result.isFloat())
+        out.real = roundTo(element, out.real + x.real(position(int64_t(i))));
+      else
+        out.integer =
+            wrapTo(element, int64_t(uint64_t(out.integer) + uint64_t(x.integer(position(int64_t(i))))));
+  };
+  if (op.getBias())
+    add(more.front(), [&](int64_t i) { return i % columns; });
+  if (op.getAddend())
+    add(more.back(), [](int64_t i) { return i; });
+  if (op.getRelu())
+    for (auto &out : result.edit())
+      if (result.isFloat() ? out.real <= 0 : out.integer <= 0)
+        out = {};
+}
+
 bool heddle::interp::evaluateLinear(const Context &context, Operation *op, Inputs inputs, Results &results) {
   if (auto einsum = dyn_cast<ir::EinsumOp>(op)) {
     results.push_back(product(context, op, inputs[0], inputs[1], einsum.getLhsLabels(), einsum.getRhsLabels(),
@@ -78,6 +100,8 @@ bool heddle::interp::evaluateLinear(const Context &context, Operation *op, Input
   if (auto matmul = dyn_cast<ir::MatmulOp>(op)) {
     results.push_back(product(context, op, inputs[0], inputs[1], matmul.getTransposeLhs() ? "bkm" : "bmk",
                               matmul.getTransposeRhs() ? "bnk" : "bkn", "bmn"));
+    if (matmul.hasEpilogue())
+      finish(matmul, inputs.drop_front(2), results.back());
     return true;
   }
   return false;

@@ -28,6 +28,8 @@ bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result, con
     unsigned number = cast<OpResult>(result).getResultNumber();
     return number > 0 && append.getState()[number - 1] == input && llvm::count(op->getOperands(), input) == 1;
   }
+  if (auto product = dyn_cast<MatmulOp>(op))
+    return product.getAddend() == input && llvm::count(op->getOperands(), input) == 1;
   auto fusion = dyn_cast<FusionOp>(op);
   if (!fusion || llvm::count(fusion.getInputs(), input) != 1)
     return false;
@@ -323,7 +325,8 @@ bool BufferPlan::isLastUse(Operation *op, const Place &place) {
 /// The place of an operand that nothing needs any more and that the result may be written over.
 std::optional<Place> BufferPlan::overwritten(OpResult result) {
   Operation *op = result.getOwner();
-  if (!isa<FusionOp, DynamicUpdateSliceOp, sparsek::AppendOp>(op) || tensorType(result).getNumElements() == 0)
+  if (!isa<FusionOp, DynamicUpdateSliceOp, MatmulOp, sparsek::AppendOp>(op) ||
+      tensorType(result).getNumElements() == 0)
     return std::nullopt;
   for (Value operand : op->getOperands()) {
     if (operand.getType() == result.getType() ||

@@ -124,6 +124,8 @@ LogicalResult CpuEntryLowering::lowerGroup(const GroupCall &call) {
 }
 
 LogicalResult CpuEntryLowering::lowerWhole(Operation *op) {
+  if (auto product = dyn_cast<MatmulOp>(op); product && product.hasEpilogue())
+    return op->emitOpError("does more than multiply, which only code for GPUs can");
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<AssertOp, CheckIndexOp, MatmulOp, ScatterAddOp, PutAlongOp, CumsumOp, ArgsortOp,
             DynamicUpdateSliceOp>([&](auto typed) {

@@ -225,7 +225,8 @@ private:
     Value c = form.transposeB ? operand(second, form.n, form.k, false)
                               : operand(second, form.k, form.n, form.moveB);
     auto productType = RankedTensorType::get({size(form.batch), size(form.m), size(form.n)}, element);
-    Value product = MatmulOp::create(b, loc, productType, a, c, form.transposeA, form.transposeB);
+    Value product = MatmulOp::create(b, loc, productType, a, c, /*bias=*/Value(), /*addend=*/Value(),
+                                     form.transposeA, form.transposeB, /*relu=*/false);
     std::string labels = form.moveC ? form.batch + form.m + form.n : result;
     Value shaped = ReshapeOp::create(b, loc, type(labels, element), product);
     return form.moveC ? ordered({shaped, labels}, result) : shaped;

@@ -3,6 +3,7 @@
 #define HEDDLE_COMPILER_CONVERSION_HEDDLETOCPU_HEDDLETOCPU_H
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,8 @@ struct FusedOptions {
   bool fuse = true;        ///< groups of more than one operation
   bool columnSums = false; ///< groups over rows may reduce over rows as well
   ReductionTasks reductions = {};
+  /// Adds what one kind of processor does before operations are grouped.
+  std::function<void(mlir::OpPassManager &)> beforeGroups = nullptr;
 };
 
 /// From the stage `grad` to `fused`: everything in the public functions, grouped.

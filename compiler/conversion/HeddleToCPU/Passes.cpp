@@ -81,6 +81,8 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const FusedOptions 
   manager.addPass(createSplitReductionsPass(options.reductions));
   // No elimination of common subexpressions from here on: fences, which keep recomputed work apart, are gone.
   manager.addPass(createPreparePass());
+  if (options.beforeGroups)
+    options.beforeGroups(manager);
   manager.addPass(createFusePass(options.fuse, options.columnSums));
   manager.addPass(createOrderPass());
 }

@@ -56,6 +56,16 @@ LogicalResult EinsumOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
+LogicalResult MatmulOp::verify() {
+  auto result = cast<RankedTensorType>(getType());
+  auto bias = RankedTensorType::get(result.getShape().take_back(), result.getElementType());
+  if (getBias() && getBias().getType() != bias)
+    return emitOpError("bias is ") << getBias().getType() << ", not " << bias;
+  if (getAddend() && getAddend().getType() != result)
+    return emitOpError("addend is ") << getAddend().getType() << ", not " << result;
+  return success();
+}
+
 LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                          SmallVectorImpl<Type> &results) {
   auto lhs = typeOf(adaptor.getLhs()), rhs = typeOf(adaptor.getRhs());

@@ -67,3 +67,20 @@ func.func @matmul_in_four_layouts() {
   check.expect_eq %tt, %expected : tensor<1x2x1xf32>
   return
 }
+
+// A bias and an addend round to bf16 one after the other: 256 + 1 is 256 there, twice.
+func.func @matmul_epilogue() {
+  %a = heddle.constant dense<[[[16.0], [1.0]]]> : tensor<1x2x1xbf16>
+  %b = heddle.constant dense<[[[16.0, -2.0]]]> : tensor<1x1x2xbf16>
+  %v = heddle.constant dense<[1.0, 0.5]> : tensor<2xbf16>
+  %x = heddle.constant dense<[[[1.0, 40.0], [1.0, 1.0]]]> : tensor<1x2x2xbf16>
+  %all = heddle.matmul %a, %b bias(%v) addend(%x) relu
+      : (tensor<1x2x1xbf16>, tensor<1x1x2xbf16>, tensor<2xbf16>, tensor<1x2x2xbf16>) -> tensor<1x2x2xbf16>
+  %expected = heddle.constant dense<[[[256.0, 8.5], [18.0, 0.0]]]> : tensor<1x2x2xbf16>
+  check.expect_eq %all, %expected : tensor<1x2x2xbf16>
+  %sum = heddle.matmul %a, %b addend(%x)
+      : (tensor<1x2x1xbf16>, tensor<1x1x2xbf16>, tensor<1x2x2xbf16>) -> tensor<1x2x2xbf16>
+  %second = heddle.constant dense<[[[256.0, 8.0], [17.0, -1.0]]]> : tensor<1x2x2xbf16>
+  check.expect_eq %sum, %second : tensor<1x2x2xbf16>
+  return
+}

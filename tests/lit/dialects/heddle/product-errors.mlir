@@ -78,3 +78,20 @@ func.func @matmul_sum(%a: tensor<2x4x8xf32>, %b: tensor<2x8x3xf32>) {
   %c = heddle.matmul %a, %b transpose_rhs : (tensor<2x4x8xf32>, tensor<2x8x3xf32>) -> tensor<2x4x8xf32>
   return
 }
+
+// -----
+
+// One number for each column.
+func.func @matmul_bias(%a: tensor<2x4x8xf32>, %b: tensor<2x8x3xf32>, %v: tensor<4xf32>) {
+  // expected-error @below {{'heddle.matmul' op bias is 'tensor<4xf32>', not 'tensor<3xf32>'}}
+  %c = heddle.matmul %a, %b bias(%v) : (tensor<2x4x8xf32>, tensor<2x8x3xf32>, tensor<4xf32>) -> tensor<2x4x3xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_addend(%a: tensor<2x4x8xf32>, %b: tensor<2x8x3xf32>, %x: tensor<2x4x3xbf16>) {
+  // expected-error @below {{'heddle.matmul' op addend is 'tensor<2x4x3xbf16>', not 'tensor<2x4x3xf32>'}}
+  %c = heddle.matmul %a, %b addend(%x) : (tensor<2x4x8xf32>, tensor<2x8x3xf32>, tensor<2x4x3xbf16>) -> tensor<2x4x3xf32>
+  return
+}

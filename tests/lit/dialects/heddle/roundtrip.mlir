@@ -7,6 +7,17 @@ func.func @einsum(%a: tensor<2x5x8xf32>, %b: tensor<8x4x3xf32>) -> tensor<2x4x5x
   return %c : tensor<2x4x5x3xf32>
 }
 
+// CHECK-LABEL: func @matmul
+// CHECK: heddle.matmul %{{.*}}, %{{.*}} transpose_lhs : (tensor
+// CHECK: heddle.matmul %{{.*}}, %{{.*}} transpose_rhs bias(%{{.*}}) addend(%{{.*}}) relu : (tensor
+func.func @matmul(%a: tensor<2x8x4xf32>, %b: tensor<2x8x5xf32>, %v: tensor<3xf32>, %w: tensor<2x3x5xf32>, %x: tensor<2x4x3xf32>)
+    -> tensor<2x4x3xf32> {
+  %c = heddle.matmul %a, %b transpose_lhs : (tensor<2x8x4xf32>, tensor<2x8x5xf32>) -> tensor<2x4x5xf32>
+  %d = heddle.matmul %c, %w transpose_rhs bias(%v) addend(%x) relu
+    : (tensor<2x4x5xf32>, tensor<2x3x5xf32>, tensor<3xf32>, tensor<2x4x3xf32>) -> tensor<2x4x3xf32>
+  return %d : tensor<2x4x3xf32>
+}
+
 // CHECK-LABEL: func @argsort
 // CHECK: heddle.argsort %{{.*}} axis 1 : tensor<4x8xf32> -> tensor<4x8xi32>
 // CHECK: heddle.argsort %{{.*}} axis 0 descending limit 3 : tensor<4x8xf32> -> tensor<3x8xi32>
