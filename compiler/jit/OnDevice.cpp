@@ -116,6 +116,7 @@ public:
     const CpuTarget host = runnableTarget(options.cpu);
     passes.cpu.level = host.level;
     passes.device = target.options();
+    passes.device->tf32 = options.allowTF32;
     runPipeline(*module, pipelines::Stage::Lowered, passes);
     readPlan(entry);
     DeviceProgram code = compileDevice(*module, entry, target);

@@ -19,12 +19,12 @@ struct RunOptions : EntryOptions {
   std::vector<std::string> values; ///< `NAME=VALUE`
   std::string out, device = "cpu", precision = "native", cpu = "native";
   int64_t repeat = 1;
-  bool decompose = false;
+  bool decompose = false, tf32 = false;
 };
 
 struct CompileOptions : EntryOptions {
   std::string stage, out, cpu = "native", target = "cpu", chip = "sm_90a";
-  bool decompose = false;
+  bool decompose = false, tf32 = false;
 };
 
 struct ExplainOptions : EntryOptions {

@@ -34,6 +34,7 @@ int compile(const CompileOptions &options) {
   if (options.target == "cuda") {
     passes.device.emplace();
     passes.device->capability = llvm::cantFail(gpu::Chip::named(options.chip)).capability;
+    passes.device->tf32 = options.tf32;
   }
   writeOutput(options.out, jit::emitStage(entry.program(), options.entry, entry.types(dims),
                                           *pipelines::stageNamed(options.stage), passes));

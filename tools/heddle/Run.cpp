@@ -119,6 +119,7 @@ int run(const RunOptions &options) {
   specialise.doublePrecision = options.precision == "f64";
   specialise.decompose = options.decompose;
   specialise.cpu = options.cpu;
+  specialise.allowTF32 = options.tf32;
   std::unique_ptr<jit::Specialisation> function =
       jit::Specialisation::create(entry.program(), options.entry, std::move(types), specialise);
 

@@ -60,6 +60,10 @@ static void addCpu(CLI::App &command, std::string &cpu) {
       ->capture_default_str();
 }
 
+static void addTF32(CLI::App &command, bool &tf32) {
+  command.add_flag("--tf32", tf32, "on GPUs, round the factors of f32 products to 11 bits, which is faster");
+}
+
 static CLI::Validator wholeNumber(int64_t least) {
   return CLI::Validator(
       [least](std::string &text) -> std::string {
@@ -165,6 +169,8 @@ static int dispatch(int argc, char **argv) {
   runCommand->add_flag("--decompose", runOptions.decompose,
                        "replace fused SPARSEK operations by dense ones, for comparison");
 
+  addTF32(*runCommand, runOptions.tf32);
+
   CompileOptions compileOptions;
   CLI::App *compileCommand = app.add_subcommand("compile", "write a function at any stage of the pipeline");
   addEntry(*compileCommand, compileOptions);
@@ -180,6 +186,7 @@ static int dispatch(int argc, char **argv) {
   addCpu(*compileCommand, compileOptions.cpu);
   compileCommand->add_flag("--decompose", compileOptions.decompose,
                            "replace fused SPARSEK operations by dense ones");
+  addTF32(*compileCommand, compileOptions.tf32);
 
   ExplainOptions explainOptions;
   CLI::App *explainCommand = app.add_subcommand("explain", "show where time and memory go");

@@ -199,6 +199,20 @@ TEST_CASE("large arguments of the host are copied at each call", "[cuda]") {
   }
 }
 
+TEST_CASE("products of f32 round to TF32 where a user allows it", "[cuda]") {
+  const Program program = Program::parse(source);
+  // 1 + 2^-11 is halfway between two numbers of TF32, 1 + 2^-12 rounds to 1.
+  const float half = 1 + 0x1p-11f, less = 1 + 0x1p-12f;
+  Tensor a = Tensor::full({2, 2}, half, DType::f32), b = Tensor::full({2, 2}, less, DType::f32);
+  const float exact = float(2 * (double(half) * double(less)));
+  for (Device device : {gpu, Device::cpu()}) {
+    Function precise = program.function("multiply", {.device = device}),
+             fast = program.function("multiply", {.device = device, .allowTF32 = true});
+    CHECK(valuesOf(precise({a, b})[0]) == std::vector<float>(4, exact));
+    CHECK(valuesOf(fast({a, b})[0]) == std::vector<float>(4, device.isCpu() ? exact : 2 * (1 + 0x1p-10f)));
+  }
+}
+
 TEST_CASE("each GPU has its own functions", "[cuda]") {
   REQUIRE(Device::cudaCount() == 2);
   const Program program = Program::parse(source);

@@ -95,6 +95,10 @@ struct FunctionOptions {
   bool decompose = false;
   /// The processor that code for the CPU is generated for: "native", "x86-64-v2", "x86-64-v3" or "x86-64-v4".
   std::string cpu = "native";
+  /// Dense products of f32 on a GPU round their factors to TF32, 11 bits instead of 24: a product of two
+  /// numbers is off by up to 2^-10 of it, and takes an eighth of the time or less. Attention and everything
+  /// else stay in f32. CPUs ignore it.
+  bool allowTF32 = false;
 };
 
 /// What one specialisation of a function to shapes has cost.
