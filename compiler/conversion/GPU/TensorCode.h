@@ -18,9 +18,10 @@
 namespace heddle::gpu {
 
 /// Copies 4, 8 or 16 bytes from global to shared memory in the background, or zeros where `valid` is false;
-/// both addresses are multiples of `bytes`. `to` and `from` count elements.
+/// both addresses are multiples of `bytes`. `to` and `from` count elements. What is not valid is not read.
 void copyInBackground(KernelCode &k, Pointer to, Scalar toAt, Pointer from, Scalar fromAt, int64_t bytes,
                       Scalar valid);
+void copyInBackground(KernelCode &k, Pointer to, Scalar toAt, Pointer from, Scalar fromAt, int64_t bytes);
 /// Ends a group of this thread's copies.
 void commitCopies(KernelCode &k);
 /// Waits until at most `pending` groups of this thread's copies are on their way.
@@ -34,7 +35,13 @@ std::array<Scalar, 4> loadMatrices(KernelCode &k, Pointer row, Scalar at, bool t
 /// Two f32 rounded to bf16 or f16, the first one in the low half.
 Scalar packPair(KernelCode &k, Scalar low, Scalar high, mlir::Type narrow);
 
-/// c + a b for a of 16 x 16 and b of 16 x 8 elements of bf16 or f16; c are f32.
+/// An f32 rounded to the 11 bits of TF32, halves away from zero, as a register of a fragment.
+Scalar roundToTF32(KernelCode &k, Scalar x);
+
+/// c + a b for a of 16 x 16 and b of 16 x 8 elements of bf16 or f16, or, where `element` is f32, of 16 x 8
+/// and 8 x 8 of TF32; c are f32. A lane holds neighbours of bf16 and f16 together, of TF32 a: the rows
+/// l / 4 and l / 4 + 8 of column l % 4, then of column l % 4 + 4; b: the rows l % 4 and l % 4 + 4 of column
+/// l / 4.
 std::array<Scalar, 4> multiplyFragments(KernelCode &k, mlir::Type element, std::array<Scalar, 4> a,
                                         std::array<Scalar, 2> b, std::array<Scalar, 4> c);
 

@@ -422,6 +422,12 @@ void GpuEntryLowering::callMatmul(MatmulOp op) {
   field("batch_out", m * n), field("workspace_bytes", libraryBytes(op));
   field("type", runtimeType(a.getElementType())), field("out_type", runtimeType(c.getElementType()));
   field("transpose_a", ta), field("transpose_b", tb);
+  if (op.getBias())
+    field("has_bias", 1);
+  if (op.getAddend())
+    field("beta", 1);
+  if (options.tf32 && a.getElementType().isF32())
+    field("tf32", 1);
   Attribute product = builder.getDictionaryAttr(fields);
   std::string key;
   llvm::raw_string_ostream(key) << product;
@@ -429,11 +435,12 @@ void GpuEntryLowering::callMatmul(MatmulOp op) {
   if (isNew)
     products.push_back(product);
   Value none = LLVM::ZeroOp::create(builder, loc, LLVM::LLVMPointerType::get(builder.getContext()));
-  Value workspace = none;
+  Value addend = op.getAddend() ? buffer(op.getAddend()) : none;
+  Value bias = op.getBias() ? buffer(op.getBias()) : none, workspace = none;
   if (int64_t bytes = libraryBytes(op))
     workspace = arenaView(plan->workspace(op), MemRefType::get({bytes}, builder.getI8Type()), loc);
   runtimeCall(loc, "heddle_cuda_matmul",
-              {i32(loc, known->second), buffer(op.getLhs()), buffer(op.getRhs()), none, none,
+              {i32(loc, known->second), buffer(op.getLhs()), buffer(op.getRhs()), addend, bias,
                buffer(op.getResult()), workspace});
 }
 

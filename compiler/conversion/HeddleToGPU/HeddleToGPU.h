@@ -21,6 +21,8 @@ struct GpuOptions {
   int64_t sharedBytes = 232448; ///< the most that one block may have
   /// Dense products are calls of heddle_cuda_matmul; otherwise kernels.
   bool hasMatmul = true;
+  /// Products of f32 round their factors to TF32.
+  bool tf32 = false;
 };
 
 /// From the stage `grad` to `fused`: everything in the public functions, grouped.
@@ -29,6 +31,9 @@ void buildFusedPipeline(mlir::OpPassManager &manager, const GpuOptions &options)
 /// the kernels of a gpu.module.
 void buildLoweredPipeline(mlir::OpPassManager &manager, const GpuOptions &options);
 
+/// `heddle-fuse-epilogues`: what follows a product and reads nothing but it becomes part of it. `matmul`:
+/// dense products are left to the runtime.
+std::unique_ptr<mlir::Pass> createFuseEpiloguesPass(bool matmul = true);
 /// `heddle-to-gpu`: buffers, kernels and launches.
 std::unique_ptr<mlir::Pass> createHeddleToGPUPass(const GpuOptions &options = {});
 

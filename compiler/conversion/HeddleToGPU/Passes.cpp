@@ -27,6 +27,7 @@ struct HeddleToGPUPass : PassWrapper<HeddleToGPUPass, OperationPass<ModuleOp>> {
   HeddleToGPUPass(const GpuOptions &given) : given(given) {
     capability = given.capability;
     matmul = given.hasMatmul;
+    tf32 = given.tf32;
   }
   HeddleToGPUPass(const HeddleToGPUPass &other) : PassWrapper(other), given(other.given) {}
   StringRef getArgument() const final { return "heddle-to-gpu"; }
@@ -42,11 +43,14 @@ struct HeddleToGPUPass : PassWrapper<HeddleToGPUPass, OperationPass<ModuleOp>> {
                          llvm::cl::init(90)};
   Option<bool> matmul{*this, "matmul", llvm::cl::desc("Leave dense products to the runtime"),
                       llvm::cl::init(true)};
+  Option<bool> tf32{*this, "tf32", llvm::cl::desc("Round the factors of f32 products to TF32"),
+                    llvm::cl::init(false)};
 
   void runOnOperation() final {
     GpuOptions options = given;
     options.capability = capability;
     options.hasMatmul = matmul;
+    options.tf32 = tf32;
     SmallVector<func::FuncOp> entries;
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (!function.isExternal() && function.isPublic())
@@ -75,6 +79,10 @@ void heddle::gpu::buildFusedPipeline(OpPassManager &manager, const GpuOptions &o
   fused.reductions.rowsPerTask = 8;
   fused.reductions.columnsPerTask = 128;
   fused.reductions.rowPart = 8192;
+  fused.beforeGroups = [&](OpPassManager &inner) {
+    if (options.fuse)
+      inner.addPass(createFuseEpiloguesPass(options.hasMatmul));
+  };
   cpu::buildFusedPipeline(manager, fused);
 }
 
@@ -87,6 +95,7 @@ void heddle::gpu::buildLoweredPipeline(OpPassManager &manager, const GpuOptions 
 
 void heddle::gpu::registerHeddleToGPUPasses() {
   registerPass([] { return createHeddleToGPUPass(); });
+  registerPass([] { return createFuseEpiloguesPass(); });
   PassPipelineRegistration<>("heddle-gpu-fused", "From the stage grad to fused, for GPUs",
                              [](OpPassManager &manager) { buildFusedPipeline(manager, {}); });
   PassPipelineRegistration<>("heddle-gpu-lowered", "From the stage fused to lowered, for GPUs",

@@ -2,8 +2,10 @@
 
 #include "compiler/conversion/HeddleToGPU/Products.h"
 #include "compiler/conversion/HeddleToCPU/ScalarOps.h"
+#include "compiler/conversion/HeddleToGPU/ProductCode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace heddle::gpu;
@@ -29,76 +31,74 @@ void Elements::store(Scalar x, Scalar at) const {
   k.store(x, pointer, at);
 }
 
-namespace {
-/// A block of 256 threads computes 64 x 64 elements, a thread 4 x 4 of them, in steps of 16 along k.
-constexpr int64_t tile = 64, depth = 16, each = 4, threads = 256;
-} // namespace
-
-void heddle::gpu::emitProduct(StepBuilder &steps, MatmulOp op) {
+ProductSpec ProductSpec::of(MatmulOp op, bool tf32) {
   auto a = cast<RankedTensorType>(op.getLhs().getType()), c = cast<RankedTensorType>(op.getType());
-  const bool ta = op.getTransposeLhs(), tb = op.getTransposeRhs();
-  const int64_t m = c.getDimSize(1), n = c.getDimSize(2), k = a.getDimSize(ta ? 1 : 2);
-  Type element = a.getElementType(), compute = computeType(element);
-  const int64_t rowTiles = (m + tile - 1) / tile, columnTiles = (n + tile - 1) / tile;
-  steps.kernel(
-      "tiles", c.getNumElements() ? c.getDimSize(0) * rowTiles * columnTiles : 0, threads,
-      {operandBuffer(0), operandBuffer(1), resultBuffer(0)}, [&](KernelCode &code) {
-        Elements lhs(code, 0, element), rhs(code, 1, element), out(code, 2, c.getElementType());
-        auto wide = [&](Scalar x) { return code.cast(x, code.i64Type()); };
-        Scalar block = code.block(), thread = code.thread();
-        Scalar batch = wide(block / (rowTiles * columnTiles));
-        Scalar rowStart = wide(block / columnTiles % rowTiles) * tile,
-               columnStart = wide(block % columnTiles) * tile;
-        // Rows are padded by one element, so that both ways of filling a tile use all banks.
-        constexpr int64_t stride = tile + 1;
-        Pointer left = code.shared(depth * stride, compute), right = code.shared(depth * stride, compute);
-        Scalar zero = code.constant(compute, 0);
-        // Fills tile[step][position] with elements whose neighbours along `steps` or along positions are
-        // adjacent.
-        auto fill = [&](Pointer to, const Elements &from, Scalar start, int64_t extent, Scalar firstStep,
-                        bool alongSteps) {
-          for (int64_t i = 0; i < tile * depth / threads; ++i) {
-            Scalar number = thread + i * threads;
-            Scalar step = alongSteps ? number % depth : number / tile;
-            Scalar position = alongSteps ? number / depth : number % tile;
-            Scalar along = firstStep + wide(step), across = start + wide(position);
-            Scalar inside = (along < k) & (across < extent);
-            Scalar safeStep = code.min(along, code.i64(k - 1)), safe = code.min(across, code.i64(extent - 1));
-            Scalar at =
-                alongSteps ? (batch * extent + safe) * k + safeStep : (batch * k + safeStep) * extent + safe;
-            code.store(code.select(inside, from.load(at), zero), to, step * stride + position);
-          }
-        };
-        Scalar lane = thread % (tile / each), line = thread / (tile / each);
-        Scalars sums(each * each, zero);
-        sums = code.loop(code.i64(0), code.i64(k), code.i64(depth), sums,
-                         [&](Scalar step, ArrayRef<Scalar> now) {
-                           fill(left, lhs, rowStart, m, step, !ta);
-                           fill(right, rhs, columnStart, n, step, tb);
-                           code.barrier();
-                           Scalars next(now.begin(), now.end());
-                           for (int64_t s = 0; s < depth; ++s) {
-                             Scalars rows, columns;
-                             for (int64_t i = 0; i < each; ++i) {
-                               rows.push_back(code.load(left, line * each + (s * stride + i)));
-                               columns.push_back(code.load(right, lane + (s * stride + i * (tile / each))));
-                             }
-                             for (int64_t i = 0; i < each; ++i)
-                               for (int64_t j = 0; j < each; ++j) {
-                                 Scalar &sum = next[i * each + j];
-                                 sum = isa<FloatType>(compute) ? code.multiplyAdd(rows[i], columns[j], sum)
-                                                               : sum + rows[i] * columns[j];
-                               }
-                           }
-                           code.barrier();
-                           return next;
-                         });
-        for (int64_t i = 0; i < each; ++i)
-          for (int64_t j = 0; j < each; ++j) {
-            Scalar row = rowStart + wide(line * each + i),
-                   column = columnStart + wide(lane + j * (tile / each));
-            code.when((row < m) & (column < n),
-                      [&] { out.store(sums[i * each + j], (batch * m + row) * n + column); });
-          }
-      });
+  ProductSpec spec;
+  spec.element = a.getElementType();
+  spec.out = c.getElementType();
+  spec.batch = c.getDimSize(0);
+  spec.m = c.getDimSize(1);
+  spec.n = c.getDimSize(2);
+  spec.transposeA = op.getTransposeLhs();
+  spec.transposeB = op.getTransposeRhs();
+  spec.k = a.getDimSize(spec.transposeA ? 1 : 2);
+  spec.tf32 = tf32;
+  spec.bias = bool(op.getBias());
+  spec.addend = bool(op.getAddend());
+  spec.relu = op.getRelu();
+  return spec;
+}
+
+/// Partial sums that a thread adds up.
+static int64_t partWidth(const ProductSpec &spec) {
+  return std::min<int64_t>(resultWidth(spec), 128 / spec.compute().getIntOrFloatBitWidth());
+}
+
+/// Adds up the sums of the parts of k, in their order.
+static void addParts(KernelCode &k, const ProductSpec &spec, const ProductPlan &plan) {
+  Pointer parts = k.pointer(0, spec.compute());
+  ProductResult result(k, spec, 1);
+  const int64_t width = partWidth(spec);
+  Scalar at = (k.cast(k.block(), k.i64Type()) * k.blockThreads + k.cast(k.thread(), k.i64Type())) * width;
+  k.when(at < spec.elements(), [&] {
+    Scalars sums;
+    for (int64_t part = 0; part < plan.splits; ++part) {
+      Value values = k.loadVector(parts, at + part * spec.elements(), width);
+      for (int64_t i = 0; i < width; ++i)
+        if (part == 0)
+          sums.push_back(k.element(values, i));
+        else
+          sums[size_t(i)] = sums[size_t(i)] + k.element(values, i);
+    }
+    result.store(sums, at, spec.bias ? at % spec.n : at);
+  });
+}
+
+void heddle::gpu::emitProduct(StepBuilder &steps, const ProductSpec &spec, const ProductPlan &plan) {
+  if (spec.elements() == 0)
+    return;
+  DeviceOperand sums;
+  if (plan.splits > 1)
+    sums = steps.reserve(plan.splits * spec.elements() * spec.compute().getIntOrFloatBitWidth() / 8);
+  SmallVector<DeviceOperand> result = {resultBuffer(0)};
+  for (int64_t i = 0; i < int64_t(spec.bias) + int64_t(spec.addend); ++i)
+    result.push_back(operandBuffer(2 + i));
+  SmallVector<DeviceOperand> operands = {operandBuffer(0), operandBuffer(1)};
+  if (plan.splits > 1)
+    operands.push_back(sums);
+  else
+    operands.append(result);
+  steps.kernel("tiles", spec.batch * plan.tiles() * plan.splits, plan.threads, operands, [&](KernelCode &k) {
+    if (spec.usesTensorCores())
+      emitTensorProduct(k, spec, plan);
+    else
+      emitRegisterProduct(k, spec, plan);
+  });
+  if (plan.splits == 1)
+    return;
+  constexpr int64_t threads = 256;
+  operands = {sums};
+  operands.append(result);
+  steps.kernel("sum", llvm::divideCeil(spec.elements(), threads * partWidth(spec)), threads, operands,
+               [&](KernelCode &k) { addParts(k, spec, plan); });
 }

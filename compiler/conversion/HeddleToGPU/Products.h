@@ -2,6 +2,7 @@
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_PRODUCTS_H
 #define HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_PRODUCTS_H
 
+#include "compiler/conversion/HeddleToGPU/ProductPlan.h"
 #include "compiler/conversion/SparseKToGPU/Steps.h"
 
 #include "dialects/heddle/IR/Heddle.h"
@@ -20,8 +21,11 @@ private:
   mlir::Type element;
 };
 
-/// A product of any element type by tiles in shared memory; every sum goes along k in order.
-void emitProduct(StepBuilder &steps, ir::MatmulOp op);
+/// The kernels of a product, whose operands are A and B and whose result is C.
+void emitProduct(StepBuilder &steps, const ProductSpec &spec, const ProductPlan &plan);
+inline void emitProduct(StepBuilder &steps, const ProductSpec &spec) {
+  emitProduct(steps, spec, planProduct(spec));
+}
 
 } // namespace heddle::gpu
 

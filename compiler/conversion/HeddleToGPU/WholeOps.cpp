@@ -180,7 +180,7 @@ std::optional<DeviceProgram> heddle::gpu::emitWholeOp(mlir::gpu::GPUModuleOp mod
                            return true;
                          })
                          .Case<MatmulOp>([&](MatmulOp product) {
-                           emitProduct(steps, product);
+                           emitProduct(steps, ProductSpec::of(product, options.tf32));
                            return true;
                          })
                          .Default([](Operation *) { return false; });

@@ -63,6 +63,7 @@ struct Case {
   bool transposeA = false, transposeB = false, bias = false, shared = false;
   float beta = 0;
   int32_t activation = HEDDLE_CUDA_NO_ACTIVATION;
+  bool tf32 = false;
 };
 
 void checkCase(const Case &given) {
@@ -91,6 +92,7 @@ void checkCase(const Case &given) {
   problem.has_bias = given.bias;
   problem.activation = given.activation;
   problem.beta = given.beta;
+  problem.tf32 = given.tf32;
   heddle_cuda_function_t *function = load(problem);
   void *buffers[] = {a.there.raw(), b.there.raw(), c.there.raw(), bias.there.raw(), out.there.raw()};
   heddle_cuda_run_t *run = nullptr;
@@ -142,6 +144,10 @@ TEST_CASE("products with a bias, an activation, a residual and a shared factor",
     checkCase({f32, f32, false, transposeB, false, false, 0, HEDDLE_CUDA_GELU_TANH});
     checkCase({f32, f32, false, transposeB, false, true, 0.5f});
   }
+}
+
+TEST_CASE("products that round their factors to TF32", "[cuda]") {
+  checkCase({.type = DType::f32, .outType = DType::f32, .tf32 = true}); // small whole numbers are exact
 }
 
 TEST_CASE("what cuBLASLt has no algorithm for is refused when the program is loaded", "[cuda]") {

@@ -1,11 +1,15 @@
-// A cuBLASLt in host memory: column-major products by the definition, as NVIDIA's documentation has it.
+// A cuBLASLt in host memory: column-major products by the definition, as NVIDIA's documentation has it. It
+// computes at once, when all that was put on the stream before is done, so it cannot be captured.
 
 #include "cuda/MatmulApi.h"
 
 #include <heddle/dtype.hpp>
 
+#include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <map>
 #include <vector>
 
@@ -71,6 +75,28 @@ double element(const Layout &layout, const void *data, int64_t batch, bool trans
     std::swap(row, column);
   const int64_t stride = layout.get<int64_t>(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, 0);
   return load(layout.type, data, batch * stride + column * layout.leading + row);
+}
+
+/// A factor's element as it is multiplied.
+double factor(const Description &what, double x) {
+  if (what.compute != CUBLAS_COMPUTE_32F_FAST_TF32)
+    return x;
+  return std::bit_cast<float>((std::bit_cast<uint32_t>(static_cast<float>(x)) + 0x1000) & ~0x1fffu);
+}
+
+/// Waits for a stream of the driver that the runtime uses; false while it is captured.
+bool wait(CUstream stream) {
+  const char *path = std::getenv("HEDDLE_CUDA_DRIVER");
+  void *driver = path ? dlopen(path, RTLD_NOW) : nullptr;
+  if (!driver)
+    return false;
+  auto status = reinterpret_cast<CUresult (*)(CUstream, CUstreamCaptureStatus *, uint64_t *, CUgraph *,
+                                              const CUgraphNode **, size_t *)>(
+      dlsym(driver, "cuStreamGetCaptureInfo_v2"));
+  auto synchronize = reinterpret_cast<CUresult (*)(CUstream)>(dlsym(driver, "cuStreamSynchronize"));
+  CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
+  return status(stream, &capturing, nullptr, nullptr, nullptr, nullptr) == CUDA_SUCCESS &&
+         capturing == CU_STREAM_CAPTURE_STATUS_NONE && synchronize(stream) == CUDA_SUCCESS;
 }
 
 cublasStatus_t keep(Attributes *attributes, int attribute, const void *value, size_t bytes) {
@@ -154,7 +180,9 @@ STUB cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t descri
                                    cublasLtMatrixLayout_t bLayout, const void *beta, const void *c,
                                    cublasLtMatrixLayout_t cLayout, void *d, cublasLtMatrixLayout_t dLayout,
                                    const cublasLtMatmulAlgo_t *algorithm, void *workspace,
-                                   size_t workspaceBytes, CUstream) {
+                                   size_t workspaceBytes, CUstream stream) {
+  if (!wait(stream))
+    return 14;
   const auto &what = *reinterpret_cast<Description *>(description);
   const auto &A = *reinterpret_cast<Layout *>(aLayout), &B = *reinterpret_cast<Layout *>(bLayout),
              &C = *reinterpret_cast<Layout *>(cLayout), &D = *reinterpret_cast<Layout *>(dLayout);
@@ -177,7 +205,8 @@ STUB cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t descri
       for (int64_t row = 0; row < D.rows; ++row) {
         double sum = 0;
         for (int64_t k = 0; k < inner; ++k)
-          sum += element(A, a, batch, turnA, row, k) * element(B, b, batch, turnB, k, column);
+          sum += factor(what, element(A, a, batch, turnA, row, k)) *
+                 factor(what, element(B, b, batch, turnB, k, column));
         sum *= scaleProduct;
         if (scaleC != 0)
           sum += scaleC * element(C, c, batch, false, row, column);

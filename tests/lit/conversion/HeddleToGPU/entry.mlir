@@ -1,4 +1,5 @@
 // RUN: heddle-opt --heddle-gpu-fused --heddle-gpu-lowered %s | FileCheck %s
+// RUN: heddle-opt --pass-pipeline='builtin.module(heddle-gpu-fused,heddle-to-gpu{tf32=1})' %s | FileCheck %s --check-prefix=TF32
 
 // The step's number is written by the stream, carries are copied there.
 // CHECK-LABEL: func.func @loop
@@ -45,6 +46,8 @@ func.func @failures(%c: tensor<i1>, %x: tensor<8xf32>) -> tensor<8xf32> {
 // Products are calls.
 // CHECK-LABEL: func.func @product
 // CHECK-SAME: heddle.products = [{batch = 1 : i64, batch_a = 48 : i64, batch_b = 60 : i64, batch_out = 80 : i64, k = 6 : i64, m = 8 : i64, n = 10 : i64,
+// TF32-LABEL: func.func @product
+// TF32-SAME: row_out = 10 : i64, tf32 = 1 : i64,
 // CHECK: heddle.runtime_call @heddle_cuda_matmul(%arg0, %c0_i32, %arg1, %arg2, %{{.*}}, %{{.*}}, %arg3, %{{.*}})
 func.func @product(%a: tensor<8x6xf32>, %b: tensor<6x10xf32>) -> tensor<8x10xf32> {
   %c = heddle.einsum "mk,kn->mn" %a, %b : (tensor<8x6xf32>, tensor<6x10xf32>) -> tensor<8x10xf32>
