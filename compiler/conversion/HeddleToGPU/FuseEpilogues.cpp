@@ -64,8 +64,16 @@ private:
                                  op.getTransposeRhs(), relu);
     last->getResult(0).replaceAllUsesWith(
         reshaped(next.getResult(), tensorType(last->getResult(0)).getShape()));
-    // From the last operation back to the product.
+    // From the last operation back to the product, with what they alone have read.
+    SmallVector<Value> read(last->getOperands());
     last->erase();
+    while (!read.empty()) {
+      Operation *source = read.pop_back_val().getDefiningOp();
+      if (!isa_and_nonnull<BroadcastOp, CompareOp, ConstantOp>(source) || !source->use_empty())
+        continue;
+      llvm::append_range(read, source->getOperands());
+      source->erase();
+    }
     for (Value value = result(); value != op.getResult();) {
       Operation *reshape = value.getDefiningOp();
       value = reshape->getOperand(0);
@@ -111,8 +119,6 @@ private:
         !isZero(condition.getRhs()) || choice.getCondition() != condition.getResult() ||
         !condition->hasOneUse() || choice.getOnFalse() != value || !isZero(choice.getOnTrue()))
       return false;
-    choice.getConditionMutable().drop();
-    condition.erase();
     replace(choice, op.getBias(), op.getAddend(), true);
     return true;
   }
