@@ -63,6 +63,7 @@ heddle_cuda_matmul_t describe(DictionaryAttr fields) {
   product.transpose_a = static_cast<int32_t>(field("transpose_a"));
   product.transpose_b = static_cast<int32_t>(field("transpose_b"));
   product.has_bias = static_cast<int32_t>(field("has_bias"));
+  product.activation = field("relu") ? HEDDLE_CUDA_RELU : HEDDLE_CUDA_NO_ACTIVATION;
   product.beta = static_cast<float>(field("beta"));
   product.tf32 = static_cast<int32_t>(field("tf32"));
   return product;

@@ -36,11 +36,15 @@ public:
 
 private:
   /// The library rounds once, at the end. Where elements are rounded after each operation that is another
-  /// result, so bf16 and f16 are left to the kernels of groups. It has no epilogues of f64 but the sum, and
-  /// its relu makes NaN 0.
+  /// result, so sums of bf16 and f16 are left to the kernels of groups; relu of them is the same before and
+  /// after rounding. The library has no epilogues of f64 but the sum.
   bool mayTakeBias() { return !library || element().isF32(); }
   bool mayTakeAddend() { return !library || element().isF32() || element().isF64(); }
-  bool mayTakeRelu() const { return !library; }
+  bool mayTakeRelu() {
+    if (!library)
+      return true;
+    return !op.getAddend() && (element().isF32() || (!op.getBias() && !element().isF64()));
+  }
   Type element() { return tensorType(op.getResult()).getElementType(); }
 
   /// The product's result under its last name: reshapes that alone read what they reshape are names.

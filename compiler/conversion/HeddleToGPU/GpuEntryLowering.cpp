@@ -344,6 +344,11 @@ int64_t GpuEntryLowering::workspaceBytes(Operation *op) {
 
 const DeviceProgram &GpuEntryLowering::program(Operation *op) {
   std::string key = kernelKey(op);
+  if (isa<MatmulOp>(op)) {
+    // Products of the same types share their kernels, whatever their operands are called.
+    key.clear();
+    llvm::raw_string_ostream(key) << op->getName() << op->getAttrDictionary() << op->getOperandTypes();
+  }
   auto found = programs.find(key);
   if (found == programs.end()) {
     auto emitted = emitWholeOp(kernels, op, kernelName(op->getName().stripDialect()), options);
@@ -426,6 +431,8 @@ void GpuEntryLowering::callMatmul(MatmulOp op) {
     field("has_bias", 1);
   if (op.getAddend())
     field("beta", 1);
+  if (op.getRelu())
+    field("relu", 1);
   if (options.tf32 && a.getElementType().isF32())
     field("tf32", 1);
   Attribute product = builder.getDictionaryAttr(fields);
@@ -455,7 +462,6 @@ LogicalResult GpuEntryLowering::lowerWhole(Operation *op) {
   if (auto append = dyn_cast<sk::AppendOp>(op))
     for (auto [old, next] : llvm::zip(append.getState(), append.getResults().drop_front()))
       copy(old, plan->place(next), op->getLoc());
-  std::string key = kernelKey(op);
   const bool isEmpty = program(op).steps.empty() && llvm::all_of(op->getResultTypes(), [](Type type) {
                          return cast<RankedTensorType>(type).getNumElements() > 0;
                        });

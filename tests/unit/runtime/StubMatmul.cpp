@@ -95,7 +95,9 @@ bool wait(CUstream stream) {
       dlsym(driver, "cuStreamGetCaptureInfo_v2"));
   auto synchronize = reinterpret_cast<CUresult (*)(CUstream)>(dlsym(driver, "cuStreamSynchronize"));
   CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
-  return status(stream, &capturing, nullptr, nullptr, nullptr, nullptr) == CUDA_SUCCESS &&
+  const CUgraphNode *nodes = nullptr;
+  size_t count = 0;
+  return status(stream, &capturing, nullptr, nullptr, &nodes, &count) == CUDA_SUCCESS &&
          capturing == CU_STREAM_CAPTURE_STATUS_NONE && synchronize(stream) == CUDA_SUCCESS;
 }
 

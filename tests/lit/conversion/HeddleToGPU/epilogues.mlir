@@ -30,17 +30,36 @@ func.func @narrow(%a: tensor<1x4x8xbf16>, %b: tensor<1x8x10xbf16>, %v: tensor<10
   return %d : tensor<1x4x10xbf16>
 }
 
-// The library's relu makes NaN 0.
 // CHECK-LABEL: func.func @relu
-// LIBRARY: heddle.select
-// KERNEL: heddle.matmul %arg0, %arg1 relu :
-// KERNEL-NOT: heddle.select
+// CHECK: heddle.matmul %arg0, %arg1 relu :
+// CHECK-NOT: heddle.select
 func.func @relu(%a: tensor<1x4x8xf32>, %b: tensor<1x8x10xf32>) -> tensor<1x4x10xf32> {
   %zero = heddle.constant dense<0.0> : tensor<1x4x10xf32>
   %c = heddle.matmul %a, %b : (tensor<1x4x8xf32>, tensor<1x8x10xf32>) -> tensor<1x4x10xf32>
   %p = heddle.compare le %c, %zero : tensor<1x4x10xf32>
   %d = heddle.select %p, %zero, %c : tensor<1x4x10xi1>, tensor<1x4x10xf32>
   return %d : tensor<1x4x10xf32>
+}
+
+// Relu is the same before and after a rounding; with a residual the library would apply it too early.
+// CHECK-LABEL: func.func @narrow_relu
+// CHECK: heddle.matmul %arg0, %arg1 relu :
+// CHECK: heddle.matmul %arg2, %arg4 addend(%arg3)
+// LIBRARY-NOT: relu
+// LIBRARY: heddle.select
+// KERNEL-SAME: relu :
+func.func @narrow_relu(%a: tensor<1x4x8xbf16>, %b: tensor<1x8x10xbf16>, %c: tensor<1x4x8xf32>, %x: tensor<1x4x10xf32>, %y: tensor<1x8x10xf32>)
+    -> (tensor<1x4x10xbf16>, tensor<1x4x10xf32>) {
+  %zero = heddle.constant dense<0.0> : tensor<1x4x10xbf16>
+  %p = heddle.matmul %a, %b : (tensor<1x4x8xbf16>, tensor<1x8x10xbf16>) -> tensor<1x4x10xbf16>
+  %le = heddle.compare le %p, %zero : tensor<1x4x10xbf16>
+  %r = heddle.select %le, %zero, %p : tensor<1x4x10xi1>, tensor<1x4x10xbf16>
+  %zero32 = heddle.constant dense<0.0> : tensor<1x4x10xf32>
+  %q = heddle.matmul %c, %y : (tensor<1x4x8xf32>, tensor<1x8x10xf32>) -> tensor<1x4x10xf32>
+  %s = heddle.add %q, %x : tensor<1x4x10xf32>
+  %le32 = heddle.compare le %s, %zero32 : tensor<1x4x10xf32>
+  %t = heddle.select %le32, %zero32, %s : tensor<1x4x10xi1>, tensor<1x4x10xf32>
+  return %r, %t : tensor<1x4x10xbf16>, tensor<1x4x10xf32>
 }
 
 // Sums of products, as gradients are, pass through one buffer.
