@@ -88,17 +88,9 @@ double factor(const Description &what, double x) {
 bool wait(CUstream stream) {
   const char *path = std::getenv("HEDDLE_CUDA_DRIVER");
   void *driver = path ? dlopen(path, RTLD_NOW) : nullptr;
-  if (!driver)
-    return false;
-  auto status = reinterpret_cast<CUresult (*)(CUstream, CUstreamCaptureStatus *, uint64_t *, CUgraph *,
-                                              const CUgraphNode **, size_t *)>(
-      dlsym(driver, "cuStreamGetCaptureInfo_v2"));
-  auto synchronize = reinterpret_cast<CUresult (*)(CUstream)>(dlsym(driver, "cuStreamSynchronize"));
-  CUstreamCaptureStatus capturing = CU_STREAM_CAPTURE_STATUS_NONE;
-  const CUgraphNode *nodes = nullptr;
-  size_t count = 0;
-  return status(stream, &capturing, nullptr, nullptr, &nodes, &count) == CUDA_SUCCESS &&
-         capturing == CU_STREAM_CAPTURE_STATUS_NONE && synchronize(stream) == CUDA_SUCCESS;
+  auto synchronize =
+      driver ? reinterpret_cast<CUresult (*)(CUstream)>(dlsym(driver, "cuStreamSynchronize")) : nullptr;
+  return synchronize && synchronize(stream) == CUDA_SUCCESS;
 }
 
 cublasStatus_t keep(Attributes *attributes, int attribute, const void *value, size_t bytes) {
