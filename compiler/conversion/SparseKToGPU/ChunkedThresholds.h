@@ -10,10 +10,8 @@ namespace heddle::gpu::chunked {
 constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
 /// Keys that a chunk takes one by one, its own included.
 constexpr int64_t chunkCapacity = 2048;
-/// Warps of a block that solve, and queries that one of them solves in turn.
-constexpr int64_t solvingWarps = 4, solvedQueries = 32;
-/// More than what rounding may move a threshold by, where keys are sorted out by thresholds.
-constexpr double slack = 1e-9;
+/// Warps of a block that solve boundaries.
+constexpr int64_t solvingWarps = 4;
 
 /// Solved thresholds in memory, one after the other.
 struct Solved {
@@ -30,7 +28,7 @@ struct Solved {
   }
 };
 
-/// The part of a chunk whose sequence begins before it.
+/// The part of a chunk whose sequence begins before it or with it.
 struct Piece {
   Scalar start;  ///< of the sequence
   Scalar first;  ///< the left threshold is that of the candidates [start, first)
@@ -42,9 +40,9 @@ struct Piece {
 /// Emits the stages.
 class Chunks {
 public:
-  Chunks(StepBuilder &steps, ThresholdBuffers &s)
+  Chunks(StepBuilder &steps, ThresholdBuffers &s, int64_t laneLists)
       : steps(steps), s(s), rows(s.rows), chunks((rows.n - rows.window + chunkSize - 1) / chunkSize),
-        geometry(rows, chunks > 1) {
+        geometry(rows, laneLists) {
     mlir::MLIRContext *context = rows.element.getContext();
     i32 = mlir::IntegerType::get(context, 32);
     i64 = mlir::IntegerType::get(context, 64);
@@ -53,28 +51,40 @@ public:
   }
 
   void emit() {
-    if (s.topk >= rows.n - rows.window)
-      return; // no query has more candidates
-    lists = emitScoreLists(steps, s, geometry);
     const int64_t all = rows.rows * chunks;
+    lists = emitScoreLists(steps, s, geometry);
     kappa = steps.reserve(2 * all * 8);
     base = steps.reserve(2 * all * 8);
     offset = steps.reserve(2 * all * 8);
-    crowded = steps.reserve(all * 4);
-    const bool several = chunks > 1;
-    if (several)
-      emitBoundaries();
-    emitSweeps(several);
-    if (several)
+    emitBoundaries();
+    emitChunkQueries();
+    if (mayBeCrowded())
       emitCrowded();
   }
 
+  /// Whether more keys than a chunk can take may matter to it.
+  bool mayBeCrowded() const { return chunks * chunkSize > chunkCapacity; }
+
+  /// Chunk `number` of all; those that stand at the beginning of their row, where most happens, come first.
+  struct Place {
+    Scalar chunk;      ///< in [rows, chunks]
+    Scalar row, start; ///< i64; the first position
+  };
+  Place place(KernelCode &k, Scalar number) {
+    Scalar row = number % rows.rows, chunk = number / rows.rows;
+    return {row * chunks + chunk, k.cast(row, i64), chunk * chunkSize};
+  }
   Piece pieceOf(KernelCode &k, Pointer bounds, Scalar chunkStart) {
     SequenceBounds sequence = sequenceAt(k, rows, bounds, chunkStart);
     Scalar candidates = sequence.stop - rows.window, stop = k.min(candidates, chunkStart + chunkSize);
     Scalar first = k.max(chunkStart, sequence.start + (s.topk + 1));
-    Scalar exists = (sequence.start < chunkStart) & (stop > chunkStart) & (stop - sequence.start > s.topk);
+    Scalar exists = (sequence.start <= chunkStart) & (stop > chunkStart) & (stop - sequence.start > s.topk);
     return {sequence.start, first, stop, exists, candidates <= chunkStart + chunkSize};
+  }
+  /// The thresholds at both ends of a piece.
+  ThresholdBracket ends(KernelCode &k, const Solved &solved, Scalar chunk, const Piece &piece) {
+    Scalar at = chunk << 1;
+    return {solved.load(k, at), solved.load(k, k.select(piece.isLast, at + 1, at + 2))};
   }
   ListCode listCode(KernelCode &k, unsigned first) {
     return ListCode(k, geometry, k.pointer(first, i64), k.pointer(first + 1, i64), k.pointer(first + 2, i64));
@@ -84,7 +94,7 @@ public:
   }
 
   void emitBoundaries();
-  void emitSweeps(bool several);
+  void emitChunkQueries();
   void emitCrowded();
 
   StepBuilder &steps;
@@ -96,7 +106,6 @@ public:
   ScoreLists lists;
   /// Solved, [rows, chunks, 2]: at the left end of a chunk, and at the right one of a sequence's last chunk.
   DeviceOperand kappa, base, offset;
-  DeviceOperand crowded; ///< [rows, chunks]: whether too many keys matter
 };
 
 } // namespace heddle::gpu::chunked

@@ -1,5 +1,7 @@
 #include "compiler/conversion/SparseKToGPU/Order.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 #include <cfloat>
 #include <limits>
 
@@ -46,6 +48,47 @@ Scalar firstWhere(KernelCode &k, Scalar begin, Scalar end, llvm::function_ref<Sc
         Scalar found = holds(middle);
         return Scalars{k.select(found, range[0], middle + 1), k.select(found, middle, range[1])};
       })[0];
+}
+
+Scalars firstWhereAll(KernelCode &k, ArrayRef<SearchRange> ranges,
+                      llvm::function_ref<Scalar(size_t, Scalar)> holds) {
+  Scalars init;
+  for (const SearchRange &range : ranges)
+    init.append({range.begin, range.end});
+  Scalars found = k.repeat(
+      init,
+      [&](ArrayRef<Scalar> s) {
+        Scalar any = k.truth(false);
+        for (size_t i = 0; i < ranges.size(); ++i)
+          any = any | (s[2 * i] < s[2 * i + 1]);
+        return any;
+      },
+      [&](ArrayRef<Scalar> s) {
+        Scalars next;
+        for (size_t i = 0; i < ranges.size(); ++i) {
+          Scalar begin = s[2 * i], end = s[2 * i + 1], searches = begin < end;
+          Scalar middle = k.select(searches, begin + ((end - begin) >> 1), k.i32(0));
+          Scalar here = holds(i, middle);
+          next.push_back(k.select(searches & !here, middle + 1, begin));
+          next.push_back(k.select(searches & here, middle, end));
+        }
+        return next;
+      });
+  Scalars places;
+  for (size_t i = 0; i < ranges.size(); ++i)
+    places.push_back(found[2 * i]);
+  return places;
+}
+
+static Scalar reduceWarp(KernelCode &k, Scalar x, NVVM::ReduxKind kind) {
+  return k.wrap(NVVM::ReduxOp::create(k.b, k.i32Type(), x.value, kind, k.i32(-1).value));
+}
+Scalar warpSum(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::ADD); }
+Scalar warpLargest(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::MAX); }
+
+Scalar nthBit(KernelCode &k, Scalar bits, Scalar number) {
+  Scalar own = k.i32(1) << k.lane(), below = k.countOnes(bits & (own - 1));
+  return k.trailingZeros(k.ballot(((bits & own) != 0) & (below == number)));
 }
 
 int64_t powerAbove(int64_t x) {

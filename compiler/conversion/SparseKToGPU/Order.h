@@ -18,6 +18,20 @@ Scalar recordLess(KernelCode &k, llvm::ArrayRef<Scalar> a, llvm::ArrayRef<Scalar
 /// The first i in [begin, end) where the predicate holds, given that it stays true; `end` if there is none.
 Scalar firstWhere(KernelCode &k, Scalar begin, Scalar end, llvm::function_ref<Scalar(Scalar)> holds);
 
+/// Several such searches side by side, so that their loads wait together. `holds` is also asked at 0.
+struct SearchRange {
+  Scalar begin, end;
+};
+Scalars firstWhereAll(KernelCode &k, llvm::ArrayRef<SearchRange> ranges,
+                      llvm::function_ref<Scalar(size_t number, Scalar at)> holds);
+
+/// The sum, and the largest one, of an i32 over the warp.
+Scalar warpSum(KernelCode &k, Scalar x);
+Scalar warpLargest(KernelCode &k, Scalar x);
+
+/// Which bit of `bits` (equal in the warp) that is set has `number` set ones below it.
+Scalar nthBit(KernelCode &k, Scalar bits, Scalar number);
+
 /// The smallest power of two that is not below x.
 int64_t powerAbove(int64_t x);
 

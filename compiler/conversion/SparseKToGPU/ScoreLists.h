@@ -1,10 +1,10 @@
 // Sorted lists of the keys of a row, with running sums of their scores. Internal to this folder.
 //
-// Level 0 has a list for every chunk of 256 positions, each level above one for eight of those below: a
-// prefix of a row consists of a few lists of each level. Lists are ascending, by sequence first, so that the
-// part of a sequence in a list is known without a search. Sums are integers, hence exact in any order: scores
-// in units of 2^-fraction, modulo 2^64, which is enough for differences over keys that lie within 1 of each
-// other.
+// Level 0 has a list for every chunk of 256 positions. Long rows have further levels, each with a list for
+// eight of the level below, so that a prefix consists of few lists. Lists are ascending, by sequence first,
+// so that the part of a sequence in a list is known without a search. Sums are integers, hence exact in any
+// order: scores in units of 2^-fraction, modulo 2^64, which is enough for differences over keys that lie
+// within 1 of each other.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Threshold.h"
@@ -16,26 +16,26 @@ constexpr int64_t chunkSize = 256;
 
 struct ListGeometry {
   ScoreRows rows;
-  int64_t chunk = chunkSize; ///< fewer where there is one chunk that is not full
   int64_t levels = 1;
   int64_t mostLists = 0; ///< of a prefix
   int64_t fraction = 0;  ///< bits
 
-  /// Without prefixes the chunks are sorted, and nothing else.
-  ListGeometry(const ScoreRows &rows, bool prefixes);
-  bool prefixes;
+  /// With at most `laneLists` lists of a prefix for each lane of a warp, if possible.
+  ListGeometry(const ScoreRows &rows, int64_t laneLists);
   static constexpr int64_t growth = 8;
   int64_t listSize(int64_t level) const;
-  int64_t tiles() const { return rows.tiles(); } ///< of 256 positions, in a row of a level
+  int64_t tiles() const { return rows.tiles(); }         ///< of 256 positions, in a row of a level
+  int64_t stride() const { return tiles() * chunkSize; } ///< of the rows of a level
 };
 
 struct ScoreLists {
-  DeviceOperand keys;  ///< [levels, rows, n] i64: orders
-  DeviceOperand sums;  ///< [levels, rows, n] i64: within a tile of 256
-  DeviceOperand tiles; ///< [levels, rows, tiles] i64: of the tiles before, in the row
+  DeviceOperand keys;  ///< [levels, rows, stride] i64: orders
+  DeviceOperand sums;  ///< [levels, rows, stride] i64: within a tile of 256
+  DeviceOperand tiles; ///< [levels, rows, tiles] i64: of the tiles before, in the row; 0 in level 0
 };
 
-/// Adds the kernels that sort and sum.
+/// Adds the kernels that sort and sum. The first one also sets what holds where there are no more than topk
+/// candidates, `tileSizes` and `crowded`.
 ScoreLists emitScoreLists(StepBuilder &steps, const ThresholdBuffers &buffers, const ListGeometry &geometry);
 
 /// A score in fixed point.
@@ -61,9 +61,6 @@ public:
   Scalar key(const ListPart &list, Scalar at) { return k.load(keys, list.base + k.cast(at, k.i64Type())); }
   /// The sum of the list's first `at` scores and of all before it, in fixed point.
   Scalar sumBefore(const ListPart &list, Scalar at);
-  /// The first position in [begin, end) from which on the predicate of the key's order holds.
-  Scalar search(const ListPart &list, Scalar begin, Scalar end,
-                llvm::function_ref<Scalar(Scalar order)> holds);
 
   KernelCode &k;
   const ListGeometry &geometry;

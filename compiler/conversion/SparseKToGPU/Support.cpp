@@ -17,8 +17,8 @@ Run supportRun(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar first
   Scalars run = k.choose(
       dead(first), [&] { return Scalars{first, first}; }, // most keys of a long row
       [&] {
-        Scalar begin = firstWhere(k, first, last, unsaturated);
-        return Scalars{begin, firstWhere(k, begin, last, dead)};
+        return firstWhereAll(k, {{first, last}, {first, last}},
+                             [&](size_t i, Scalar at) { return i == 0 ? unsaturated(at) : dead(at); });
       });
   return {run[0], run[1]};
 }
@@ -98,7 +98,7 @@ void emitRunningSums(StepBuilder &steps, StringRef name, const ScoreRows &rows,
 void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
   const ScoreRows &rows = s.rows;
   Type element = rows.element, order = s.orderType();
-  const int64_t window = rows.window;
+  const int64_t window = rows.window, tiles = rows.tiles();
   Builder b(element.getContext());
   Type i32 = b.getI32Type();
   // From the first NaN that is a candidate on there are no supports.
@@ -106,69 +106,67 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
     return k.min(k.min(k.load(firstNan, p.at(k, sequence.start)), sequence.stop) + window, sequence.stop);
   };
 
-  SmallVector<DeviceOperand> operands{s.u, s.bounds, s.firstNan, s.hi, s.lo, s.kappa, s.end, s.count};
+  SmallVector<DeviceOperand> operands{s.u,     s.bounds, s.firstNan, s.hi,       s.lo,
+                                      s.kappa, s.end,    s.count,    s.tileSizes};
   if (s.serial)
     operands.push_back(s.order);
   eachPosition(steps, "runs", rows, operands, [&](KernelCode &k, const Position &p) {
     SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), p.i);
     Scalar at = p.at(k, p.i), x = k.load(k.pointer(0, element), at), first = p.i + window;
-    Pointer kappa = k.offset(k.pointer(5, order), p.rowStart);
-    // Keys beyond the last candidate stay in the window until the end.
-    Scalar end = k.choose(
-        first < sequence.stop,
-        [&] {
-          Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, clampScore(k, x), p.i);
-          return Scalars{
-              firstWhere(k, first, sequence.stop, [&](Scalar i) { return k.load(kappa, i) > own; })};
-        },
-        [&] { return Scalars{sequence.stop}; })[0];
-    k.store(end, k.pointer(6, i32), at);
+    Scalar u = clampScore(k, x);
+    Pointer kappa = k.offset(k.pointer(5, order), p.rowStart),
+            hi = k.offset(k.pointer(3, element), p.rowStart),
+            lo = k.offset(k.pointer(4, element), p.rowStart);
+    auto above = [&](Scalar i) { return (u - k.load(hi, i)) - k.load(lo, i); };
+    Scalar own = s.serial ? k.load(k.pointer(9, order), at) : keyOrder(k, u, p.i);
+    Scalar valid = validUntil(k, k.pointer(2, i32), p, sequence), exists = first < sequence.stop;
+    // Keys beyond the last candidate stay in the window until the end; most of a long row die as they join.
+    Scalar joins = k.choose(
+        exists, [&] { return Scalars{!(k.load(kappa, first) > own)}; },
+        [&] { return Scalars{k.truth(false)}; })[0];
+    Scalar supports = k.choose(
+        first < valid, [&] { return Scalars{above(first) > 0.0}; },
+        [&] { return Scalars{k.truth(false)}; })[0];
+    Scalar last = k.select(supports, valid, first);
+    Scalars found =
+        firstWhereAll(k, {{first, k.select(joins, sequence.stop, first)}, {first, last}, {first, last}},
+                      [&](size_t which, Scalar i) {
+                        if (which == 0)
+                          return k.load(kappa, i) > own;
+                        return which == 1 ? !(above(i) >= 1.0) : !(above(i) > 0.0);
+                      });
+    k.store(k.select(exists, found[0], sequence.stop), k.pointer(6, i32), at);
     // Sizes of supports: one more where a run begins, one less where it ends, summed below.
-    Scalar valid = validUntil(k, k.pointer(2, i32), p, sequence);
-    k.when(first < valid, [&] {
-      Pointer hi = k.offset(k.pointer(3, element), p.rowStart),
-              lo = k.offset(k.pointer(4, element), p.rowStart);
-      Run run = supportRun(k, x, hi, lo, first, valid);
-      k.when(run.begin < run.end, [&] {
-        Pointer sizes = k.offset(k.pointer(7, i32), p.rowStart);
-        k.atomicAdd(k.i32(1), sizes, run.begin);
-        k.when(run.end < rows.n, [&] { k.atomicAdd(k.i32(-1), sizes, run.end); });
-      });
+    k.when(found[1] < found[2], [&] {
+      auto change = [&](int64_t by, Scalar i) {
+        k.atomicAdd(k.i32(by), k.offset(k.pointer(7, i32), p.rowStart), i);
+        Scalar tile = k.cast(p.row * tiles, i32) + i / elementThreads;
+        k.atomicAdd(k.i32(by), k.pointer(8, i32), tile);
+      };
+      change(1, found[1]);
+      k.when(found[2] < rows.n, [&] { change(-1, found[2]); });
     });
   });
 
-  const int64_t tiles = rows.tiles();
-  DeviceOperand tileSizes = steps.reserve(rows.rows * tiles * 4);
   auto add = [](Scalar x, Scalar y) { return x + y; };
-  auto change = [&](KernelCode &k, unsigned sizes, const Position &p) {
-    return k.choose(
-        p.i < rows.n, [&] { return Scalars{k.load(k.pointer(sizes, i32), p.at(k, p.i))}; },
-        [&] { return Scalars{k.i32(0)}; })[0];
-  };
-  auto position = [&](KernelCode &k) {
-    Scalar row = k.cast(k.block() / tiles, k.i64Type());
-    return Position{row, row * rows.n, (k.block() % tiles) * elementThreads + k.thread()};
-  };
-  if (tiles > 1)
-    steps.kernel("support_tiles", rows.rows * tiles, elementThreads, {s.count, tileSizes},
-                 [&](KernelCode &k) {
-                   Scalar sum = k.blockReduce(change(k, 0, position(k)), add);
-                   k.when(k.thread() == 0, [&] { k.store(sum, k.pointer(1, i32), k.block()); });
-                 });
   steps.kernel(
-      "supports", rows.rows * tiles, elementThreads, {s.count, tileSizes, s.bounds, s.firstNan, s.hi, s.lo},
+      "supports", rows.rows * tiles, elementThreads, {s.count, s.tileSizes, s.bounds, s.firstNan, s.hi, s.lo},
       [&](KernelCode &k) {
-        Position p = position(k);
+        Scalar tile = k.block() % tiles, row = k.cast(k.block() / tiles, k.i64Type());
+        Position p{row, row * rows.n, tile * elementThreads + k.thread()};
         Scalar before = k.i32(0);
         if (tiles > 1) {
-          Scalar tile = k.block() % tiles, firstTile = k.block() - tile;
+          Scalar firstTile = k.block() - tile;
           before = k.loop(k.thread(), tile, k.i32(elementThreads), {before},
                           [&](Scalar other, ArrayRef<Scalar> sums) {
                             return Scalars{sums[0] + k.load(k.pointer(1, i32), firstTile + other)};
                           })[0];
           before = k.blockReduce(before, add);
         }
-        Scalar own = change(k, 0, p), size = before + blockScan(k, own).before + own;
+        Scalar own = k.choose(
+            p.i < rows.n, [&] { return Scalars{k.load(k.pointer(0, i32), p.at(k, p.i))}; },
+            [&] { return Scalars{k.i32(0)}; })[0];
+        Scalar size = before + blockScan(k, own).before + own;
         k.when(p.i < rows.n, [&] {
           Scalar at = p.at(k, p.i);
           Scalar poisoned =

@@ -54,8 +54,10 @@ struct ThresholdBuffers {
   DeviceOperand u, bounds, hi, lo, count, end;
   DeviceOperand
       kappa; ///< [rows, n]: the order of query i's topk-th largest candidate; the least integer if none
-  DeviceOperand order;    ///< [rows, n] of each key, for whole rows
-  DeviceOperand firstNan; ///< [rows, n] i32, at the first position of a sequence: where it has its first NaN
+  DeviceOperand order;     ///< [rows, n] of each key, for whole rows
+  DeviceOperand firstNan;  ///< [rows, n] i32, at the first position of a sequence: where it has its first NaN
+  DeviceOperand crowded;   ///< [rows * tiles / 32] i32: a bit for each chunk that too many keys matter to
+  DeviceOperand tileSizes; ///< [rows, tiles] i32: by how much the sizes of supports change in 256 queries
 
   /// The rank in the row as i32 for rows that are sorted whole; else an i64: the score's ordered bits, then
   /// the key's index, inverted.
@@ -67,9 +69,16 @@ Scalar keyOrder(KernelCode &k, Scalar clamped, Scalar key);
 Scalar orderScore(KernelCode &k, Scalar order); ///< f32
 Scalar orderKey(KernelCode &k, Scalar order);   ///< i32
 
-/// Fills hi, lo and kappa of queries with more than topk candidates.
+/// Fills hi, lo and kappa of queries with more than topk candidates, where the defaults are set.
 void emitSerialThresholds(StepBuilder &steps, ThresholdBuffers &buffers);
-void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers);
+/// The same with the defaults and first NaNs, where some query has more than topk candidates. A prefix
+/// consists of about `laneLists` lists for each lane of a warp.
+void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, int64_t laneLists);
+constexpr int64_t usualLaneLists = 4;
+
+/// What `emitThreshold` does, with as many lists as given.
+DeviceProgram emitThresholdOfLists(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix,
+                                   int64_t laneLists);
 
 /// Ends of selections, sizes of supports, and NaN.
 void emitRuns(StepBuilder &steps, const ThresholdBuffers &buffers);

@@ -4,8 +4,9 @@
 //   - those that may leave saturation, in [tau_left + 1, tau_right + 1), and
 //   - those that may be kappa, between kappa_left and kappa_right,
 // are taken one by one, with the chunk's own; the others are in every support of the chunk or saturated
-// throughout: a count and a sum. For any scores that is at most about three keys for every key of the row. A
-// thread sweeps over them. A chunk with too many of them has its queries solved one by one.
+// throughout: a count and a sum. For any scores that is at most about three keys for every key of the row.
+// ChunkQueries.h solves the queries of a chunk with them. A chunk with too many has its queries solved one by
+// one from the lists.
 #include "compiler/conversion/SparseKToGPU/ChunkedThresholds.h"
 #include "compiler/conversion/SparseKToGPU/Order.h"
 #include "compiler/conversion/SparseKToGPU/Sweep.h"
@@ -16,67 +17,112 @@ namespace heddle::gpu {
 namespace chunked {
 
 void Chunks::emitBoundaries() {
-  const int64_t all = rows.rows * chunks * 2;
-  steps.kernel("boundaries", (all + solvingWarps - 1) / solvingWarps, solvingWarps * warpSize,
-               {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset}, [&](KernelCode &k) {
-                 Scalar at = k.block() * solvingWarps + k.warp(), chunk = at >> 1, isRight = (at & 1) == 1;
-                 k.when(at < all, [&] {
-                   Piece piece = pieceOf(k, k.pointer(1, i32), (chunk % chunks) * chunkSize);
-                   k.when(piece.exists & (!isRight | piece.isLast), [&] {
-                     ListCode code = listCode(k, 2);
-                     Scalar row = k.cast(chunk / chunks, i64);
-                     PrefixThreshold t = solvePrefix(code, s.topk, k.pointer(0, f32), row, piece.start,
-                                                     k.select(isRight, piece.stop, piece.first));
-                     k.when(k.lane() == 0, [&] { solved(k, 5).store(k, t, at); });
-                   });
-                 });
-               });
-}
-
-void Chunks::emitCrowded() {
-  const int64_t slices = chunkSize / (solvingWarps * solvedQueries);
+  // First the left ends, then the right ones, most of which nobody asks for.
+  const int64_t all = rows.rows * chunks, blocks = (all + solvingWarps - 1) / solvingWarps;
   steps.kernel(
-      "crowded", rows.rows * chunks * slices, solvingWarps * warpSize,
-      {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, crowded, s.hi, s.lo, s.kappa}, [&](KernelCode &k) {
-        Scalar chunk = k.block() / slices;
-        k.when(k.load(k.pointer(5, i32), chunk) != 0, [&] {
-          Scalar row = k.cast(chunk / chunks, i64), chunkStart = (chunk % chunks) * chunkSize;
-          Piece piece = pieceOf(k, k.pointer(1, i32), chunkStart);
-          Scalar from = chunkStart + ((k.block() % slices) * solvingWarps + k.warp()) * solvedQueries;
-          Scalar first = k.max(from, k.select(piece.first > chunkStart, piece.first - 1, chunkStart));
-          Scalar last = k.min(from + solvedQueries, piece.stop);
-          ListCode code = listCode(k, 2);
-          Pointer u = k.offset(k.pointer(0, f32), row * rows.n);
-          Scalar zero = k.constant(f64, 0.0);
-          k.loop(
-              first, last, k.i32(1), {k.i64(least), zero, zero, zero},
-              [&](Scalar key, ArrayRef<Scalar> before) {
-                PrefixThreshold old = PrefixThreshold::of(before);
-                // What joins at or below tau changes nothing.
-                Scalar x = k.cast(clampScore(k, k.load(u, key)), f64);
-                Scalar same = (key > first) & (x - old.base <= old.offset);
-                PrefixThreshold t = PrefixThreshold::of(k.choose(
-                    same, [&] { return old.values(); },
-                    [&] {
-                      return solvePrefix(code, s.topk, k.pointer(0, f32), row, piece.start, key + 1).values();
-                    }));
-                k.when(k.lane() == 0, [&] {
-                  Scalar query = row * rows.n + k.cast(key + rows.window, i64);
-                  auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died - t.base);
-                  k.store(hi, k.pointer(6, f32), query);
-                  k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(7, f32), query);
-                  k.store(t.kappa, k.pointer(8, i64), query);
-                });
-                return t.values();
-              });
+      "boundaries", 2 * blocks, solvingWarps * warpSize,
+      {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset}, [&](KernelCode &k) {
+        Scalar isRight = k.block() >= blocks;
+        Scalar number = (k.block() - k.select(isRight, k.i32(blocks), k.i32(0))) * solvingWarps + k.warp();
+        k.when(number < all, [&] {
+          Place p = place(k, (all - 1) - number); // the longest prefixes first
+          Piece piece = pieceOf(k, k.pointer(1, i32), p.start);
+          k.when(piece.exists & (!isRight | piece.isLast), [&] {
+            ListCode code = listCode(k, 2);
+            PrefixThreshold t = solvePrefix(code, s.topk, k.pointer(0, f32), p.row, piece.start,
+                                            k.select(isRight, piece.stop, piece.first));
+            k.when(k.lane() == 0, [&] { solved(k, 5).store(k, t, (p.chunk << 1) + k.cast(isRight, i32)); });
+          });
         });
       });
 }
 
+namespace {
+
+/// The kernel that solves queries of crowded chunks one by one.
+class Crowded {
+public:
+  Crowded(Chunks &c, KernelCode &k) : c(c), k(k), i32(c.i32), i64(c.i64), f32(c.f32) {}
+  static constexpr int64_t warps = 4, queries = 8, slices = chunkSize / queries;
+
+  /// Warps share the work, slices of queries of a chunk. All go through the marks of crowded chunks.
+  void emit() {
+    const int64_t words = (c.rows.rows * c.chunks + 31) / 32;
+    Pointer marks = k.pointer(5, i32);
+    Scalar mine = k.block() * warps + k.warp(), all = k.blocks() * warps;
+    k.loop(k.i32(0), k.i32(words), k.i32(warpSize), {k.i32(0)}, [&](Scalar first, ArrayRef<Scalar> before) {
+      Scalar word = k.choose(
+          first + k.lane() < words, [&] { return Scalars{k.load(marks, first + k.lane())}; },
+          [&] { return Scalars{k.i32(0)}; })[0];
+      Scalar upTo = k.warpInclusiveScan(k.countOnes(word), [](Scalar a, Scalar b) { return a + b; });
+      Scalar here = k.shuffleFrom(upTo, k.i32(warpSize - 1)), begin = before[0], end = begin + here * slices;
+      Scalar start = begin + ((mine - begin % all) + all) % all;
+      k.loop(start, end, all, [&](Scalar task) {
+        Scalar number = (task - begin) / slices;
+        Scalar lane = k.trailingZeros(k.ballot(upTo > number));
+        Scalar bits = k.shuffleFrom(word, lane),
+               skipped = number - (k.shuffleFrom(upTo, lane) - k.countOnes(bits));
+        Scalar bit = nthBit(k, bits, skipped);
+        solveSlice((first + lane) * 32 + bit, (task - begin) % slices);
+      });
+      return Scalars{end};
+    });
+  }
+
+private:
+  void solveSlice(Scalar chunk, Scalar slice) {
+    const ScoreRows &rows = c.rows;
+    Scalar row = k.cast(chunk / c.chunks, i64), chunkStart = (chunk % c.chunks) * chunkSize;
+    Piece piece = c.pieceOf(k, k.pointer(1, i32), chunkStart);
+    Scalar from = chunkStart + slice * queries;
+    Scalar first = k.max(from, k.select(piece.first > chunkStart, piece.first - 1, chunkStart));
+    Scalar last = k.min(from + queries, piece.stop);
+    ThresholdBracket ends = c.ends(k, c.solved(k, 9), chunk, piece);
+    ListCode code = c.listCode(k, 2);
+    Pointer u = k.offset(k.pointer(0, f32), row * rows.n);
+    k.loop(first, last, k.i32(1), ends.left.values(), [&](Scalar key, ArrayRef<Scalar> before) {
+      PrefixThreshold old = PrefixThreshold::of(before);
+      // What joins at or below tau changes nothing.
+      Scalar x = k.cast(clampScore(k, k.load(u, key)), c.f64);
+      Scalar same = (key > first) & (x - old.base <= old.offset);
+      PrefixThreshold t = PrefixThreshold::of(k.choose(
+          same, [&] { return old.values(); },
+          [&] {
+            ThresholdBracket bracket{old, ends.right};
+            return solvePrefix(code, c.s.topk, k.pointer(0, f32), row, piece.start, key + 1, &bracket)
+                .values();
+          }));
+      k.when(k.lane() == 0, [&] {
+        Scalar query = row * rows.n + k.cast(key + rows.window, i64);
+        auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died - t.base);
+        k.store(hi, k.pointer(6, f32), query);
+        k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(7, f32), query);
+        k.store(t.kappa, k.pointer(8, i64), query);
+      });
+      return t.values();
+    });
+  }
+
+  Chunks &c;
+  KernelCode &k;
+  Type i32, i64, f32;
+};
+
+} // namespace
+
+void Chunks::emitCrowded() {
+  const int64_t tasks = rows.rows * chunks * Crowded::slices;
+  const int64_t blocks = std::min<int64_t>((tasks + Crowded::warps - 1) / Crowded::warps, 528);
+  steps.kernel("crowded", blocks, Crowded::warps * warpSize,
+               {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, s.crowded, s.hi, s.lo, s.kappa, kappa,
+                base, offset},
+               [&](KernelCode &k) { Crowded(*this, k).emit(); });
+}
+
 } // namespace chunked
 
-void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers) {
-  chunked::Chunks(steps, buffers).emit();
+void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, int64_t laneLists) {
+  chunked::Chunks(steps, buffers, laneLists).emit();
 }
 
 } // namespace heddle::gpu

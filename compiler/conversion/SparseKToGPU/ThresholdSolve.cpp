@@ -41,138 +41,265 @@ public:
   /// A single key that is none is below everything.
   Scalar exists(Scalar single) { return single != least; }
 
+  /// How many keys are at `places` of their parts and behind, or single ones that `counts`.
+  Scalar countFrom(ArrayRef<Scalar> places, llvm::function_ref<Scalar(Scalar single)> counts) {
+    Scalar own = k.i32(0);
+    for (auto [part, place] : llvm::zip(parts, places))
+      own = own + (part.end - place);
+    for (Scalar single : singles)
+      own = own + count(counts(single));
+    return warpSum(k, own);
+  }
+  /// The highest one before `places`, or among the single ones that `fits`; `least` if there is none.
+  Scalar highestBefore(ArrayRef<Scalar> places, llvm::function_ref<Scalar(Scalar single)> fits) {
+    Scalar highest = k.i64(least);
+    for (auto [part, place] : llvm::zip(parts, places))
+      highest = k.max(highest, k.choose(
+                                   place > part.begin, [&] { return Scalars{lists.key(part, place - 1)}; },
+                                   [&] { return Scalars{k.i64(least)}; })[0]);
+    for (Scalar single : singles)
+      highest = k.select(fits(single), k.max(highest, single), highest);
+    return largest(highest);
+  }
+
   KernelCode &k;
   ListCode &lists;
   Type f64;
-  SmallVector<ListPart, 2> parts;
+  SmallVector<ListPart, 4> parts;
   SmallVector<Scalar, 8> singles;
 };
 
+/// The search for the order of a rank: it lies in [low, high), which in each part is a range of positions.
+struct OrderRange {
+  Scalar low, high;           ///< i64
+  Scalar aboveLow, aboveHigh; ///< how many candidates are not below
+  Scalars begins, ends;
+
+  Scalars values() const {
+    Scalars all{low, high, aboveLow, aboveHigh};
+    all.append(begins);
+    all.append(ends);
+    return all;
+  }
+  static OrderRange of(ArrayRef<Scalar> v) {
+    const size_t parts = (v.size() - 4) / 2;
+    return {v[0], v[1], v[2], v[3], Scalars(v.slice(4, parts)), Scalars(v.drop_front(4 + parts))};
+  }
+};
+
+OrderRange wholeRange(Prefix &p, Scalar size, const ThresholdBracket *bracket) {
+  KernelCode &k = p.k;
+  OrderRange r{k.i64(least), k.i64(most), size, k.i32(0), {}, {}};
+  for (const ListPart &part : p.parts) {
+    r.begins.push_back(part.begin);
+    r.ends.push_back(part.end);
+  }
+  if (!bracket)
+    return r;
+  r.low = bracket->left.kappa;
+  r.high = bracket->right.kappa + 1;
+  SmallVector<SearchRange> ranges;
+  for (int64_t side = 0; side < 2; ++side)
+    for (const ListPart &part : p.parts)
+      ranges.push_back({part.begin, part.end});
+  const size_t parts = p.parts.size();
+  Scalars places = firstWhereAll(k, ranges, [&](size_t i, Scalar at) {
+    return p.lists.key(p.parts[i % parts], at) >= (i < parts ? r.low : r.high);
+  });
+  r.begins.assign(places.begin(), places.begin() + parts);
+  r.ends.assign(places.begin() + parts, places.end());
+  r.aboveLow = p.countFrom(r.begins, [&](Scalar single) { return single >= r.low; });
+  r.aboveHigh = p.countFrom(r.ends, [&](Scalar single) { return single >= r.high; });
+  return r;
+}
+
+/// A key of the longest range, about where the order should be; in turn the middle one and the one that the
+/// rank suggests. In every fourth round, and where all ranges are empty, the middle of the orders.
+Scalar choosePivot(Prefix &p, const OrderRange &r, Scalar round, int64_t rank) {
+  KernelCode &k = p.k;
+  Scalar longest = k.i32(0), begin = k.i32(0), number = k.i32(0);
+  for (size_t i = 0; i < p.parts.size(); ++i) {
+    Scalar length = r.ends[i] - r.begins[i], isLonger = length > longest;
+    longest = k.select(isLonger, length, longest);
+    begin = k.select(isLonger, r.begins[i], begin);
+    number = k.select(isLonger, k.i32(int64_t(i)), number);
+  }
+  Scalar chosen = warpLargest(k, (longest << 5) | k.lane());
+  Scalar missing = k.cast(rank - r.aboveHigh, k.f32Type()) - 0.5;
+  Scalar share = missing / k.cast(r.aboveLow - r.aboveHigh, k.f32Type());
+  Scalar guess = k.cast(k.cast(longest, k.f32Type()) * (1.0 - share), k.i32Type());
+  Scalar place = k.select((round & 1) == 0, guess, longest >> 1);
+  place = begin + k.max(k.min(place, longest - 1), k.i32(0));
+  Scalar own = k.choose(
+      longest > 0,
+      [&] {
+        Scalar base = p.parts[0].base;
+        for (size_t i = 1; i < p.parts.size(); ++i)
+          base = k.select(number == int64_t(i), p.parts[i].base, base);
+        ListPart part = p.parts[0];
+        part.base = base;
+        return Scalars{p.lists.key(part, place)};
+      },
+      [&] { return Scalars{k.i64(least)}; })[0];
+  Scalar pivot = k.shuffleFrom(own, chosen & (warpSize - 1));
+  Scalar middle = r.low + ((r.high - r.low) >> 1);
+  pivot = k.select((chosen < warpSize) | ((round & 3) == 3), middle, pivot);
+  return k.select(pivot == r.low, pivot + 1, pivot);
+}
+
 /// The order of the candidate of rank `rank`, and where it would be in each part.
-std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size) {
+std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size, const ThresholdBracket *bracket) {
   KernelCode &k = p.k;
   const size_t parts = p.parts.size();
-  // The order lies in [low, high); in each part that is a range of positions.
-  Scalars init{k.i64(least), k.i64(most), size};
-  for (const ListPart &part : p.parts)
-    init.append({part.begin, part.end});
+  Scalars init = wholeRange(p, size, bracket).values();
+  init.push_back(k.i32(0));
   Scalars end = k.repeat(
       init, [&](ArrayRef<Scalar> s) { return k.unsignedLess(k.i64(1), s[1] - s[0]) & (s[2] != rank); },
       [&](ArrayRef<Scalar> s) {
-        Scalar middle = s[0] + ((s[1] - s[0]) >> 1), own = k.i32(0);
-        Scalars places;
-        for (size_t i = 0; i < parts; ++i) {
-          places.push_back(p.lists.search(p.parts[i], s[3 + 2 * i], s[4 + 2 * i],
-                                          [&](Scalar order) { return order >= middle; }));
-          own = own + (p.parts[i].end - places.back());
-        }
-        for (Scalar single : p.singles)
-          own = own + p.count(single >= middle);
-        Scalar above = p.sum(own), enough = above >= rank;
-        Scalars next{k.select(enough, middle, s[0]), k.select(enough, s[1], middle),
-                     k.select(enough, above, s[2])};
+        OrderRange r = OrderRange::of(s.drop_back());
+        Scalar pivot = choosePivot(p, r, s.back(), rank);
+        SmallVector<SearchRange> ranges;
         for (size_t i = 0; i < parts; ++i)
-          next.append({k.select(enough, places[i], s[3 + 2 * i]), k.select(enough, s[4 + 2 * i], places[i])});
+          ranges.push_back({r.begins[i], r.ends[i]});
+        Scalars places = firstWhereAll(
+            k, ranges, [&](size_t i, Scalar at) { return p.lists.key(p.parts[i], at) >= pivot; });
+        Scalar above = p.countFrom(places, [&](Scalar single) { return single >= pivot; });
+        Scalar enough = above >= rank;
+        r.low = k.select(enough, pivot, r.low);
+        r.high = k.select(enough, r.high, pivot);
+        r.aboveLow = k.select(enough, above, r.aboveLow);
+        r.aboveHigh = k.select(enough, r.aboveHigh, above);
+        for (size_t i = 0; i < parts; ++i) {
+          r.begins[i] = k.select(enough, places[i], r.begins[i]);
+          r.ends[i] = k.select(enough, r.ends[i], places[i]);
+        }
+        Scalars next = r.values();
+        next.push_back(s.back() + 1);
         return next;
       });
   // The least one that is not below.
+  OrderRange found = OrderRange::of(ArrayRef<Scalar>(end).drop_back());
   Scalar own = k.i64(most);
-  Scalars places;
-  for (size_t i = 0; i < parts; ++i) {
-    Scalar at = end[3 + 2 * i];
-    places.push_back(at);
+  for (size_t i = 0; i < parts; ++i)
     own = k.min(own, k.choose(
-                         at < p.parts[i].end, [&] { return Scalars{p.lists.key(p.parts[i], at)}; },
+                         found.begins[i] < p.parts[i].end,
+                         [&] { return Scalars{p.lists.key(p.parts[i], found.begins[i])}; },
                          [&] { return Scalars{k.i64(most)}; })[0]);
-  }
   for (Scalar single : p.singles)
-    own = k.select(p.exists(single) & (single >= end[0]), k.min(own, single), own);
-  return {k.warpReduce(own, [&](Scalar a, Scalar b) { return k.min(a, b); }), places};
+    own = k.select(p.exists(single) & (single >= found.low), k.min(own, single), own);
+  return {k.warpReduce(own, [&](Scalar a, Scalar b) { return k.min(a, b); }), found.begins};
 }
 
-/// What tau - top = x gives: how many candidates lie strictly between tau and tau + 1 with the sum of their
-/// distances from top, how many above, and the highest one that is not above tau.
-struct Evaluation {
-  Scalar inside, saturated; ///< i32
-  Scalar sum;               ///< f64
-  Scalar died;              ///< an order
+/// tau - top by Newton's method. For x the candidates above top + x are alive, those at top + x + 1 and above
+/// saturated; in each part both begin within a range that shrinks.
+class Newton {
+public:
+  Newton(Prefix &p, int64_t topk, Scalar top, const Scalars &places)
+      : p(p), k(p.k), topk(topk), top(top), parts(p.parts.size()) {
+    for (size_t i = 0; i < parts; ++i)
+      ranges.push_back({p.parts[i].begin, places[i]});
+    for (size_t i = 0; i < parts; ++i)
+      ranges.push_back({places[i], p.parts[i].end});
+  }
+
+  /// From [low, high]; nothing happens where not `runs`. Gives x and what had died.
+  std::pair<Scalar, Scalar> solve(Scalar low, Scalar high, Scalar runs) {
+    Scalars init{k.i32(0), low, high, (low + high) * 0.5, runs};
+    for (const SearchRange &range : ranges)
+      init.append({range.begin, range.end});
+    Scalars found =
+        k.repeat(init, [](ArrayRef<Scalar> s) { return s[4]; }, [&](ArrayRef<Scalar> s) { return step(s); });
+    // What lies at x or below.
+    SmallVector<SearchRange> last;
+    for (size_t i = 0; i < parts; ++i)
+      last.push_back({found[5 + 2 * i], found[6 + 2 * i]});
+    Scalar x = found[3];
+    Scalars places =
+        firstWhereAll(k, last, [&](size_t i, Scalar at) { return alive(p.lists.key(p.parts[i], at), x); });
+    Scalar died =
+        p.highestBefore(places, [&](Scalar single) { return p.exists(single) & !alive(single, x); });
+    return {x, died};
+  }
+
+private:
+  Scalar alive(Scalar order, Scalar x) { return p.score(order) - top > x; }
+  Scalar saturates(Scalar order, Scalar x) { return (p.score(order) - top) - 1.0 >= x; }
+
+  /// Every fourth step halves the bracket, so that it ends for any scores.
+  Scalars step(ArrayRef<Scalar> s) {
+    constexpr int64_t mostSteps = 300;
+    const int64_t fraction = p.lists.geometry.fraction;
+    Scalar x = s[3];
+    SmallVector<SearchRange> here;
+    for (size_t i = 0; i < 2 * parts; ++i)
+      here.push_back({s[5 + 2 * i], s[6 + 2 * i]});
+    Scalars places = firstWhereAll(k, here, [&](size_t i, Scalar at) {
+      Scalar order = p.lists.key(p.parts[i % parts], at);
+      return i < parts ? alive(order, x) : saturates(order, x);
+    });
+    Scalar inside = k.i32(0), saturated = inside, sum = k.i64(0);
+    for (size_t i = 0; i < parts; ++i) {
+      const ListPart &part = p.parts[i];
+      Scalar first = places[i], last = places[parts + i];
+      inside = inside + (last - first);
+      saturated = saturated + (part.end - last);
+      sum = sum + k.choose(
+                      first < last,
+                      [&] { return Scalars{p.lists.sumBefore(part, last) - p.lists.sumBefore(part, first)}; },
+                      [&] { return Scalars{k.i64(0)}; })[0];
+    }
+    for (Scalar single : p.singles) {
+      Scalar lives = p.exists(single) & alive(single, x), full = lives & saturates(single, x);
+      Scalar counts = lives & !full;
+      inside = inside + p.count(counts);
+      saturated = saturated + p.count(full);
+      sum = sum + k.select(counts, fixedPoint(k, orderScore(k, single), fraction), k.i64(0));
+    }
+    inside = warpSum(k, inside);
+    saturated = warpSum(k, saturated);
+    Scalar rest = p.sum(sum) - k.cast(inside, k.i64Type()) * fixedPoint(k, top, fraction);
+    Scalar size = k.cast(inside, p.f64), some = inside > 0;
+    Scalar over = fromFixedPoint(k, rest, fraction) + k.cast(saturated - topk, p.f64);
+    Scalar exact = k.select(some, over / k.select(some, size, k.constant(p.f64, 1.0)), x);
+    Scalar enough = over - size * x >= 0.0;
+    Scalar low = k.select(enough, x, s[1]), high = k.select(enough, s[2], x);
+    Scalar done = (some & (exact == x)) | (high - low <= DBL_EPSILON) | (s[0] >= mostSteps);
+    Scalar newton = some & (exact > low) & (exact < high) & ((s[0] & 3) != 3);
+    Scalars next{s[0] + 1, low, high, k.select(newton | (done & some), exact, (low + high) * 0.5), !done};
+    for (size_t i = 0; i < 2 * parts; ++i)
+      next.append({k.select(enough, places[i], here[i].begin), k.select(enough, here[i].end, places[i])});
+    return next;
+  }
+
+  Prefix &p;
+  KernelCode &k;
+  const int64_t topk;
+  Scalar top;
+  const size_t parts;
+  SmallVector<SearchRange> ranges; ///< of the alive, then of the saturated
 };
-
-Evaluation evaluate(Prefix &p, Scalar top, Scalar x) {
-  KernelCode &k = p.k;
-  const int64_t fraction = p.lists.geometry.fraction;
-  auto alive = [&](Scalar order) { return p.score(order) - top > x; };
-  auto saturates = [&](Scalar order) { return (p.score(order) - top) - 1.0 >= x; };
-  Scalar inside = k.i32(0), saturated = inside, sum = k.i64(0), died = k.i64(least);
-  for (const ListPart &part : p.parts) {
-    Scalars own = k.choose(
-        part.begin < part.end,
-        [&] {
-          Scalar first = p.lists.search(part, part.begin, part.end, alive);
-          Scalar last = p.lists.search(part, first, part.end, saturates);
-          Scalar dead = k.choose(
-              first > part.begin, [&] { return Scalars{p.lists.key(part, first - 1)}; },
-              [&] { return Scalars{k.i64(least)}; })[0];
-          return Scalars{last - first, part.end - last,
-                         p.lists.sumBefore(part, last) - p.lists.sumBefore(part, first), dead};
-        },
-        [&] { return Scalars{k.i32(0), k.i32(0), k.i64(0), k.i64(least)}; });
-    inside = inside + own[0];
-    saturated = saturated + own[1];
-    sum = sum + own[2];
-    died = k.max(died, own[3]);
-  }
-  for (Scalar single : p.singles) {
-    Scalar some = p.exists(single), lives = some & alive(single), full = lives & saturates(single);
-    Scalar counts = lives & !full;
-    inside = inside + p.count(counts);
-    saturated = saturated + p.count(full);
-    sum = sum + k.select(counts, fixedPoint(k, orderScore(k, single), fraction), k.i64(0));
-    died = k.select(some & !lives, k.max(died, single), died);
-  }
-  inside = p.sum(inside);
-  Scalar rest = p.sum(sum) - k.cast(inside, k.i64Type()) * fixedPoint(k, top, fraction);
-  return {inside, p.sum(saturated), fromFixedPoint(k, rest, fraction), p.largest(died)};
-}
 
 } // namespace
 
-PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, Scalar row, Scalar start, Scalar stop) {
+PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, Scalar row, Scalar start, Scalar stop,
+                            const ThresholdBracket *bracket) {
   KernelCode &k = lists.k;
   Prefix p(lists, u, row, start, stop);
-  auto [kappa, places] = selectRank(p, topk, stop - start);
-  Scalar below = k.i64(least);
-  for (auto [part, place] : llvm::zip(p.parts, places))
-    below = k.max(below, k.choose(
-                             place > part.begin, [&] { return Scalars{lists.key(part, place - 1)}; },
-                             [&] { return Scalars{k.i64(least)}; })[0]);
-  for (Scalar single : p.singles)
-    below = k.select(single < kappa, k.max(below, single), below);
-  below = p.largest(below);
+  auto [kappa, places] = selectRank(p, topk, stop - start, bracket);
+  Scalar below = p.highestBefore(places, [kappa = kappa](Scalar single) { return single < kappa; });
   Scalar top = p.score(kappa), next = p.score(below), gap = top - next >= 1.0;
 
-  // Every fourth step halves the bracket, so that it ends for any scores.
-  constexpr int64_t mostSteps = 300;
   Scalar zero = k.constant(p.f64, 0.0), none = k.constant(p.f64, -std::numeric_limits<double>::infinity());
-  Scalars found = k.repeat(
-      {k.i32(0), k.constant(p.f64, -1.0), zero, k.constant(p.f64, -0.5), none, !gap},
-      [](ArrayRef<Scalar> s) { return s.back(); },
-      [&](ArrayRef<Scalar> s) {
-        Scalar x = s[3];
-        Evaluation at = evaluate(p, top, x);
-        Scalar size = k.cast(at.inside, p.f64), some = at.inside > 0;
-        Scalar over = at.sum + k.cast(at.saturated - topk, p.f64);
-        Scalar exact = k.select(some, over / k.select(some, size, k.constant(p.f64, 1.0)), x);
-        Scalar enough = over - size * x >= 0.0;
-        Scalar low = k.select(enough, x, s[1]), high = k.select(enough, s[2], x);
-        Scalar done = (some & (exact == x)) | (high - low <= DBL_EPSILON) | (s[0] >= mostSteps);
-        Scalar newton = some & (exact > low) & (exact < high) & ((s[0] & 3) != 3);
-        Scalar next = k.select(newton | (done & some), exact, (low + high) * 0.5);
-        Scalar died = k.select(at.died == least, none, p.score(at.died));
-        return Scalars{s[0] + 1, low, high, next, died, !done};
-      });
-  Scalar offset = k.min(k.max(found[3], k.constant(p.f64, -1.0)), k.constant(p.f64, -DBL_MIN));
-  return {kappa, k.select(gap, next, top), k.select(gap, zero, offset), k.select(gap, next, found[4])};
+  Scalar low = k.constant(p.f64, -1.0), high = zero;
+  if (bracket) {
+    auto from = [&](const PrefixThreshold &t) { return (t.base - top) + t.offset; };
+    low = k.min(k.max(low, from(bracket->left) - thresholdSlack), high);
+    high = k.max(k.min(high, from(bracket->right) + thresholdSlack), low);
+  }
+  auto [x, dead] = Newton(p, topk, top, places).solve(low, high, !gap);
+  Scalar died = k.select(dead == least, none, p.score(dead));
+  Scalar offset = k.min(k.max(x, k.constant(p.f64, -1.0)), k.constant(p.f64, -DBL_MIN));
+  return {kappa, k.select(gap, next, top), k.select(gap, zero, offset), k.select(gap, next, died)};
 }
 
 } // namespace heddle::gpu

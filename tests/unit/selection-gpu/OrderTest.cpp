@@ -114,7 +114,7 @@ TEST_CASE("every kernel of selection assembles", "[device]") {
   emit("%b = sparsek.segments %o length 9000 : tensor<4xi32> -> " + bounds, "%o: tensor<4xi32>");
   emit("%i = heddle.argsort %x axis 2 : " + f32 + " -> " + i32, "%x: " + f32);
   for (const char *chip : {"sm_80", "sm_90a"})
-    CHECK(device.ptx(chip).find(".entry op1_chunk_sweeps") != std::string::npos);
+    CHECK(device.ptx(chip).find(".entry op1_chunk_queries") != std::string::npos);
 }
 
 TEST_CASE("projections are those of the CPU", "[device]") {

@@ -5,7 +5,7 @@
 
 #include "tests/unit/sparsek/ScoreFamilies.h"
 
-#include "compiler/conversion/SparseKToGPU/Selection.h"
+#include "compiler/conversion/SparseKToGPU/Threshold.h"
 #include "tests/support/ProgramRun.h"
 
 #include <heddle/cpu_sparsek.h>
@@ -47,6 +47,7 @@ Thresholds<T> onCPU(const std::vector<T> &u, int64_t rows, int64_t n, int64_t k,
 
 struct Shape {
   int64_t rows, n, k, w;
+  int64_t laneLists = heddle::gpu::usualLaneLists;
 };
 
 template <typename T>
@@ -63,7 +64,9 @@ Thresholds<T> onDevice(const std::vector<T> &u, const Shape &s, const std::vecto
                      (packed ? ", " + places : "") + " -> " + scores + ", " + scores + ", " + counts + ", " +
                      counts,
                  "%u: " + scores + ", %b: " + places);
-  run.emit(heddle::gpu::emitSelection);
+  run.emit([&](mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix) {
+    return heddle::gpu::emitThresholdOfLists(module, op, prefix, s.laneLists);
+  });
   const size_t all = u.size();
   DeviceBuffer input = device.put(u), hi = device.fresh<T>(all), lo = device.fresh<T>(all),
                count = device.fresh<int32_t>(all), end = device.fresh<int32_t>(all);
@@ -155,8 +158,7 @@ TEST_CASE("thresholds over several chunks are those of the CPU", "[device]") {
 }
 
 TEST_CASE("merged lists and chunks that too many keys matter for give the same thresholds", "[device]") {
-  // Lists of 2048 keys.
-  const int64_t n = 9000;
+  const int64_t n = 9000; // with one list a lane there are lists of 2048 keys
   std::vector<float> u;
   std::vector<std::string> names;
   for (const ScoreFamily &family : scoreFamilies(n, 17))
@@ -170,6 +172,7 @@ TEST_CASE("merged lists and chunks that too many keys matter for give the same t
   for (int64_t j = 0; j < n; ++j)
     u.push_back((j < 3000 ? 2.0f : j < 8000 ? 0.0f : 1.5f) + 0.1f * normal(random));
   names.push_back("steps");
+  compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33, 1}, names);
   compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33}, names);
 }
 
@@ -180,7 +183,7 @@ TEST_CASE("three levels of lists give the same thresholds", "[device]") {
   std::vector<float> u;
   for (int64_t j = 0; j < n; ++j)
     u.push_back(normal(random));
-  compare<float>(u, {1, n, 100, 50}, {"normal"});
+  compare<float>(u, {1, n, 100, 50, 1}, {"normal"});
 }
 
 TEST_CASE("chunks in which thousands of keys die or leave saturation give the same thresholds", "[device]") {
