@@ -4,15 +4,12 @@
 // bounded selection.
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
 
-#include <optional>
+#include <algorithm>
 
 namespace heddle::gpu::attention {
 namespace {
 
-constexpr int64_t threads = 256, warps = threads / warpSize, growth = 32;
-/// Candidates that a thread looks at between two barriers.
-constexpr int64_t candidates = 8;
-static_assert(warps * candidates == 2 * warpSize, "the counts are two words of each lane");
+constexpr int64_t growth = 32;
 
 struct Level {
   int64_t size = 0;   ///< queries of a list
@@ -21,11 +18,25 @@ struct Level {
   int64_t lists(const Plan &p) const { return (p.spec.length + size - 1) / size; }
 };
 
+/// A block's threads, and candidates of each that are looked at together.
+struct ListWork {
+  int64_t threads = 256, keys = 1;
+  /// For up to `candidates` of a list.
+  explicit ListWork(int64_t candidates) {
+    constexpr int64_t mostKeys = 16, fewKeys = 8;
+    if (candidates > mostKeys * threads)
+      threads = 1024;
+    keys = std::clamp<int64_t>((candidates + threads - 1) / threads, 1, threads == 256 ? mostKeys : fewKeys);
+  }
+  int64_t group() const { return threads * keys; }
+};
+
 class ListKernel {
 public:
-  ListKernel(KernelCode &k, const Plan &plan, const Level &level, const Level *parent)
-      : k(k), n(plan.spec.length), window(plan.spec.window), lists(level.lists(plan)), level(level),
-        parent(parent), parents(parent ? parent->lists(plan) : 0) {}
+  ListKernel(KernelCode &k, const Plan &plan, const Level &level, const Level *parent, const ListWork &work,
+             bool isSingle)
+      : k(k), work(work), isSingle(isSingle), n(plan.spec.length), window(plan.spec.window),
+        lists(level.lists(plan)), level(level), parent(parent), parents(parent ? parent->lists(plan) : 0) {}
 
   Pointer ends, keys, total, full, parentKeys, parentTotal;
 
@@ -33,7 +44,7 @@ public:
     Scalar list = k.block(), row = list / lists;
     start = (list % lists) * level.size;
     stop = k.min(start + level.size, k.i32(n));
-    Scalar count = k.max(stop - window, k.i32(0));
+    count = k.max(stop - window, k.i32(0));
     if (parent) {
       Scalar above = row * parents + start / parent->size;
       count = k.load(parentTotal, above);
@@ -41,68 +52,106 @@ public:
     }
     rowStart = k.cast(row, k.i64Type()) * n;
     target = k.cast(list, k.i64Type()) * level.stride;
-    counts = k.shared(warps * candidates, k.i32Type());
-    Scalar written = k.i32(0);
-    if (full.base) {
-      written = collect(count, written, [&](Scalar from, Scalar until) { return isWhole(from, until); });
-      k.when(k.thread() == 0, [&] { k.store(written, full, list); });
+    auto isWhole = [&](Scalar from, Scalar until) { return k.both(from <= start, until >= stop); };
+    auto meets = [&](Scalar from, Scalar until) { return k.max(from, start) < k.min(until, stop); };
+    auto isPart = [&](Scalar from, Scalar until) {
+      return k.both(meets(from, until), !isWhole(from, until));
+    };
+    Scalars written;
+    if (!full.base)
+      written = {collect(k.i32(0), meets)};
+    else if (isSingle)
+      written = append(k.i32(0), k.i32(0), {isWhole, isPart});
+    else {
+      written = {collect(k.i32(0), isWhole)};
+      written.push_back(collect(written[0], isPart));
     }
-    written = collect(count, written, [&](Scalar from, Scalar until) {
-      Scalar meets = k.max(from, start) < k.min(until, stop);
-      return full.base ? k.both(meets, !isWhole(from, until)) : meets;
+    k.when(k.thread() == 0, [&] {
+      if (full.base)
+        k.store(written[0], full, list);
+      k.store(written.back(), total, list);
     });
-    k.when(k.thread() == 0, [&] { k.store(written, total, list); });
   }
 
 private:
-  Scalar isWhole(Scalar from, Scalar until) { return k.both(from <= start, until >= stop); }
+  using Fits = llvm::function_ref<Scalar(Scalar from, Scalar until)>;
 
-  /// Appends the candidates whose run of queries `fits`, in their order.
-  Scalar collect(Scalar count, Scalar written, llvm::function_ref<Scalar(Scalar from, Scalar until)> fits) {
-    Scalar lane = k.lane(), warp = k.warp(), below = (k.i32(1) << lane) - 1;
-    auto add = [](Scalar a, Scalar b) { return a + b; };
-    return k.loop(
-        k.i32(0), count, k.i32(threads * candidates), {written},
-        [&](Scalar first, llvm::ArrayRef<Scalar> carried) {
-          Scalars keys, found, masks;
-          for (int64_t i = 0; i < candidates; ++i) {
-            Scalar at = first + i * threads + k.thread(), inside = k.min(at, count - 1);
-            keys.push_back(parent ? k.load(parentKeys, source + k.cast(inside, k.i64Type())) : inside);
-            Scalar until = k.load(ends, rowStart + k.cast(keys.back(), k.i64Type()));
-            found.push_back(k.both(at < count, fits(keys.back() + window, until)));
-          }
-          for (int64_t i = 0; i < candidates; ++i) {
-            masks.push_back(k.ballot(found[size_t(i)]));
-            k.when(lane == 0, [&] { k.store(k.countOnes(masks.back()), counts, warp + i * warps); });
-          }
-          k.barrier();
-          // How many came before each warp's part of each candidate: sums over the lanes.
-          Scalar low = k.load(counts, lane), high = k.load(counts, lane + warpSize);
-          Scalar lowSum = k.warpInclusiveScan(low, add);
-          Scalar highSum = k.warpInclusiveScan(high, add) + k.shuffleFrom(lowSum, k.i32(warpSize - 1));
-          Scalar all = carried[0] + k.shuffleFrom(highSum, k.i32(warpSize - 1));
-          for (int64_t i = 0; i < candidates; ++i) {
-            const int64_t start = i * warps;
-            Scalar sum = start < warpSize ? lowSum - low : highSum - high;
-            Scalar before = carried[0] + k.shuffleFrom(sum, warp + start % warpSize);
-            Scalar mask = masks[size_t(i)];
-            k.when(found[size_t(i)], [&] {
-              k.store(keys[size_t(i)], this->keys,
-                      target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
-            });
-          }
-          k.barrier(); // before the counts change
-          return Scalars{all};
-        })[0];
+  Scalar collect(Scalar written, Fits fits) {
+    return k.loop(k.i32(0), count, k.i32(work.group()), {written},
+                  [&](Scalar first, llvm::ArrayRef<Scalar> carried) {
+                    Scalars all = append(first, carried[0], {fits});
+                    k.barrier(); // before the counts change
+                    return all;
+                  })[0];
+  }
+
+  /// Appends those of a group of candidates whose run of queries fits, one kind after the other, in their
+  /// order; gives how many are written then, kind by kind.
+  Scalars append(Scalar first, Scalar written, llvm::ArrayRef<Fits> kinds) {
+    const int64_t warps = work.threads / warpSize;
+    Scalar below = (k.i32(1) << k.lane()) - 1, warp = k.warp();
+    Scalar begin = first + warp * (work.keys * warpSize) + k.lane();
+    llvm::SmallVector<Scalar, 16> found, masks; // masks: kind by kind
+    llvm::SmallVector<Scalars, 16> fits;
+    for (int64_t i = 0; i < work.keys; ++i) {
+      Scalar at = begin + i * warpSize;
+      Scalars own = k.choose(
+          at < count,
+          [&] {
+            Scalar key = parent ? k.load(parentKeys, source + k.cast(at, k.i64Type())) : at;
+            return Scalars{key, k.load(ends, rowStart + k.cast(key, k.i64Type()))};
+          },
+          [&] { return Scalars{k.i32(n), k.i32(0)}; });
+      found.push_back(own[0]);
+      fits.emplace_back();
+      for (Fits kind : kinds)
+        fits.back().push_back(kind(own[0] + window, own[1]));
+    }
+    const int64_t used = k.sharedBytes();
+    Pointer counts = k.shared(int64_t(kinds.size()) * warps, k.i32Type());
+    Scalars sums;
+    for (size_t kind = 0; kind < kinds.size(); ++kind) {
+      Scalar sum = k.i32(0);
+      for (int64_t i = 0; i < work.keys; ++i) {
+        masks.push_back(k.ballot(fits[size_t(i)][kind]));
+        sum = sum + k.countOnes(masks.back());
+      }
+      sums.push_back(sum);
+    }
+    k.when(k.lane() == 0, [&] {
+      for (size_t kind = 0; kind < kinds.size(); ++kind)
+        k.store(sums[kind], counts, warp + int64_t(kind) * warps);
+    });
+    k.barrier();
+    Scalars all;
+    for (size_t kind = 0; kind < kinds.size(); ++kind) {
+      Scalar before = written;
+      for (int64_t other = 0; other < warps; ++other) {
+        Scalar sum = k.load(counts, k.i32(int64_t(kind) * warps + other));
+        before = before + k.select(k.i32(other) < warp, sum, k.i32(0));
+        written = written + sum;
+      }
+      for (int64_t i = 0; i < work.keys; ++i) {
+        Scalar mask = masks[kind * size_t(work.keys) + size_t(i)];
+        k.when(fits[size_t(i)][kind], [&] {
+          k.store(found[size_t(i)], keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
+        });
+        before = before + k.countOnes(mask);
+      }
+      all.push_back(written);
+    }
+    k.releaseShared(used);
+    return all;
   }
 
   KernelCode &k;
+  const ListWork work;
+  const bool isSingle; ///< all candidates are one group
   const int64_t n, window, lists;
   const Level &level;
   const Level *parent;
   const int64_t parents;
-  Scalar start, stop, source, rowStart, target;
-  Pointer counts;
+  Scalar start, stop, count, source, rowStart, target;
 };
 
 } // namespace
@@ -132,9 +181,11 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
     const unsigned parentKeys = parent ? builder.take(parent->keys) : 0;
     const unsigned parentTotal = parent ? builder.take(parent->total) : 0;
     const std::string name = isTile ? "tile_keys" : "chunk_keys_" + std::to_string(level.size);
-    builder.kernel(name, lists, threads, [&](KernelCode &k) {
+    const int64_t candidates = parent ? parent->stride : std::max<int64_t>(s.length - s.window, 1);
+    const ListWork work(candidates);
+    builder.kernel(name, lists, work.threads, [&](KernelCode &k) {
       auto buffer = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
-      ListKernel kernel(k, plan, level, parent);
+      ListKernel kernel(k, plan, level, parent, work, candidates <= work.group());
       kernel.ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
       kernel.keys = buffer(keys);
       kernel.total = buffer(total);
