@@ -54,7 +54,9 @@ void emitJoin(KernelCode &k, const CacheShape &shape, Scalar token) {
   // What a program hands over may be anything.
   Scalar length = k.min(k.max(k.load(k.pointer(11, i32), batch), k.i32(0)), k.i32(shape.tokens));
   Scalar start = k.max(k.load(k.pointer(12, i32), batch), k.i32(0)), first = k.i32(shape.tokens) - length;
-  Scalar fits = start <= k.i32(most) - length; // otherwise the first kernel has reported it
+  Scalar fits = start <= k.i32(most) - length;
+  k.when((token == 0) & !fits & (number % shape.heads == 0) & (k.thread() == 0),
+         [&] { k.report(k.argument(16), k.argument(14), k.i64(0), k.i64(0)); });
   k.when((token >= first) & fits, [&] {
     Scalar zero = k.i32(0), p = start + (token - first), j = p - shape.window, isFirst = p == 0;
     LiveScores live{k.min(k.max(k.load(head.count, zero), zero), k.i32(shape.capacity)),
@@ -97,7 +99,7 @@ void emitJoin(KernelCode &k, const CacheShape &shape, Scalar token) {
                             })[0];
                         JoinedScores joined = joinLive(k, shape, head.live, live, x, j + 1);
                         k.when(joined.tooMany & (k.thread() == 0), [&] {
-                          k.report(k.argument(15), k.argument(13), k.i64(shape.capacity), k.i64(0));
+                          k.report(k.argument(16), k.argument(13), k.i64(shape.capacity), k.i64(0));
                         });
                         return Scalars{joined.live.count, joined.live.hi, joined.live.lo, slot};
                       },
@@ -132,52 +134,54 @@ DeviceProgram emitAppend(mlir::gpu::GPUModuleOp module, Operation *op, StringRef
   const CacheShape shape = CacheShape::of(append.getK(), append.getV(), append.getU(),
                                           int64_t(append.getTopk()), int64_t(append.getWindow()),
                                           cast<RankedTensorType>(append.getLive().getType()).getDimSize(2));
-  Type i32 = IntegerType::get(op->getContext(), 32);
   enum { K = 1, V, U, Lengths };
   enum { Keys = 1, Values, Score, Key, Live, Count, Hi, Lo, Positions };
   DeviceOperand live = steps.failure(cacheOverflows, tooManyLive);
   DeviceOperand tokens =
       steps.failure(cacheOverflows, "the cache overflows: a row counts at most 2147483647 tokens");
 
-  const int64_t rowBlocks = (shape.batch + cacheThreads - 1) / cacheThreads;
-  auto eachRow = [&](StringRef name, ArrayRef<DeviceOperand> operands,
-                     llvm::function_ref<void(KernelCode &, Scalar row, Scalar start, Scalar length)> body) {
-    steps.kernel(name, rowBlocks, cacheThreads, operands, [&](KernelCode &k) {
-      Scalar row = k.block() * cacheThreads + k.thread();
-      k.when(row < shape.batch, [&] {
-        Scalar length = k.min(k.max(k.load(k.pointer(0, i32), row), k.i32(0)), k.i32(shape.tokens));
-        body(k, row, k.max(k.load(k.pointer(1, i32), row), k.i32(0)), length);
-      });
-    });
-  };
-  eachRow("check", {operandBuffer(Lengths), resultBuffer(Positions), tokens, errorRecord()},
-          [&](KernelCode &k, Scalar, Scalar start, Scalar length) {
-            k.when(start > k.i32(most) - length,
-                   [&] { k.report(k.argument(3), k.argument(2), k.i64(0), k.i64(0)); });
-          });
-  const SmallVector<DeviceOperand> operands{operandBuffer(K),        operandBuffer(V),
-                                            operandBuffer(U),        resultBuffer(Keys),
-                                            resultBuffer(Values),    resultBuffer(Score),
-                                            resultBuffer(Key),       resultBuffer(Live),
-                                            resultBuffer(Count),     resultBuffer(Hi),
-                                            resultBuffer(Lo),        operandBuffer(Lengths),
-                                            resultBuffer(Positions), live,
-                                            {DeviceOperand::I32, 0}, errorRecord()};
-  steps.kernel("join", shape.tokens ? shape.batch * shape.heads : 0, cacheThreads, operands,
-               [&](KernelCode &k) { emitJoin(k, shape, k.argument(14)); });
-  if (shape.tokens > 0 && shape.batch * shape.heads > 0) {
-    DeviceStep join = steps.program.steps.pop_back_val();
-    CacheAttention attention(steps, append);
-    for (int64_t token = 0; token < shape.tokens; ++token) {
-      join.operands[14].number = token;
-      steps.program.steps.push_back(join);
-      attention.attend(token);
-    }
+  const SmallVector<DeviceOperand> operands{operandBuffer(K),
+                                            operandBuffer(V),
+                                            operandBuffer(U),
+                                            resultBuffer(Keys),
+                                            resultBuffer(Values),
+                                            resultBuffer(Score),
+                                            resultBuffer(Key),
+                                            resultBuffer(Live),
+                                            resultBuffer(Count),
+                                            resultBuffer(Hi),
+                                            resultBuffer(Lo),
+                                            operandBuffer(Lengths),
+                                            resultBuffer(Positions),
+                                            live,
+                                            tokens,
+                                            {DeviceOperand::I32, 0},
+                                            errorRecord()};
+  if (shape.tokens == 0 || shape.batch == 0)
+    return std::move(steps.program);
+  constexpr size_t tokenNumber = 15;
+  CacheAttention attention(steps, append);
+  DeviceStep join;
+  if (shape.heads > 0) {
+    steps.kernel("join", shape.batch * shape.heads, cacheThreads, operands,
+                 [&](KernelCode &k) { emitJoin(k, shape, k.argument(tokenNumber)); });
+    join = steps.program.steps.pop_back_val();
   }
-  eachRow("positions", {operandBuffer(Lengths), resultBuffer(Positions)},
-          [&](KernelCode &k, Scalar row, Scalar start, Scalar length) {
-            k.store(start + length, k.pointer(1, i32), row);
-          });
+  for (int64_t token = 0; token < shape.tokens; ++token) {
+    if (shape.heads > 0) {
+      join.operands[tokenNumber].number = token;
+      steps.program.steps.push_back(join);
+    }
+    attention.attend(token);
+  }
+  if (!attention.advances())
+    steps.kernel("positions", shape.batch, warpSize, {operandBuffer(Lengths), resultBuffer(Positions)},
+                 [&](KernelCode &k) {
+                   k.when(k.thread() == 0, [&] {
+                     advancePosition(k, shape.tokens, k.pointer(0, k.i32Type()), k.pointer(1, k.i32Type()),
+                                     k.block());
+                   });
+                 });
   return std::move(steps.program);
 }
 

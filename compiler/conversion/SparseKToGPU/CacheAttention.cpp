@@ -1,4 +1,4 @@
-// A block of threads has 64 slots of one key-value head and all query heads of its group, as rows of a tile.
+// A block of threads has 32 slots of one key-value head and all query heads of its group, as rows of a tile.
 // It gives sums of weighed values relative to the largest score among its slots, which a second kernel puts
 // together in the order of the slots.
 #include "compiler/conversion/SparseKToGPU/CacheAttention.h"
@@ -14,7 +14,7 @@ namespace {
 
 using namespace attention;
 
-constexpr int64_t slotsOfBlock = 64;
+constexpr int64_t slotsOfBlock = 32; ///< few, so that the blocks are many
 
 struct Sizes {
   int64_t batch, queryHeads, heads, tokens, keyWidth, valueWidth, topk, window;
@@ -40,16 +40,9 @@ struct Sizes {
 enum Input : int64_t { Query = 0, Lengths = 4, Scale = 14, Gate = 15, Estimator = 16 };
 enum Output : int64_t { O = 0, Keys = 1, Values = 2, Score = 3, Hi = 7, Lo = 8, Position = 9 };
 
-/// Where a token of a row stands.
-struct Token {
-  Scalar isThere;  ///< not padding
-  Scalar position; ///< in the row's sequence, i32
-};
-
-Token tokenOf(KernelCode &k, const Sizes &s, Pointer lengths, Pointer positions, Scalar batch, Scalar token) {
-  Scalar length = k.min(k.max(k.load(lengths, batch), k.i32(0)), k.i32(s.tokens));
-  Scalar first = k.i32(s.tokens) - length;
-  return {token >= first, k.max(k.load(positions, batch), k.i32(0)) + token - first};
+/// The first token of a row that is not padding.
+Scalar firstToken(KernelCode &k, const Sizes &s, Pointer lengths, Scalar batch) {
+  return k.i32(s.tokens) - k.min(k.max(k.load(lengths, batch), k.i32(0)), k.i32(s.tokens));
 }
 
 class SlotKernel {
@@ -63,8 +56,9 @@ public:
 
   void emit() {
     Scalar head = k.block() / s.splits(), split = k.block() % s.splits(), batch = head / s.heads;
-    Token at = tokenOf(k, s, lengths, positions, batch, token);
-    k.when(at.isThere, [&] { attend(head, split, batch, at.position); });
+    Scalar first = firstToken(k, s, lengths, batch);
+    k.when(token >= first,
+           [&] { attend(head, split, batch, k.max(k.load(positions, batch), k.i32(0)) + (token - first)); });
   }
 
 private:
@@ -163,7 +157,13 @@ private:
 
 } // namespace
 
-CacheAttention::CacheAttention(StepBuilder &builder, sparsek::AppendOp op) : builder(builder) {
+void advancePosition(KernelCode &k, int64_t tokens, Pointer lengths, Pointer positions, Scalar row) {
+  Scalar length = k.min(k.max(k.load(lengths, row), k.i32(0)), k.i32(tokens));
+  k.store(k.max(k.load(positions, row), k.i32(0)) + length, positions, row);
+}
+
+CacheAttention::CacheAttention(StepBuilder &builder, sparsek::AppendOp op)
+    : builder(builder), tokens(Sizes(op).tokens) {
   const Sizes s(op);
   if (s.batch == 0 || s.queryHeads == 0 || s.tokens == 0 || s.valueWidth == 0)
     return;
@@ -210,9 +210,8 @@ CacheAttention::CacheAttention(StepBuilder &builder, sparsek::AppendOp op) : bui
         Pointer sumRows = k.pointer(3, t.compute), topRows = k.pointer(4, t.compute);
         Scalar query = k.block(), token = k.argument(6);
         Scalar at = t.wide(query) * s.splits();
-        Token place =
-            tokenOf(k, s, k.pointer(0, k.i32Type()), k.pointer(2, k.i32Type()), query / s.queryHeads, token);
-        Scalar splits = k.select(place.isThere, k.i32(s.splits()), k.i32(0));
+        Scalar isThere = token >= firstToken(k, s, k.pointer(0, k.i32Type()), query / s.queryHeads);
+        Scalar splits = k.select(isThere, k.i32(s.splits()), k.i32(0));
         auto each = [&](Scalars init, llvm::function_ref<Scalars(Scalar, ArrayRef<Scalar>)> body) {
           return k.loop(k.i32(0), splits, k.i32(1), init, [&](Scalar split, ArrayRef<Scalar> carried) {
             return body(at + t.wide(split), carried);
@@ -227,7 +226,7 @@ CacheAttention::CacheAttention(StepBuilder &builder, sparsek::AppendOp op) : bui
         Scalar factor = k.select(total == 0.0, t.number(0), 1.0 / total);
         if (s.topk > 0) { // a NaN among the candidates
           Scalar high = k.load(k.pointer(1, t.compute), query / s.group());
-          factor = k.select(k.both(place.isThere, k.isNan(high)), t.notANumber(), factor);
+          factor = k.select(k.both(isThere, k.isNan(high)), t.notANumber(), factor);
         }
         k.loop(k.thread(), k.i32(s.valueWidth), k.i32(threads), [&](Scalar column) {
           Scalar sum = each({t.number(0)}, [&](Scalar part, ArrayRef<Scalar> x) {
@@ -236,6 +235,11 @@ CacheAttention::CacheAttention(StepBuilder &builder, sparsek::AppendOp op) : bui
           })[0];
           Scalar row = t.wide(query) * s.tokens + t.wide(token);
           k.store(k.cast(sum * factor, element), k.pointer(5, element), row * s.valueWidth + t.wide(column));
+        });
+        // Nobody reads positions here.
+        k.when((token == s.tokens - 1) & (query % s.queryHeads == 0) & (k.thread() == 0), [&] {
+          advancePosition(k, s.tokens, k.pointer(0, k.i32Type()), k.pointer(2, k.i32Type()),
+                          query / s.queryHeads);
         });
       });
   steps.push_back(builder.program.steps.pop_back_val());
