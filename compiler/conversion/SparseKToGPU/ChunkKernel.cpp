@@ -76,7 +76,8 @@ void emitChunk(Chunks &c, KernelCode &k) {
   ChunkKeys keys;
   keys.place = place;
   keys.piece = c.pieceOf(k, bounds, place.start);
-  keys.orders = k.shared(chunkCapacity, c.i64);
+  keys.orders = k.shared(powerAbove(chunkCapacity), c.i64); // as many as are sorted
+  keys.fixed = k.shared(chunkCapacity, c.i64);
   keys.ranks = k.shared(chunkSize, c.i32);
   keys.joining = k.shared(chunkSize, c.i32);
   k.when(keys.piece.exists, [&] {

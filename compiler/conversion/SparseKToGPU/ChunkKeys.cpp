@@ -56,7 +56,8 @@ public:
   void listJoining() {
     Scalar start = keys.place.start;
     k.loop(thread, keys.total, k.i32(chunkThreads), [&](Scalar rank) {
-      Scalar key = orderKey(k, k.load(keys.orders, rank));
+      Scalar order = k.load(keys.orders, rank), key = orderKey(k, order);
+      k.store(fixedPoint(k, orderScore(k, order), c.geometry.fraction), keys.fixed, rank);
       k.when(key >= piece.first, [&] { k.store(rank, keys.ranks, key - start); });
     });
     k.barrier();
@@ -98,8 +99,8 @@ private:
           ListPart p = part(list);
           // tau_left, tau_right, tau_left + 1, tau_right + 1, kappa_left, behind kappa_right.
           SmallVector<SearchRange> ranges(6, {p.begin, p.end});
-          Scalars place = firstWhereAll(k, ranges, [&](size_t which, Scalar at) {
-            Scalar order = code.key(p, at);
+          auto load = [&](size_t, Scalar at) { return code.key(p, at); };
+          Scalars place = firstWhereAll(k, ranges, load, [&](size_t which, Scalar order) {
             if (which >= 4)
               return order >= (which == 4 ? left.kappa : right.kappa + 1);
             const bool isRight = which & 1;

@@ -14,6 +14,7 @@ struct ChunkKeys {
   ThresholdBracket ends;
   Scalar fits;    ///< there is room for all
   Pointer orders; ///< i64, ascending
+  Pointer fixed;  ///< i64: their scores in fixed point
   Scalar total;   ///< how many
   /// Of older keys that are not taken one by one.
   Scalar insideCount, saturatedCount, insideSum;

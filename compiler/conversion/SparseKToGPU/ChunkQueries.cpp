@@ -2,10 +2,9 @@
 //
 // The thresholds between slices are solved first, each by a warp: for every slice there are marks of the
 // ranks that are present at its beginning, with counts and sums before each word of marks, so that the mass
-// at a point costs two searches among the ranks. Between the two ends of a slice again only keys near them
-// matter one by one. A lane solves the query after its key then, by Newton's method over these and the keys
-// of the slice; all lanes go over the same keys, which travel by shuffles. Only kappa moves serially, from a
-// present rank to the next.
+// at a point costs two searches among the ranks. A lane then solves the query after its key by Newton's
+// method between the thresholds at both ends of its slice, with the same marks and what the keys of the slice
+// add up to its own. Only kappa moves serially, from a present rank to the next.
 #include "compiler/conversion/SparseKToGPU/ChunkKeys.h"
 #include "compiler/conversion/SparseKToGPU/Order.h"
 #include "compiler/conversion/SparseKToGPU/Sweep.h"
@@ -17,11 +16,10 @@ using namespace mlir;
 namespace heddle::gpu::chunked {
 namespace {
 
-constexpr int64_t words = chunkCapacity / 32, mostSlices = chunkSize / warpSize;
+constexpr int64_t words = (chunkCapacity + 31) / 32, mostSlices = chunkSize / warpSize;
+static_assert(words <= 2 * warpSize, "a lane has two words");
 constexpr int64_t chunkWarps = chunkThreads / warpSize;
 constexpr double infinity = std::numeric_limits<double>::infinity();
-/// More than the distance from kappa of any key that is inside.
-constexpr double farFromKappa = 4;
 
 /// Solves the queries of the piece whose keys were gathered.
 class ChunkQueries {
@@ -29,11 +27,12 @@ public:
   ChunkQueries(Chunks &c, KernelCode &k, const ChunkKeys &keys)
       : c(c), k(k), keys(keys), piece(keys.piece), left(keys.ends.left), right(keys.ends.right),
         topk(c.s.topk), fraction(c.geometry.fraction), i32(c.i32), i64(c.i64), f32(c.f32), f64(c.f64),
-        lane(k.lane()), marks(k.shared(mostSlices * words, i32)), counts(k.shared(mostSlices * words, i32)),
-        sums(k.shared(mostSlices * words, i64)), presents(k.shared(mostSlices, i32)),
-        kappas(k.shared(mostSlices, i32)), bases(k.shared(mostSlices, f64)),
-        offsets(k.shared(mostSlices, f64)), outHi(k.shared(chunkSize + 1, f32)),
-        outLo(k.shared(chunkSize + 1, f32)), outKappa(k.shared(chunkSize + 1, i64)) {}
+        lane(k.lane()), marks(k.shared(mostSlices * words, i32)), moving(k.shared(mostSlices * words, i32)),
+        counts(k.shared(mostSlices * words, i32)), sums(k.shared(mostSlices * words, i64)),
+        presents(k.shared(mostSlices, i32)), kappas(k.shared(mostSlices, i32)),
+        bases(k.shared(mostSlices, f64)), offsets(k.shared(mostSlices, f64)),
+        outHi(k.shared(chunkSize + 1, f32)), outLo(k.shared(chunkSize + 1, f32)),
+        outKappa(k.shared(chunkSize + 1, i64)) {}
 
   void solve() {
     slices = k.max((keys.joined + (warpSize - 1)) >> 5, k.i32(1));
@@ -72,109 +71,107 @@ private:
         slice == 0, [&] { return Scalars{piece.first}; },
         [&] { return Scalars{keys.place.start + k.load(keys.joining, slice << 5)}; })[0];
   }
+  /// Where a rank's word is in the arrays of a slice. Ranks from the last word's end on have the last word.
+  Scalar wordOf(Scalar slice, Scalar rank) { return slice * words + k.min(rank >> 5, k.i32(words - 1)); }
+  /// The first rank of a word.
+  Scalar wordStart(Scalar slice, Scalar word) { return (word - slice * words) << 5; }
+  /// Marks in the word of a rank that are below it.
+  Scalar marksBelow(Scalar slice, Scalar word, Scalar rank) {
+    Scalar bits = rank - wordStart(slice, word);
+    return k.load(marks, word) & k.select(bits > 31, k.i32(-1), (k.i32(1) << (bits & 31)) - 1);
+  }
   /// How many are below a rank.
   Scalar countBefore(Scalar slice, Scalar rank) {
-    Scalar word = (slice * words) + k.min(rank >> 5, k.i32(words - 1));
-    Scalar all = k.load(presents, slice);
-    Scalar below = k.load(marks, word) & ((k.i32(1) << (rank & 31)) - 1);
-    return k.select(rank < keys.total, k.load(counts, word) + k.countOnes(below), all);
+    Scalar word = wordOf(slice, rank);
+    return k.load(counts, word) + k.countOnes(marksBelow(slice, word, rank));
+  }
+  /// Calls body(0 or 1, word, whether there is one) for the words that are the lane's.
+  void eachOwnWord(llvm::function_ref<void(size_t half, Scalar word, Scalar exists)> body) {
+    for (int64_t first = 0; first < words; first += warpSize)
+      body(size_t(first / warpSize), lane + first,
+           first + warpSize <= words ? k.truth(true) : lane + first < words);
   }
   /// The rank of number `number`, which exists.
   Scalar present(Scalar slice, Scalar number) {
     Scalar at = slice * words, word = k.i32(-1);
-    for (int64_t half = 0; half < words; half += warpSize)
-      word = word + k.countOnes(k.ballot(k.load(counts, at + (lane + half)) <= number));
+    eachOwnWord([&](size_t, Scalar own, Scalar exists) {
+      Scalar before = k.load(counts, at + k.select(exists, own, k.i32(0)));
+      word = word + k.countOnes(k.ballot(exists & (before <= number)));
+    });
     return (word << 5) + nthBit(k, k.load(marks, at + word), number - k.load(counts, at + word));
   }
   /// The first rank from which on the predicate of the order holds.
   Scalar firstRank(llvm::function_ref<Scalar(Scalar order)> holds) {
     Scalar whole = k.i32(-1);
-    for (int64_t half = 0; half < words; half += warpSize) {
-      Scalar rank = (lane + half) << 5;
+    eachOwnWord([&](size_t, Scalar own, Scalar) {
+      Scalar rank = own << 5;
       whole = whole + k.countOnes(k.ballot((rank < keys.total) & !holds(orderAt(rank))));
-    }
+    });
     Scalar first = k.max(whole, k.i32(0)) << 5, rank = first + lane;
     return first + k.countOnes(k.ballot((rank < keys.total) & !holds(orderAt(rank))));
   }
-  Scalar units(Scalar distance) {
-    Scalar near = k.max(k.min(distance, number(farFromKappa)), number(-farFromKappa));
-    return k.cast(near * double(int64_t(1) << fraction), i64);
-  }
-  /// The sum of distances from `top` of those in [first, last), in fixed point; `sums` are relative to it.
-  Scalar sumBetween(Scalar slice, Scalar first, Scalar last, Scalar top) {
-    auto upTo = [&](Scalar rank, Scalar &whole) {
-      Scalar word = k.min(rank >> 5, k.i32(words - 1)), at = slice * words + word;
-      Scalar bit = (word << 5) + lane;
-      Scalar counts = (bit < rank) & (((k.load(marks, at) >> lane) & 1) != 0);
-      whole = k.load(sums, at);
-      return k.select(counts, units(score(orderAt(bit)) - top), k.i64(0));
+  /// The sum of the scores of those in [first, last), in fixed point.
+  Scalar sumBetween(Scalar slice, Scalar first, Scalar last) {
+    auto part = [&](Scalar rank, Scalar &before) {
+      Scalar word = wordOf(slice, rank);
+      before = k.load(sums, word);
+      Scalar counts = ((marksBelow(slice, word, rank) >> lane) & 1) != 0;
+      return k.select(counts, k.load(keys.fixed, wordStart(slice, word) + lane), k.i64(0));
     };
-    Scalar wholeFirst, wholeLast, partFirst = upTo(first, wholeFirst), partLast = upTo(last, wholeLast);
+    Scalar beforeFirst, beforeLast, partFirst = part(first, beforeFirst), partLast = part(last, beforeLast);
     Scalar parts = k.warpReduce(partLast - partFirst, [](Scalar a, Scalar b) { return a + b; });
-    return (wholeLast - wholeFirst) + parts;
+    return (beforeLast - beforeFirst) + parts;
   }
-  /// Older keys that are inside throughout, likewise.
-  Scalar olderSum(Scalar top) {
-    return keys.insideSum - k.cast(keys.insideCount, i64) * fixedPoint(k, k.cast(top, f32), fraction);
+  /// From a sum of scores in fixed point to one of distances from `top`.
+  Scalar distances(Scalar sum, Scalar inside, Scalar top) {
+    Scalar rest = sum - k.cast(inside, i64) * fixedPoint(k, k.cast(top, f32), fraction);
+    return fromFixedPoint(k, rest, fraction);
   }
 
   /// Marks, counts and sums of a slice, kappa and the threshold at its beginning.
   void begin(Scalar slice) {
-    Scalar before = firstKey(slice), at = slice * words;
-    auto halfExists = [&](int64_t half) { return k.i32(half * 32) < keys.total; };
-    // A lane makes a word; lanes begin at different bits, which are in different banks.
-    auto eachBit = [&](Scalars init, llvm::function_ref<Scalars(Scalar bit, ArrayRef<Scalar>)> body) {
-      return k.loop(k.i32(0), k.i32(32), k.i32(1), init,
-                    [&](Scalar i, ArrayRef<Scalar> v) { return body((i + lane) & 31, v); });
-    };
+    Scalar before = firstKey(slice), at = slice * words, none = k.i32(0);
+    Scalars own =
+        k.loop(none, (keys.total + 31) >> 5, k.i32(1), {none, none}, [&](Scalar word, ArrayRef<Scalar> v) {
+          Scalar rank = (word << 5) + lane;
+          Scalar mark = k.ballot((rank < keys.total) & (orderKey(k, orderAt(rank)) < before));
+          return Scalars{k.select(word == lane, mark, v[0]), k.select(word == lane + warpSize, mark, v[1])};
+        });
     auto add = [](Scalar a, Scalar b) { return a + b; };
-    Scalar count = k.i32(0), made[words / warpSize];
-    for (int64_t half = 0; half < words; half += warpSize) {
-      Scalar word = lane + half;
-      Scalar mark = k.choose(
-          halfExists(half),
-          [&] {
-            return eachBit({k.i32(0)}, [&](Scalar bit, ArrayRef<Scalar> v) {
-              Scalar rank = (word << 5) | bit;
-              Scalar here = (rank < keys.total) & (orderKey(k, orderAt(rank)) < before);
-              return Scalars{v[0] | (k.cast(here, i32) << bit)};
-            });
-          },
-          [&] { return Scalars{k.i32(0)}; })[0];
-      Scalar own = k.countOnes(mark), upTo = k.warpInclusiveScan(own, add);
-      k.store(mark, marks, at + word);
-      k.store(count + (upTo - own), counts, at + word);
-      count = count + k.shuffleFrom(upTo, k.i32(warpSize - 1));
-      made[half / warpSize] = mark;
-    }
+    Scalar count = none, sum = k.i64(0);
+    eachOwnWord([&](size_t half, Scalar word, Scalar exists) {
+      constexpr int64_t together = 8;
+      Scalar mark = own[half], ones = k.countOnes(mark);
+      Scalar bits = k.select(keys.total > int64_t(half) * warpSize * 32, k.i32(32), none);
+      Scalar ownSum = k.loop(none, bits, k.i32(together), {k.i64(0)}, [&](Scalar first, ArrayRef<Scalar> v) {
+        Scalar sum = v[0];
+        for (int64_t i = 0; i < together; ++i) {
+          // Lanes are at different bits, which are in different banks.
+          Scalar bit = (first + lane + i) & 31, here = ((mark >> bit) & 1) != 0;
+          Scalar fixed = k.load(keys.fixed, k.select(exists, (word << 5) | bit, none));
+          sum = sum + k.select(here, fixed, k.i64(0));
+        }
+        return Scalars{sum};
+      })[0];
+      Scalar countTo = k.warpInclusiveScan(ones, add), sumTo = k.warpInclusiveScan(ownSum, add);
+      k.when(exists, [&] {
+        k.store(mark, marks, at + word);
+        k.store(mark, moving, at + word);
+        k.store(count + (countTo - ones), counts, at + word);
+        k.store(sum + (sumTo - ownSum), sums, at + word);
+      });
+      count = count + k.shuffleFrom(countTo, k.i32(warpSize - 1));
+      sum = sum + k.shuffleFrom(sumTo, k.i32(warpSize - 1));
+    });
     k.when(lane == 0, [&] { k.store(count, presents, slice); });
     k.warpBarrier();
 
     // Each key above kappa that has joined lets kappa rise to the next one that is present.
-    Scalar above = k.loop(k.i32(0), slice, k.i32(1), {k.i32(0)}, [&](Scalar other, ArrayRef<Scalar> v) {
+    Scalar above = k.loop(none, slice, k.i32(1), {none}, [&](Scalar other, ArrayRef<Scalar> v) {
       Scalar rank = k.load(keys.ranks, k.load(keys.joining, (other << 5) + lane));
       return Scalars{v[0] + k.countOnes(k.ballot(rank > leftRank))};
     })[0];
     Scalar kappa = present(slice, countBefore(slice, leftRank) + above), top = score(orderAt(kappa));
-    Scalar sum = k.i64(0);
-    for (int64_t half = 0; half < words; half += warpSize) {
-      Scalar word = lane + half, mark = made[half / warpSize];
-      Scalar own = k.choose(
-          halfExists(half),
-          [&] {
-            return eachBit({k.i64(0)}, [&](Scalar bit, ArrayRef<Scalar> v) {
-              Scalar here = ((mark >> bit) & 1) != 0;
-              Scalar distance = score(orderAt((word << 5) | bit)) - top;
-              return Scalars{v[0] + k.select(here, units(distance), k.i64(0))};
-            });
-          },
-          [&] { return Scalars{k.i64(0)}; })[0];
-      Scalar upTo = k.warpInclusiveScan(own, add);
-      k.store(sum + (upTo - own), sums, at + word);
-      sum = sum + k.shuffleFrom(upTo, k.i32(warpSize - 1));
-    }
-    k.warpBarrier();
-
     Scalars tau = k.choose(
         slice == 0, [&] { return Scalars{left.base, left.offset}; },
         [&] { return thresholdAt(slice, kappa, top); });
@@ -202,7 +199,7 @@ private:
     return {low, k.max(k.min(high, number(0.0)), low)};
   }
 
-  /// What follows from the mass at x: [low, high, next x, goes on].
+  /// What follows from the mass at x. Every fourth step halves the bracket, so that it ends for any scores.
   struct Step {
     Scalar low, high, x, goesOn;
   };
@@ -224,7 +221,7 @@ private:
     Scalar next = scoreBelow(slice, kappa);
     Scalar gap = (keys.insideCount == 0) & (next > -infinity) & (top - next >= 1.0);
     auto [low, high] = bracket(top, left.base, left.offset, right.base, right.offset);
-    Scalar older = olderSum(top), all = k.load(presents, slice);
+    Scalar all = k.load(presents, slice);
     Scalars end = k.repeat(
         {k.i32(0), low, high, low, !gap}, [](ArrayRef<Scalar> v) { return v[4]; },
         [&](ArrayRef<Scalar> v) {
@@ -233,7 +230,7 @@ private:
           Scalar last = firstRank([&](Scalar order) { return (score(order) - top) - 1.0 >= x; });
           Scalar begins = countBefore(slice, first), ends = countBefore(slice, last);
           Scalar inside = (ends - begins) + keys.insideCount;
-          Scalar sum = fromFixedPoint(k, sumBetween(slice, first, last, top) + older, fraction);
+          Scalar sum = distances(sumBetween(slice, first, last) + keys.insideSum, inside, top);
           Step s = newton(v[0], v[1], v[2], x, inside, (all - ends) + keys.saturatedCount, sum);
           return Scalars{v[0] + 1, s.low, s.high, s.x, s.goesOn};
         });
@@ -260,33 +257,7 @@ private:
 
   // ---- The queries of a slice ----
 
-  /// Two stretches of ranks whose keys may change sides within the slice, and what the others that are
-  /// present add up to.
-  struct Near {
-    Scalar begin[2], end[2];
-    Scalar inside, saturated, sum; ///< sum: in fixed point, relative to the kappa of the slice
-    Scalar died;                   ///< the highest score below them
-  };
-  Near nearKeys(Scalar slice, Scalar top, Scalar base, Scalar offset, Scalar endBase, Scalar endOffset) {
-    auto find = [&](Scalar base, Scalar offset, double above) {
-      return firstRank([&](Scalar order) { return (score(order) - base) - above > offset; });
-    };
-    Scalar from = offset - thresholdSlack, to = endOffset + thresholdSlack;
-    Near near;
-    near.begin[0] = find(base, from, 0);
-    near.end[0] = k.max(find(endBase, to, 0), near.begin[0]);
-    near.begin[1] = k.max(find(base, from, 1), near.end[0]);
-    near.end[1] = k.max(find(endBase, to, 1), near.begin[1]);
-    Scalar first = countBefore(slice, near.end[0]), last = countBefore(slice, near.begin[1]);
-    near.inside = (last - first) + keys.insideCount;
-    near.saturated = (k.load(presents, slice) - countBefore(slice, near.end[1])) + keys.saturatedCount;
-    near.sum = sumBetween(slice, near.end[0], near.begin[1], top) + olderSum(top);
-    near.died = scoreBelow(slice, near.begin[0]);
-    return near;
-  }
-
-  /// kappa and the next present rank below it (-1: none) after each lane's key, which joins at `rank`; marks
-  /// are set as keys join.
+  /// kappa and the next present rank below it (-1: none) after each lane's key, which joins at `rank`.
   std::pair<Scalar, Scalar> moveKappa(Scalar slice, Scalar kappa, Scalar rank, Scalar count) {
     Scalar at = slice * words, before = countBefore(slice, kappa);
     Scalar below = present(slice, k.max(before - 1, k.i32(0)));
@@ -294,7 +265,8 @@ private:
     Scalars end =
         k.loop(k.i32(0), count, k.i32(1), {kappa, below, kappa, below}, [&](Scalar i, ArrayRef<Scalar> v) {
           Scalar joins = k.shuffleFrom(rank, i), word = at + (joins >> 5);
-          k.when(lane == 0, [&] { k.store(k.load(marks, word) | (k.i32(1) << (joins & 31)), marks, word); });
+          k.when(lane == 0,
+                 [&] { k.store(k.load(moving, word) | (k.i32(1) << (joins & 31)), moving, word); });
           k.warpBarrier();
           Scalar rises = joins > v[0];
           Scalar next = k.choose(
@@ -309,47 +281,92 @@ private:
   Scalar nextPresent(Scalar at, Scalar from) {
     Scalar word = from >> 5;
     Scalars found = k.repeat(
-        {word, k.load(marks, at + word) & (k.i32(-1) << (from & 31))},
+        {word, k.load(moving, at + word) & (k.i32(-1) << (from & 31))},
         [&](ArrayRef<Scalar> v) { return (v[1] == 0) & (v[0] < words - 1); },
         [&](ArrayRef<Scalar> v) {
           Scalar next = v[0] + 1;
-          return Scalars{next, k.load(marks, at + next)};
+          return Scalars{next, k.load(moving, at + next)};
         });
     return (found[0] << 5) + k.trailingZeros(found[1]);
   }
 
-  /// What a lane's x gives: counts, the sum of distances from its top, and the highest distance that is dead.
-  Scalars mass(const Near &near, Scalar before, Scalar joining, Scalar top, Scalar x, Scalar sum) {
-    Scalar groups = ((near.end[0] - near.begin[0]) + (warpSize - 1)) >> 5;
-    Scalar all = groups + (((near.end[1] - near.begin[1]) + (warpSize - 1)) >> 5);
-    // Last come the keys of the slice, of which a lane sees those up to its own.
-    return k.loop(
-        k.i32(0), all + 1, k.i32(1), {near.inside, near.saturated, sum, near.died - top},
-        [&](Scalar group, ArrayRef<Scalar> v) {
-          Scalar isFirst = group < groups, isJoining = group == all;
-          Scalar rank =
-              k.select(isFirst, near.begin[0] + (group << 5), near.begin[1] + ((group - groups) << 5));
-          rank = rank + lane;
-          Scalar own = k.choose(
-              !isJoining & (rank < k.select(isFirst, near.end[0], near.end[1])),
-              [&] {
-                Scalar order = orderAt(rank);
-                return Scalars{k.select(orderKey(k, order) < before, score(order), number(-infinity))};
-              },
-              [&] { return Scalars{k.select(isJoining, joining, number(-infinity))}; })[0];
-          Scalar seen = k.select(isJoining, lane, k.i32(warpSize - 1));
-          Scalar inside = v[0], saturated = v[1], total = v[2], died = v[3], none = number(-infinity);
-          for (int64_t i = 0; i < warpSize; ++i) {
-            Scalar distance = k.shuffleFrom(own, k.i32(i)) - top;
-            distance = k.select(seen >= i, distance, none);
-            Scalar lives = distance > x, isFull = distance - 1.0 >= x, counts = lives & !isFull;
-            inside = inside + k.cast(counts, i32);
-            saturated = saturated + k.cast(isFull, i32);
-            total = total + k.select(counts, distance, number(0.0));
-            died = k.select(!lives & (distance > died), distance, died);
-          }
-          return Scalars{inside, saturated, total, died};
+  /// A lane's key.
+  struct Joining {
+    Scalar exists, at;  ///< at: in the chunk
+    Scalar rank, fixed; ///< the rank is -1 where there is no key
+  };
+  /// Where the first rank above tau lies, and the first saturated one.
+  struct RankRanges {
+    SearchRange alive, saturated;
+  };
+  /// body(rank, lane, values) for the keys of the slice up to the lane's own; the rank is -1 for others.
+  Scalars eachKey(const Joining &own, const Scalars &init,
+                  llvm::function_ref<Scalars(Scalar rank, Scalar from, ArrayRef<Scalar>)> body) {
+    constexpr int64_t together = 8; // more would take registers
+    return k.loop(k.i32(0), k.i32(warpSize), k.i32(together), init, [&](Scalar first, ArrayRef<Scalar> v) {
+      Scalars values(v);
+      for (int64_t i = 0; i < together; ++i) {
+        Scalar from = first + i, rank = k.shuffleFrom(own.rank, from);
+        values = body(k.select(lane >= from, rank, k.i32(-1)), from, values);
+      }
+      return values;
+    });
+  }
+  /// What a lane's x gives; the sum is one of distances.
+  struct Mass {
+    Scalar inside, saturated, sum, firstAlive;
+  };
+  Mass mass(Scalar slice, const RankRanges &ranges, const Joining &own, Scalar top, Scalar x) {
+    auto load = [&](size_t, Scalar at) { return orderAt(at); };
+    Scalars rank = firstWhereAll(k, {ranges.alive, ranges.saturated}, load, [&](size_t which, Scalar order) {
+      Scalar distance = score(order) - top;
+      return which == 0 ? distance > x : distance - 1.0 >= x;
+    });
+    // Of what is present from the beginning.
+    Scalar before[2], start[2], rest[2], wholeSums[2];
+    for (size_t i = 0; i < 2; ++i) {
+      Scalar word = wordOf(slice, rank[i]);
+      start[i] = wordStart(slice, word);
+      rest[i] = marksBelow(slice, word, rank[i]);
+      before[i] = k.load(counts, word) + k.countOnes(rest[i]);
+      wholeSums[i] = k.load(sums, word);
+    }
+    Scalar sum = k.repeat(
+        {rest[0], rest[1], keys.insideSum + (wholeSums[1] - wholeSums[0])},
+        [&](ArrayRef<Scalar> v) { return (v[0] | v[1]) != 0; },
+        [&](ArrayRef<Scalar> v) {
+          auto next = [&](size_t i) {
+            Scalar some = v[i] != 0, bit = k.select(some, k.trailingZeros(v[i]), k.i32(0));
+            return k.select(some, k.load(keys.fixed, start[i] + bit), k.i64(0));
+          };
+          return Scalars{v[0] & (v[0] - 1), v[1] & (v[1] - 1), v[2] + (next(1) - next(0))};
+        })[2];
+    Scalar inside = (before[1] - before[0]) + keys.insideCount;
+    Scalar saturated = (k.load(presents, slice) - before[1]) + keys.saturatedCount;
+    // And of the keys of the slice up to the lane's own.
+    Scalars all = eachKey(own, {inside, saturated, sum}, [&](Scalar other, Scalar from, ArrayRef<Scalar> v) {
+      Scalar fixed = k.shuffleFrom(own.fixed, from);
+      Scalar isFull = other >= rank[1], counts = (other >= rank[0]) & !isFull;
+      return Scalars{v[0] + k.cast(counts, i32), v[1] + k.cast(isFull, i32),
+                     v[2] + k.select(counts, fixed, k.i64(0))};
+    });
+    return {all[0], all[1], distances(all[2], all[0], top), rank[0]};
+  }
+
+  /// The highest rank below one that is present after the lane's key has joined; -1 if there is none.
+  Scalar highestBelow(Scalar slice, Scalar rank, const Joining &own) {
+    Scalar at = slice * words, word = wordOf(slice, rank);
+    Scalars found = k.repeat(
+        {word - at, marksBelow(slice, word, rank)},
+        [&](ArrayRef<Scalar> v) { return (v[1] == 0) & (v[0] > 0); },
+        [&](ArrayRef<Scalar> v) {
+          Scalar next = v[0] - 1;
+          return Scalars{next, k.load(marks, at + next)};
         });
+    Scalar highest = k.select(found[1] == 0, k.i32(-1), ((found[0] << 5) + 31) - k.leadingZeros(found[1]));
+    return eachKey(own, {highest}, [&](Scalar other, Scalar, ArrayRef<Scalar> v) {
+      return Scalars{k.select(other < rank, k.max(v[0], other), v[0])};
+    })[0];
   }
 
   void finish(Scalar slice) {
@@ -357,34 +374,40 @@ private:
     Scalars after = k.choose(
         isLast, [&] { return Scalars{right.base, right.offset}; },
         [&] { return Scalars{k.load(bases, slice + 1), k.load(offsets, slice + 1)}; });
-    Scalar kappa = k.load(kappas, slice), sliceTop = score(orderAt(kappa)), before = firstKey(slice);
-    Near near = nearKeys(slice, sliceTop, base, offset, after[0], after[1]);
+    auto find = [&](Scalar base, Scalar offset, double above) {
+      return firstRank([&](Scalar order) { return (score(order) - base) - above > offset; });
+    };
+    Scalar from = offset - thresholdSlack, to = after[1] + thresholdSlack;
+    RankRanges ranges{{find(base, from, 0), find(after[0], to, 0)},
+                      {find(base, from, 1), find(after[0], to, 1)}};
 
-    Scalar count = k.min(keys.joined - (slice << 5), k.i32(warpSize)), joins = lane < count;
-    Scalar at = k.load(keys.joining, (slice << 5) + k.select(joins, lane, k.i32(0)));
-    Scalar rank = k.select(joins, k.load(keys.ranks, at), k.i32(0));
-    Scalar joining = k.select(joins, score(orderAt(rank)), number(-infinity));
-    auto [ownKappa, below] = moveKappa(slice, kappa, rank, count);
-    Scalar kappaOrder = orderAt(ownKappa), top = score(kappaOrder);
-    Scalar next = score(orderAt(k.max(below, k.i32(0))));
-    Scalar gap = (near.inside == 0) & (below >= 0) & (top - next >= 1.0);
+    Scalar count = k.min(keys.joined - (slice << 5), k.i32(warpSize)), none = k.i32(0);
+    Joining own;
+    own.exists = lane < count;
+    own.at = k.load(keys.joining, (slice << 5) + k.select(own.exists, lane, none));
+    own.rank = k.select(own.exists, k.load(keys.ranks, own.at), k.i32(-1));
+    own.fixed = k.load(keys.fixed, k.max(own.rank, none));
+    auto [kappa, below] = moveKappa(slice, k.load(kappas, slice), own.rank, count);
+    Scalar kappaOrder = orderAt(kappa), top = score(kappaOrder), next = score(orderAt(k.max(below, none)));
+    Scalar gap = (keys.insideCount == 0) & (below >= 0) & (top - next >= 1.0);
 
     auto [low, high] = bracket(top, base, offset, after[0], after[1]);
     // About where it should be if tau rises evenly.
     Scalar share = k.cast(lane + 1, f64) / k.cast(k.max(count, k.i32(1)), f64);
     Scalar x = low + (high - low) * k.min(share, number(1.0));
-    Scalar sum = fromFixedPoint(k, near.sum, fraction) - k.cast(near.inside, f64) * (top - sliceTop);
     Scalars end = k.repeat(
-        {k.i32(0), low, high, x, number(-infinity), joins & !gap},
+        {none, low, high, x, ranges.alive.begin, own.exists & !gap},
         [&](ArrayRef<Scalar> v) { return k.ballot(v[5]) != 0; },
         [&](ArrayRef<Scalar> v) {
-          Scalars m = mass(near, before, joining, top, v[3], sum);
-          Step s = newton(v[0], v[1], v[2], v[3], m[0], m[1], m[2]);
+          Mass m = mass(slice, ranges, own, top, v[3]);
+          Step s = newton(v[0], v[1], v[2], v[3], m.inside, m.saturated, m.sum);
           auto keep = [&](Scalar changed, Scalar old) { return k.select(v[5], changed, old); };
-          return Scalars{v[0] + 1,        keep(s.low, v[1]), keep(s.high, v[2]),
-                         keep(s.x, v[3]), keep(m[3], v[4]),  v[5] & s.goesOn};
+          return Scalars{v[0] + 1,        keep(s.low, v[1]),        keep(s.high, v[2]),
+                         keep(s.x, v[3]), keep(m.firstAlive, v[4]), v[5] & s.goesOn};
         });
-    k.when(joins, [&] { write(at, kappaOrder, top, end[3], end[4], gap, next); });
+    Scalar dead = highestBelow(slice, end[4], own);
+    Scalar died = k.select(dead < 0, number(-infinity), score(orderAt(k.max(dead, none))) - top);
+    k.when(own.exists, [&] { write(own.at, kappaOrder, top, end[3], died, gap, next); });
   }
 
   Chunks &c;
@@ -397,11 +420,12 @@ private:
   Scalar lane, slices;
   Scalar leftRank; ///< of the left kappa
   // Of slices at their beginning.
-  Pointer marks;          ///< a bit for each rank
-  Pointer counts, sums;   ///< of what is before each word; sums are distances from kappa in fixed point
-  Pointer presents;       ///< how many
-  Pointer kappas;         ///< ranks
-  Pointer bases, offsets; ///< the threshold
+  Pointer marks;                  ///< a bit for each rank
+  Pointer moving;                 ///< the same, with the slice's keys as they join
+  Pointer counts, sums;           ///< of what is before each word
+  Pointer presents;               ///< how many
+  Pointer kappas;                 ///< ranks
+  Pointer bases, offsets;         ///< the threshold
   Pointer outHi, outLo, outKappa; ///< by the key that joins; at chunkSize the left threshold
 };
 

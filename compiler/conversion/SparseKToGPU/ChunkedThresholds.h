@@ -9,7 +9,7 @@ namespace heddle::gpu::chunked {
 
 constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
 /// Keys that a chunk takes one by one, its own included.
-constexpr int64_t chunkCapacity = 2048;
+constexpr int64_t chunkCapacity = 1536;
 /// Warps of a block that solve boundaries.
 constexpr int64_t solvingWarps = 4;
 

@@ -5,16 +5,19 @@
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace heddle::gpu::attention {
 namespace {
 
-constexpr int64_t growth = 32;
+constexpr int64_t growth = 32;    ///< of lists above those of chunks
+constexpr int64_t tileGrowth = 4; ///< of lists between those of tiles and of chunks
 
 struct Level {
   int64_t size = 0;   ///< queries of a list
   int64_t stride = 0; ///< keys of a list, at most
   DeviceOperand keys, full, total;
+  std::optional<DeviceOperand> ends; ///< of the keys' runs, for the level below
   int64_t lists(const Plan &p) const { return (p.spec.length + size - 1) / size; }
 };
 
@@ -38,7 +41,7 @@ public:
       : k(k), work(work), isSingle(isSingle), n(plan.spec.length), window(plan.spec.window),
         lists(level.lists(plan)), level(level), parent(parent), parents(parent ? parent->lists(plan) : 0) {}
 
-  Pointer ends, keys, total, full, parentKeys, parentTotal;
+  Pointer ends, keys, total, full, keyEnds, parentKeys, parentEnds, parentTotal;
 
   void emit() {
     Scalar list = k.block(), row = list / lists;
@@ -91,18 +94,21 @@ private:
     const int64_t warps = work.threads / warpSize;
     Scalar below = (k.i32(1) << k.lane()) - 1, warp = k.warp();
     Scalar begin = first + warp * (work.keys * warpSize) + k.lane();
-    llvm::SmallVector<Scalar, 16> found, masks; // masks: kind by kind
+    llvm::SmallVector<Scalar, 16> found, until, masks; // masks: kind by kind
     llvm::SmallVector<Scalars, 16> fits;
     for (int64_t i = 0; i < work.keys; ++i) {
       Scalar at = begin + i * warpSize;
       Scalars own = k.choose(
           at < count,
           [&] {
-            Scalar key = parent ? k.load(parentKeys, source + k.cast(at, k.i64Type())) : at;
-            return Scalars{key, k.load(ends, rowStart + k.cast(key, k.i64Type()))};
+            Scalar place = k.cast(at, k.i64Type());
+            if (parent)
+              return Scalars{k.load(parentKeys, source + place), k.load(parentEnds, source + place)};
+            return Scalars{at, k.load(ends, rowStart + place)};
           },
           [&] { return Scalars{k.i32(n), k.i32(0)}; });
       found.push_back(own[0]);
+      until.push_back(own[1]);
       fits.emplace_back();
       for (Fits kind : kinds)
         fits.back().push_back(kind(own[0] + window, own[1]));
@@ -134,7 +140,10 @@ private:
       for (int64_t i = 0; i < work.keys; ++i) {
         Scalar mask = masks[kind * size_t(work.keys) + size_t(i)];
         k.when(fits[size_t(i)][kind], [&] {
-          k.store(found[size_t(i)], keys, target + k.cast(before + k.countOnes(mask & below), k.i64Type()));
+          Scalar place = target + k.cast(before + k.countOnes(mask & below), k.i64Type());
+          k.store(found[size_t(i)], keys, place);
+          if (keyEnds.base)
+            k.store(until[size_t(i)], keyEnds, place);
         });
         before = before + k.countOnes(mask);
       }
@@ -160,11 +169,15 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
   const AttentionSpec &s = plan.spec;
   llvm::SmallVector<Level, 6> levels; // from the finest on
   if (tiles)
-    levels.push_back({plan.walk.tile, plan.listStride, {}, {}, {}});
-  levels.push_back({plan.chunk, plan.slotStride, {}, {}, {}});
+    levels.push_back({plan.walk.tile, plan.listStride, {}, {}, {}, {}});
+  const int64_t between = plan.walk.tile * tileGrowth;
+  if (tiles && plan.chunk % between == 0 && plan.chunk >= 2 * between)
+    levels.push_back({between, std::max<int64_t>(std::min(s.topk + between, s.length), 1), {}, {}, {}, {}});
+  const size_t ofChunks = levels.size();
+  levels.push_back({plan.chunk, plan.slotStride, {}, {}, {}, {}});
   while (levels.back().lists(plan) > growth) {
     const int64_t size = levels.back().size * growth;
-    levels.push_back({size, std::min(s.topk + size, s.length), {}, {}, {}});
+    levels.push_back({size, std::min(s.topk + size, s.length), {}, {}, {}, {}});
   }
   const Level *parent = nullptr;
   for (size_t i = levels.size(); i-- > 0; parent = &levels[i]) {
@@ -178,9 +191,13 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
     builder.take({AttentionArgument::End});
     const unsigned keys = builder.take(level.keys), total = builder.take(level.total);
     const unsigned full = isTile ? builder.take(level.full) : 0;
+    if (i > 0)
+      level.ends = builder.program.reserve(lists * level.stride * 4);
+    const unsigned keyEnds = level.ends ? builder.take(*level.ends) : 0;
+    const unsigned parentEnds = parent ? builder.take(*parent->ends) : 0;
     const unsigned parentKeys = parent ? builder.take(parent->keys) : 0;
     const unsigned parentTotal = parent ? builder.take(parent->total) : 0;
-    const std::string name = isTile ? "tile_keys" : "chunk_keys_" + std::to_string(level.size);
+    const std::string name = isTile ? "tile_keys" : "keys_" + std::to_string(level.size);
     const int64_t candidates = parent ? parent->stride : std::max<int64_t>(s.length - s.window, 1);
     const ListWork work(candidates);
     builder.kernel(name, lists, work.threads, [&](KernelCode &k) {
@@ -191,14 +208,17 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
       kernel.total = buffer(total);
       if (isTile)
         kernel.full = buffer(full);
+      if (level.ends)
+        kernel.keyEnds = buffer(keyEnds);
       if (parent) {
         kernel.parentKeys = buffer(parentKeys);
+        kernel.parentEnds = buffer(parentEnds);
         kernel.parentTotal = buffer(parentTotal);
       }
       kernel.emit();
     });
   }
-  const Level &chunk = levels[tiles ? 1 : 0];
+  const Level &chunk = levels[ofChunks];
   KeyLists result{chunk.keys, chunk.total, {}, {}, {}};
   if (tiles) {
     result.keys = levels[0].keys;

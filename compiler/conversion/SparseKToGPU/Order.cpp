@@ -51,6 +51,7 @@ Scalar firstWhere(KernelCode &k, Scalar begin, Scalar end, llvm::function_ref<Sc
 }
 
 Scalars firstWhereAll(KernelCode &k, ArrayRef<SearchRange> ranges,
+                      llvm::function_ref<Scalar(size_t, Scalar)> load,
                       llvm::function_ref<Scalar(size_t, Scalar)> holds) {
   Scalars init;
   for (const SearchRange &range : ranges)
@@ -64,13 +65,22 @@ Scalars firstWhereAll(KernelCode &k, ArrayRef<SearchRange> ranges,
         return any;
       },
       [&](ArrayRef<Scalar> s) {
-        Scalars next;
+        Scalars middles, loaded, next;
         for (size_t i = 0; i < ranges.size(); ++i) {
-          Scalar begin = s[2 * i], end = s[2 * i + 1], searches = begin < end;
-          Scalar middle = k.select(searches, begin + ((end - begin) >> 1), k.i32(0));
-          Scalar here = holds(i, middle);
-          next.push_back(k.select(searches & !here, middle + 1, begin));
-          next.push_back(k.select(searches & here, middle, end));
+          Scalar begin = s[2 * i], end = s[2 * i + 1];
+          middles.push_back(begin + ((end - begin) >> 1));
+          Type type;
+          auto there = [&] {
+            Scalar value = load(i, middles.back());
+            type = value.type();
+            return Scalars{value};
+          };
+          loaded.push_back(k.choose(begin < end, there, [&] { return Scalars{k.constant(type, 0.0)}; })[0]);
+        }
+        for (size_t i = 0; i < ranges.size(); ++i) {
+          Scalar begin = s[2 * i], end = s[2 * i + 1], searches = begin < end, here = holds(i, loaded[i]);
+          next.push_back(k.select(searches & !here, middles[i] + 1, begin));
+          next.push_back(k.select(searches & here, middles[i], end));
         }
         return next;
       });

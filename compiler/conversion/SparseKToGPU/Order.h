@@ -18,12 +18,14 @@ Scalar recordLess(KernelCode &k, llvm::ArrayRef<Scalar> a, llvm::ArrayRef<Scalar
 /// The first i in [begin, end) where the predicate holds, given that it stays true; `end` if there is none.
 Scalar firstWhere(KernelCode &k, Scalar begin, Scalar end, llvm::function_ref<Scalar(Scalar)> holds);
 
-/// Several such searches side by side, so that their loads wait together. `holds` is also asked at 0.
+/// Several such searches side by side, so that their loads wait together: the predicate is asked of what
+/// `load` gives. A search that has ended loads nothing.
 struct SearchRange {
   Scalar begin, end;
 };
 Scalars firstWhereAll(KernelCode &k, llvm::ArrayRef<SearchRange> ranges,
-                      llvm::function_ref<Scalar(size_t number, Scalar at)> holds);
+                      llvm::function_ref<Scalar(size_t number, Scalar at)> load,
+                      llvm::function_ref<Scalar(size_t number, Scalar loaded)> holds);
 
 /// The sum, and the largest one, of an i32 over the warp.
 Scalar warpSum(KernelCode &k, Scalar x);

@@ -127,10 +127,7 @@ public:
       Scalars keys;
       for (int64_t i = 0; i < laneKeys; ++i)
         keys.push_back(load(start + (k.lane() + i * warpSize)));
-      k.when(k.lane() == 0, [&] {
-        k.store(k.i32(0), k.pointer(10, i32), chunk);
-        k.when(chunk % 32 == 0, [&] { k.store(k.i32(0), k.pointer(11, i32), chunk / 32); });
-      });
+      k.when((k.lane() == 0) & (chunk % 32 == 0), [&] { k.store(k.i32(0), k.pointer(10, i32), chunk / 32); });
       sortWarp(k, keys);
       store(keys, records);
     });
@@ -300,7 +297,7 @@ ScoreLists emitScoreLists(StepBuilder &steps, const ThresholdBuffers &s, const L
 
   const SortedRows records = ChunkSort::recordsOf(rows, i32, i64);
   SmallVector<DeviceOperand> operands{s.u,  s.bounds, lists.keys, lists.sums, lists.tiles, s.hi,
-                                      s.lo, s.count,  s.kappa,    s.firstNan, s.tileSizes, s.crowded},
+                                      s.lo, s.count,  s.kappa,    s.firstNan, s.crowded},
       merged;
   const auto first = unsigned(operands.size());
   if (g.levels > 1)

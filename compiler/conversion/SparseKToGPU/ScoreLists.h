@@ -35,7 +35,7 @@ struct ScoreLists {
 };
 
 /// Adds the kernels that sort and sum. The first one also sets what holds where there are no more than topk
-/// candidates, `tileSizes` and `crowded`.
+/// candidates, and `crowded`.
 ScoreLists emitScoreLists(StepBuilder &steps, const ThresholdBuffers &buffers, const ListGeometry &geometry);
 
 /// A score in fixed point.

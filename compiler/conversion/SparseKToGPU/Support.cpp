@@ -12,13 +12,13 @@ Run supportRun(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar first
   Scalar u = clampScore(k, score);
   auto above = [&](Scalar i) { return (u - k.load(hi, i)) - k.load(lo, i); };
   // Negated, so that they hold for NaN.
-  auto dead = [&](Scalar i) { return !(above(i) > 0.0); };
-  auto unsaturated = [&](Scalar i) { return !(above(i) >= 1.0); };
   Scalars run = k.choose(
-      dead(first), [&] { return Scalars{first, first}; }, // most keys of a long row
+      !(above(first) > 0.0), [&] { return Scalars{first, first}; }, // most keys of a long row
       [&] {
-        return firstWhereAll(k, {{first, last}, {first, last}},
-                             [&](size_t i, Scalar at) { return i == 0 ? unsaturated(at) : dead(at); });
+        auto load = [&](size_t, Scalar at) { return above(at); };
+        return firstWhereAll(k, {{first, last}, {first, last}}, load, [&](size_t i, Scalar distance) {
+          return !(i == 0 ? distance >= 1.0 : distance > 0.0);
+        });
       });
   return {run[0], run[1]};
 }
@@ -106,8 +106,7 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
     return k.min(k.min(k.load(firstNan, p.at(k, sequence.start)), sequence.stop) + window, sequence.stop);
   };
 
-  SmallVector<DeviceOperand> operands{s.u,     s.bounds, s.firstNan, s.hi,       s.lo,
-                                      s.kappa, s.end,    s.count,    s.tileSizes};
+  SmallVector<DeviceOperand> operands{s.u, s.bounds, s.firstNan, s.hi, s.lo, s.kappa, s.end, s.count};
   if (s.serial)
     operands.push_back(s.order);
   eachPosition(steps, "runs", rows, operands, [&](KernelCode &k, const Position &p) {
@@ -118,7 +117,7 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
             hi = k.offset(k.pointer(3, element), p.rowStart),
             lo = k.offset(k.pointer(4, element), p.rowStart);
     auto above = [&](Scalar i) { return (u - k.load(hi, i)) - k.load(lo, i); };
-    Scalar own = s.serial ? k.load(k.pointer(9, order), at) : keyOrder(k, u, p.i);
+    Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, u, p.i);
     Scalar valid = validUntil(k, k.pointer(2, i32), p, sequence), exists = first < sequence.stop;
     // Keys beyond the last candidate stay in the window until the end; most of a long row die as they join.
     Scalar joins = k.choose(
@@ -128,44 +127,54 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
         first < valid, [&] { return Scalars{above(first) > 0.0}; },
         [&] { return Scalars{k.truth(false)}; })[0];
     Scalar last = k.select(supports, valid, first);
-    Scalars found =
-        firstWhereAll(k, {{first, k.select(joins, sequence.stop, first)}, {first, last}, {first, last}},
-                      [&](size_t which, Scalar i) {
-                        if (which == 0)
-                          return k.load(kappa, i) > own;
-                        return which == 1 ? !(above(i) >= 1.0) : !(above(i) > 0.0);
-                      });
+    Scalars found = firstWhereAll(
+        k, {{first, k.select(joins, sequence.stop, first)}, {first, last}, {first, last}},
+        [&](size_t which, Scalar i) { return which == 0 ? k.load(kappa, i) : above(i); },
+        [&](size_t which, Scalar loaded) {
+          if (which == 0)
+            return loaded > own;
+          return !(which == 1 ? loaded >= 1.0 : loaded > 0.0);
+        });
     k.store(k.select(exists, found[0], sequence.stop), k.pointer(6, i32), at);
     // Sizes of supports: one more where a run begins, one less where it ends, summed below.
     k.when(found[1] < found[2], [&] {
-      auto change = [&](int64_t by, Scalar i) {
-        k.atomicAdd(k.i32(by), k.offset(k.pointer(7, i32), p.rowStart), i);
-        Scalar tile = k.cast(p.row * tiles, i32) + i / elementThreads;
-        k.atomicAdd(k.i32(by), k.pointer(8, i32), tile);
-      };
-      change(1, found[1]);
-      k.when(found[2] < rows.n, [&] { change(-1, found[2]); });
+      Pointer sizes = k.offset(k.pointer(7, i32), p.rowStart);
+      k.atomicAdd(k.i32(1), sizes, found[1]);
+      k.when(found[2] < rows.n, [&] { k.atomicAdd(k.i32(-1), sizes, found[2]); });
     });
   });
 
+  DeviceOperand tileSizes = steps.reserve(rows.rows * tiles * 4);
+  auto change = [&](KernelCode &k, const Position &p) {
+    return k.choose(
+        p.i < rows.n, [&] { return Scalars{k.load(k.pointer(0, i32), p.at(k, p.i))}; },
+        [&] { return Scalars{k.i32(0)}; })[0];
+  };
+  auto position = [&](KernelCode &k) {
+    Scalar row = k.cast(k.block() / tiles, k.i64Type());
+    return Position{row, row * rows.n, (k.block() % tiles) * elementThreads + k.thread()};
+  };
   auto add = [](Scalar x, Scalar y) { return x + y; };
+  if (tiles > 1)
+    steps.kernel("support_tiles", rows.rows * tiles, elementThreads, {s.count, tileSizes},
+                 [&](KernelCode &k) {
+                   Scalar sum = k.blockReduce(change(k, position(k)), add);
+                   k.when(k.thread() == 0, [&] { k.store(sum, k.pointer(1, i32), k.block()); });
+                 });
   steps.kernel(
-      "supports", rows.rows * tiles, elementThreads, {s.count, s.tileSizes, s.bounds, s.firstNan, s.hi, s.lo},
+      "supports", rows.rows * tiles, elementThreads, {s.count, tileSizes, s.bounds, s.firstNan, s.hi, s.lo},
       [&](KernelCode &k) {
-        Scalar tile = k.block() % tiles, row = k.cast(k.block() / tiles, k.i64Type());
-        Position p{row, row * rows.n, tile * elementThreads + k.thread()};
+        Position p = position(k);
         Scalar before = k.i32(0);
         if (tiles > 1) {
-          Scalar firstTile = k.block() - tile;
+          Scalar tile = k.block() % tiles, firstTile = k.block() - tile;
           before = k.loop(k.thread(), tile, k.i32(elementThreads), {before},
                           [&](Scalar other, ArrayRef<Scalar> sums) {
                             return Scalars{sums[0] + k.load(k.pointer(1, i32), firstTile + other)};
                           })[0];
           before = k.blockReduce(before, add);
         }
-        Scalar own = k.choose(
-            p.i < rows.n, [&] { return Scalars{k.load(k.pointer(0, i32), p.at(k, p.i))}; },
-            [&] { return Scalars{k.i32(0)}; })[0];
+        Scalar own = change(k, p);
         Scalar size = before + blockScan(k, own).before + own;
         k.when(p.i < rows.n, [&] {
           Scalar at = p.at(k, p.i);

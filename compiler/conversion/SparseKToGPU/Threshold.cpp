@@ -48,7 +48,7 @@ Scalar orderKey(KernelCode &k, Scalar order) { return k.cast(order, k.i32Type())
 /// What holds where there are at most topk candidates.
 static void emitDefaults(StepBuilder &steps, const ThresholdBuffers &s) {
   Type order = s.orderType();
-  eachPosition(steps, "defaults", s.rows, {s.hi, s.lo, s.count, s.kappa, s.firstNan, s.tileSizes},
+  eachPosition(steps, "defaults", s.rows, {s.hi, s.lo, s.count, s.kappa, s.firstNan},
                [&](KernelCode &k, const Position &p) {
                  Type element = s.rows.element;
                  Scalar at = p.at(k, p.i);
@@ -61,7 +61,6 @@ static void emitDefaults(StepBuilder &steps, const ThresholdBuffers &s) {
                               : k.i32(std::numeric_limits<int32_t>::min()),
                          k.pointer(3, order), at);
                  k.store(k.i32(std::numeric_limits<int32_t>::max()), k.pointer(4, k.i32Type()), at);
-                 k.when(k.thread() == 0, [&] { k.store(k.i32(0), k.pointer(5, k.i32Type()), k.block()); });
                });
 }
 
@@ -119,7 +118,6 @@ DeviceProgram emitThresholdOfLists(mlir::gpu::GPUModuleOp module, Operation *op,
   const int64_t orderBytes = s.orderType().getIntOrFloatBitWidth() / 8;
   s.kappa = steps.reserve(s.rows.size() * orderBytes);
   s.firstNan = steps.reserve(s.rows.size() * 4);
-  s.tileSizes = steps.reserve(s.rows.rows * s.rows.tiles() * 4);
   s.crowded = steps.reserve((s.rows.rows * s.rows.tiles() + 31) / 32 * 4);
   if (s.serial || s.topk >= s.rows.n - s.rows.window) {
     emitDefaults(steps, s);

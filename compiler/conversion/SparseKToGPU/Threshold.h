@@ -54,10 +54,9 @@ struct ThresholdBuffers {
   DeviceOperand u, bounds, hi, lo, count, end;
   DeviceOperand
       kappa; ///< [rows, n]: the order of query i's topk-th largest candidate; the least integer if none
-  DeviceOperand order;     ///< [rows, n] of each key, for whole rows
-  DeviceOperand firstNan;  ///< [rows, n] i32, at the first position of a sequence: where it has its first NaN
-  DeviceOperand crowded;   ///< [rows * tiles / 32] i32: a bit for each chunk that too many keys matter to
-  DeviceOperand tileSizes; ///< [rows, tiles] i32: by how much the sizes of supports change in 256 queries
+  DeviceOperand order;    ///< [rows, n] of each key, for whole rows
+  DeviceOperand firstNan; ///< [rows, n] i32, at the first position of a sequence: where it has its first NaN
+  DeviceOperand crowded;  ///< [rows * tiles / 32] i32: a bit for each chunk that too many keys matter to
 
   /// The rank in the row as i32 for rows that are sorted whole; else an i64: the score's ordered bits, then
   /// the key's index, inverted.

@@ -25,7 +25,8 @@ void Chunks::emitBoundaries() {
         Scalar isRight = k.block() >= blocks;
         Scalar number = (k.block() - k.select(isRight, k.i32(blocks), k.i32(0))) * solvingWarps + k.warp();
         k.when(number < all, [&] {
-          Place p = place(k, (all - 1) - number); // the longest prefixes first
+          // Warps of a block, and blocks beside each other, search the same lists.
+          Place p{number, k.cast(number / chunks, i64), (number % chunks) * chunkSize};
           Piece piece = pieceOf(k, k.pointer(1, i32), p.start);
           k.when(piece.exists & (!isRight | piece.isLast), [&] {
             ListCode code = listCode(k, 2);

@@ -3,6 +3,7 @@
 #include "compiler/conversion/SparseKToGPU/Order.h"
 
 #include <cfloat>
+#include <functional>
 #include <limits>
 
 using namespace mlir;
@@ -40,6 +41,11 @@ public:
   Scalar score(Scalar order) { return k.cast(orderScore(k, order), f64); }
   /// A single key that is none is below everything.
   Scalar exists(Scalar single) { return single != least; }
+
+  /// For searches, one for each part and again.
+  std::function<Scalar(size_t, Scalar)> keyOf() {
+    return [this](size_t i, Scalar at) { return lists.key(parts[i % parts.size()], at); };
+  }
 
   /// How many keys are at `places` of their parts and behind, or single ones that `counts`.
   Scalar countFrom(ArrayRef<Scalar> places, llvm::function_ref<Scalar(Scalar single)> counts) {
@@ -103,9 +109,8 @@ OrderRange wholeRange(Prefix &p, Scalar size, const ThresholdBracket *bracket) {
     for (const ListPart &part : p.parts)
       ranges.push_back({part.begin, part.end});
   const size_t parts = p.parts.size();
-  Scalars places = firstWhereAll(k, ranges, [&](size_t i, Scalar at) {
-    return p.lists.key(p.parts[i % parts], at) >= (i < parts ? r.low : r.high);
-  });
+  Scalars places = firstWhereAll(
+      k, ranges, p.keyOf(), [&](size_t i, Scalar order) { return order >= (i < parts ? r.low : r.high); });
   r.begins.assign(places.begin(), places.begin() + parts);
   r.ends.assign(places.begin() + parts, places.end());
   r.aboveLow = p.countFrom(r.begins, [&](Scalar single) { return single >= r.low; });
@@ -161,8 +166,8 @@ std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size, cons
         SmallVector<SearchRange> ranges;
         for (size_t i = 0; i < parts; ++i)
           ranges.push_back({r.begins[i], r.ends[i]});
-        Scalars places = firstWhereAll(
-            k, ranges, [&](size_t i, Scalar at) { return p.lists.key(p.parts[i], at) >= pivot; });
+        Scalars places =
+            firstWhereAll(k, ranges, p.keyOf(), [&](size_t, Scalar order) { return order >= pivot; });
         Scalar above = p.countFrom(places, [&](Scalar single) { return single >= pivot; });
         Scalar enough = above >= rank;
         r.low = k.select(enough, pivot, r.low);
@@ -214,8 +219,7 @@ public:
     for (size_t i = 0; i < parts; ++i)
       last.push_back({found[5 + 2 * i], found[6 + 2 * i]});
     Scalar x = found[3];
-    Scalars places =
-        firstWhereAll(k, last, [&](size_t i, Scalar at) { return alive(p.lists.key(p.parts[i], at), x); });
+    Scalars places = firstWhereAll(k, last, p.keyOf(), [&](size_t, Scalar order) { return alive(order, x); });
     Scalar died =
         p.highestBefore(places, [&](Scalar single) { return p.exists(single) & !alive(single, x); });
     return {x, died};
@@ -233,8 +237,7 @@ private:
     SmallVector<SearchRange> here;
     for (size_t i = 0; i < 2 * parts; ++i)
       here.push_back({s[5 + 2 * i], s[6 + 2 * i]});
-    Scalars places = firstWhereAll(k, here, [&](size_t i, Scalar at) {
-      Scalar order = p.lists.key(p.parts[i % parts], at);
+    Scalars places = firstWhereAll(k, here, p.keyOf(), [&](size_t i, Scalar order) {
       return i < parts ? alive(order, x) : saturates(order, x);
     });
     Scalar inside = k.i32(0), saturated = inside, sum = k.i64(0);
