@@ -52,29 +52,41 @@ void sweepShortSequences(Chunks &c, KernelCode &k, const Chunks::Place &place, A
   k.barrier(); // before the memory is used again
 }
 
+/// The first NaN of the sequences in the chunk.
+void findNan(Chunks &c, KernelCode &k, const Chunks::Place &place, Pointer u, Pointer bounds,
+             Pointer firstNan) {
+  Scalar row = place.row * c.rows.n;
+  for (int64_t i = 0; i < threadKeys; ++i) {
+    Scalar key = place.start + (k.thread() + i * chunkThreads);
+    k.when(key < c.rows.n, [&] {
+      k.when(k.isNan(k.load(u, row + k.cast(key, c.i64))), [&] {
+        Scalar start = sequenceAt(k, c.rows, bounds, key).start;
+        k.atomicMin(key, firstNan, row + k.cast(start, c.i64));
+      });
+    });
+  }
+}
+
 void emitChunk(Chunks &c, KernelCode &k) {
   enum { U, Bounds, Lists, Solved = 5, Hi = 8, Lo, Kappa, FirstNan, Crowded };
   const ScoreRows &rows = c.rows;
   Pointer bounds = k.pointer(Bounds, c.i32);
-  Chunks::Place place = c.place(k, k.block());
+  ChunkKeys keys;
+  keys.half = k.block() & 1;
+  keys.place = c.place(k, k.block() >> 1);
+  const Chunks::Place &place = keys.place;
   SmallVector<Scalar, threadKeys> orders;
   for (int64_t i = 0; i < threadKeys; ++i) {
     Scalar key = place.start + (k.thread() + i * chunkThreads);
     orders.push_back(k.load(k.pointer(Lists, c.i64), place.row * c.geometry.stride() + k.cast(key, c.i64)));
-    k.when(key < rows.n, [&] {
-      k.when(k.isNan(k.load(k.pointer(U, c.f32), place.row * rows.n + k.cast(key, c.i64))), [&] {
-        Scalar start = sequenceAt(k, rows, bounds, key).start;
-        k.atomicMin(key, k.pointer(FirstNan, c.i32), place.row * rows.n + k.cast(start, c.i64));
-      });
-    });
   }
-  const int64_t used = k.sharedBytes();
-  if (rows.packed) {
-    sweepShortSequences(c, k, place, orders, bounds, Hi, Lo, Kappa);
+  k.when(keys.half == 0, [&] {
+    findNan(c, k, place, k.pointer(U, c.f32), bounds, k.pointer(FirstNan, c.i32));
+    const int64_t used = k.sharedBytes();
+    if (rows.packed)
+      sweepShortSequences(c, k, place, orders, bounds, Hi, Lo, Kappa);
     k.releaseShared(used);
-  }
-  ChunkKeys keys;
-  keys.place = place;
+  });
   keys.piece = c.pieceOf(k, bounds, place.start);
   keys.orders = k.shared(powerAbove(chunkCapacity), c.i64); // as many as are sorted
   keys.fixed = k.shared(chunkCapacity, c.i64);
@@ -86,25 +98,32 @@ void emitChunk(Chunks &c, KernelCode &k) {
       k.store(k.i32(0), keys.joining, k.thread() + i * chunkThreads);
     }
     keys.ends = c.ends(k, c.solved(k, Solved), place.chunk, keys.piece);
-    gatherOlderKeys(c, k, Lists, keys);
-    k.when(
-        keys.fits,
-        [&] {
-          addOwnKeys(c, k, Lists, orders, keys);
-          solveChunkQueries(c, k, keys, Hi, Lo, Kappa);
-        },
-        [&] {
-          k.when(k.thread() == 0, [&] {
-            k.atomicAdd(k.i32(1) << (place.chunk & 31), k.pointer(Crowded, c.i32), place.chunk >> 5);
+    Scalar joining = k.i32(0);
+    for (Scalar order : orders)
+      joining =
+          joining + k.cast(isAboveLeft(c, k, keys, order) & (orderKey(k, order) >= keys.piece.first), c.i32);
+    joining = k.blockReduce(joining, [](Scalar a, Scalar b) { return a + b; });
+    k.when((keys.half == 0) | (joining > halfJoining), [&] {
+      gatherOlderKeys(c, k, Lists, keys);
+      k.when(
+          keys.fits,
+          [&] {
+            addOwnKeys(c, k, Lists, orders, keys);
+            solveChunkQueries(c, k, keys, Hi, Lo, Kappa);
+          },
+          [&] {
+            k.when((k.thread() == 0) & (keys.half == 0), [&] {
+              k.atomicAdd(k.i32(1) << (place.chunk & 31), k.pointer(Crowded, c.i32), place.chunk >> 5);
+            });
           });
-        });
+    });
   });
 }
 
 } // namespace
 
 void Chunks::emitChunkQueries() {
-  steps.kernel("chunk_queries", rows.rows * chunks, chunkThreads,
+  steps.kernel("chunk_queries", 2 * rows.rows * chunks, chunkThreads,
                {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset, s.hi, s.lo, s.kappa,
                 s.firstNan, s.crowded},
                [&](KernelCode &k) { emitChunk(*this, k); });

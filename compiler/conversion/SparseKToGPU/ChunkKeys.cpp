@@ -38,9 +38,7 @@ public:
   /// Adds the chunk's own keys, of which those before piece.first are old as well, and sorts.
   void addOwn(ArrayRef<Scalar> orders) {
     for (Scalar order : orders) {
-      Scalar key = orderKey(k, order);
-      Scalar isOwn = (order != most) & (key >= piece.start) & (key < piece.stop) &
-                     (score(order) - left.base > left.offset - thresholdSlack);
+      Scalar isOwn = isAboveLeft(c, k, keys, order);
       BlockScan scan = blockScan(k, k.cast(isOwn, c.i32));
       Scalar target = keys.total + scan.before;
       k.when(isOwn, [&] { k.store(order, keys.orders, target); });
@@ -75,7 +73,8 @@ public:
     for (int64_t i = 0; i < threadKeys; ++i) {
       Scalar key = start + (thread + i * chunkThreads), count = upTo[size_t(i)];
       Scalar last = k.load(keys.joining, k.max(count, k.i32(1)) - 1);
-      keys.sources[i] = k.select((key >= piece.first - 1) & (key < piece.stop),
+      Scalar half = k.cast(count > halfJoining, c.i32);
+      keys.sources[i] = k.select((key >= piece.first - 1) & (key < piece.stop) & (half == keys.half),
                                  k.select(count > 0, last, k.i32(chunkSize)), k.i32(-1));
     }
   }
@@ -153,6 +152,13 @@ private:
 };
 
 } // namespace
+
+Scalar isAboveLeft(Chunks &chunks, KernelCode &k, const ChunkKeys &keys, Scalar order) {
+  Scalar key = orderKey(k, order), score = k.cast(orderScore(k, order), chunks.f64);
+  const PrefixThreshold &left = keys.ends.left;
+  return (order != most) & (key >= keys.piece.start) & (key < keys.piece.stop) &
+         (score - left.base > left.offset - thresholdSlack);
+}
 
 void gatherOlderKeys(Chunks &chunks, KernelCode &k, unsigned lists, ChunkKeys &keys) {
   Gather(chunks, k, lists, keys).gather();

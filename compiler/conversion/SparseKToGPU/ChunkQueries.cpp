@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t words = (chunkCapacity + 31) / 32, mostSlices = chunkSize / warpSize;
 static_assert(words <= 2 * warpSize, "a lane has two words");
-constexpr int64_t chunkWarps = chunkThreads / warpSize;
+constexpr int64_t chunkWarps = chunkThreads / warpSize, halfSlices = halfJoining / warpSize;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Solves the queries of the piece whose keys were gathered.
@@ -27,23 +27,21 @@ public:
   ChunkQueries(Chunks &c, KernelCode &k, const ChunkKeys &keys)
       : c(c), k(k), keys(keys), piece(keys.piece), left(keys.ends.left), right(keys.ends.right),
         topk(c.s.topk), fraction(c.geometry.fraction), i32(c.i32), i64(c.i64), f32(c.f32), f64(c.f64),
-        lane(k.lane()), marks(k.shared(mostSlices * words, i32)), moving(k.shared(mostSlices * words, i32)),
-        counts(k.shared(mostSlices * words, i32)), sums(k.shared(mostSlices * words, i64)),
-        presents(k.shared(mostSlices, i32)), kappas(k.shared(mostSlices, i32)),
-        bases(k.shared(mostSlices, f64)), offsets(k.shared(mostSlices, f64)),
-        outHi(k.shared(chunkSize + 1, f32)), outLo(k.shared(chunkSize + 1, f32)),
-        outKappa(k.shared(chunkSize + 1, i64)) {}
+        lane(k.lane()), marks(k.shared(mostSlices * words, i32)), counts(k.shared(mostSlices * words, i32)),
+        sums(k.shared(mostSlices * words, i64)), presents(k.shared(mostSlices, i32)),
+        kappas(k.shared(mostSlices, i32)), bases(k.shared(mostSlices, f64)),
+        offsets(k.shared(mostSlices, f64)), outHi(k.shared(chunkSize + 1, f32)),
+        outLo(k.shared(chunkSize + 1, f32)), outKappa(k.shared(chunkSize + 1, i64)) {}
 
   void solve() {
     slices = k.max((keys.joined + (warpSize - 1)) >> 5, k.i32(1));
     leftRank = firstWhere(k, k.i32(0), keys.total,
                           [&](Scalar rank) { return k.load(keys.orders, rank) >= left.kappa; });
-    auto eachSlice = [&](llvm::function_ref<void(Scalar)> body) {
-      k.loop(k.warp(), slices, k.i32(chunkWarps), body);
-    };
-    eachSlice([&](Scalar slice) { begin(slice); });
+    Scalar first = keys.half * halfSlices, end = k.min(first + halfSlices, slices);
+    // With the beginning of the slice after them.
+    k.loop(first + k.warp(), k.min(end + 1, slices), k.i32(chunkWarps), [&](Scalar slice) { begin(slice); });
     k.barrier();
-    eachSlice([&](Scalar slice) { finish(slice); });
+    k.loop(first + k.warp(), end, k.i32(chunkWarps), [&](Scalar slice) { finish(slice); });
     k.barrier();
   }
 
@@ -156,7 +154,6 @@ private:
       Scalar countTo = k.warpInclusiveScan(ones, add), sumTo = k.warpInclusiveScan(ownSum, add);
       k.when(exists, [&] {
         k.store(mark, marks, at + word);
-        k.store(mark, moving, at + word);
         k.store(count + (countTo - ones), counts, at + word);
         k.store(sum + (sumTo - ownSum), sums, at + word);
       });
@@ -259,35 +256,37 @@ private:
 
   /// kappa and the next present rank below it (-1: none) after each lane's key, which joins at `rank`.
   std::pair<Scalar, Scalar> moveKappa(Scalar slice, Scalar kappa, Scalar rank, Scalar count) {
-    Scalar at = slice * words, before = countBefore(slice, kappa);
-    Scalar below = present(slice, k.max(before - 1, k.i32(0)));
+    Scalar before = countBefore(slice, kappa), below = present(slice, k.max(before - 1, k.i32(0)));
     below = k.select(before > 0, below, k.i32(-1));
-    Scalars end =
-        k.loop(k.i32(0), count, k.i32(1), {kappa, below, kappa, below}, [&](Scalar i, ArrayRef<Scalar> v) {
-          Scalar joins = k.shuffleFrom(rank, i), word = at + (joins >> 5);
-          k.when(lane == 0,
-                 [&] { k.store(k.load(moving, word) | (k.i32(1) << (joins & 31)), moving, word); });
-          k.warpBarrier();
-          Scalar rises = joins > v[0];
-          Scalar next = k.choose(
-              rises, [&] { return Scalars{nextPresent(at, v[0] + 1)}; }, [&] { return Scalars{v[0]}; })[0];
-          Scalar lower = k.select(rises, v[0], k.max(v[1], joins)), isMine = lane == i;
-          k.warpBarrier(); // before marks change again
-          return Scalars{next, lower, k.select(isMine, next, v[2]), k.select(isMine, lower, v[3])};
+    Scalar none = k.i32(std::numeric_limits<int32_t>::max());
+    Scalars end = k.loop(
+        k.i32(0), count, k.i32(1), {kappa, below, nextMarked(slice, kappa + 1), kappa, below},
+        [&](Scalar i, ArrayRef<Scalar> v) {
+          Scalar joins = k.shuffleFrom(rank, i), rises = joins > v[0], isMine = lane == i;
+          // The next one is from the beginning, or among the slice's keys up to this one.
+          Scalar joined = warpLeast(k, k.select((lane <= i) & (rank > v[0]), rank, none));
+          Scalar next = k.select(rises, k.min(v[2], joined), v[0]);
+          Scalar marked = k.choose(
+              next == v[2], [&] { return Scalars{nextMarked(slice, next + 1)}; },
+              [&] { return Scalars{v[2]}; })[0];
+          Scalar lower = k.select(rises, v[0], k.max(v[1], joins));
+          return Scalars{next, lower, marked, k.select(isMine, next, v[3]), k.select(isMine, lower, v[4])};
         });
-    return {end[2], end[3]};
+    return {end[3], end[4]};
   }
-  /// The first present rank from one on, which exists.
-  Scalar nextPresent(Scalar at, Scalar from) {
-    Scalar word = from >> 5;
+  /// The first rank from one on that is present from the beginning; one beyond all if there is none.
+  Scalar nextMarked(Scalar slice, Scalar from) {
+    Scalar at = slice * words, word = k.min(from >> 5, k.i32(words - 1));
+    Scalar bits = from - (word << 5);
+    Scalar first = k.load(marks, at + word) & k.select(bits > 31, k.i32(0), k.i32(-1) << (bits & 31));
     Scalars found = k.repeat(
-        {word, k.load(moving, at + word) & (k.i32(-1) << (from & 31))},
-        [&](ArrayRef<Scalar> v) { return (v[1] == 0) & (v[0] < words - 1); },
+        {word, first}, [&](ArrayRef<Scalar> v) { return (v[1] == 0) & (v[0] < words - 1); },
         [&](ArrayRef<Scalar> v) {
           Scalar next = v[0] + 1;
-          return Scalars{next, k.load(moving, at + next)};
+          return Scalars{next, k.load(marks, at + next)};
         });
-    return (found[0] << 5) + k.trailingZeros(found[1]);
+    Scalar rank = (found[0] << 5) + k.trailingZeros(found[1]);
+    return k.select(found[1] == 0, k.i32(std::numeric_limits<int32_t>::max()), rank);
   }
 
   /// A lane's key.
@@ -421,7 +420,6 @@ private:
   Scalar leftRank; ///< of the left kappa
   // Of slices at their beginning.
   Pointer marks;                  ///< a bit for each rank
-  Pointer moving;                 ///< the same, with the slice's keys as they join
   Pointer counts, sums;           ///< of what is before each word
   Pointer presents;               ///< how many
   Pointer kappas;                 ///< ranks

@@ -10,8 +10,9 @@ namespace heddle::gpu::chunked {
 constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
 /// Keys that a chunk takes one by one, its own included.
 constexpr int64_t chunkCapacity = 1536;
-/// Warps of a block that solve boundaries.
-constexpr int64_t solvingWarps = 4;
+/// From here on boundaries are solved in large blocks, whose warps find in the first cache what others
+/// loaded.
+constexpr int64_t manyBoundaries = 1024;
 
 /// Solved thresholds in memory, one after the other.
 struct Solved {

@@ -95,6 +95,7 @@ static Scalar reduceWarp(KernelCode &k, Scalar x, NVVM::ReduxKind kind) {
 }
 Scalar warpSum(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::ADD); }
 Scalar warpLargest(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::MAX); }
+Scalar warpLeast(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::MIN); }
 
 Scalar nthBit(KernelCode &k, Scalar bits, Scalar number) {
   Scalar own = k.i32(1) << k.lane(), below = k.countOnes(bits & (own - 1));

@@ -27,9 +27,10 @@ Scalars firstWhereAll(KernelCode &k, llvm::ArrayRef<SearchRange> ranges,
                       llvm::function_ref<Scalar(size_t number, Scalar at)> load,
                       llvm::function_ref<Scalar(size_t number, Scalar loaded)> holds);
 
-/// The sum, and the largest one, of an i32 over the warp.
+/// The sum, the largest and the least one of an i32 over the warp.
 Scalar warpSum(KernelCode &k, Scalar x);
 Scalar warpLargest(KernelCode &k, Scalar x);
+Scalar warpLeast(KernelCode &k, Scalar x);
 
 /// Which bit of `bits` (equal in the warp) that is set has `number` set ones below it.
 Scalar nthBit(KernelCode &k, Scalar bits, Scalar number);

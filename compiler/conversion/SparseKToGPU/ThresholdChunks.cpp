@@ -18,7 +18,8 @@ namespace chunked {
 
 void Chunks::emitBoundaries() {
   // First the left ends, then the right ones, most of which nobody asks for.
-  const int64_t all = rows.rows * chunks, blocks = (all + solvingWarps - 1) / solvingWarps;
+  const int64_t all = rows.rows * chunks, solvingWarps = all < manyBoundaries ? 4 : 16;
+  const int64_t blocks = (all + solvingWarps - 1) / solvingWarps;
   steps.kernel(
       "boundaries", 2 * blocks, solvingWarps * warpSize,
       {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset}, [&](KernelCode &k) {
@@ -30,8 +31,9 @@ void Chunks::emitBoundaries() {
           Piece piece = pieceOf(k, k.pointer(1, i32), p.start);
           k.when(piece.exists & (!isRight | piece.isLast), [&] {
             ListCode code = listCode(k, 2);
-            PrefixThreshold t = solvePrefix(code, s.topk, k.pointer(0, f32), p.row, piece.start,
-                                            k.select(isRight, piece.stop, piece.first));
+            Scalar stop = k.select(isRight, piece.stop, piece.first), whole = stop - stop % chunkSize;
+            PrefixThreshold t =
+                solvePrefix(code, s.topk, k.pointer(0, f32), {p.row, piece.start, whole, stop});
             k.when(k.lane() == 0, [&] { solved(k, 5).store(k, t, (p.chunk << 1) + k.cast(isRight, i32)); });
           });
         });
@@ -81,6 +83,8 @@ private:
     ThresholdBracket ends = c.ends(k, c.solved(k, 9), chunk, piece);
     ListCode code = c.listCode(k, 2);
     Pointer u = k.offset(k.pointer(0, f32), row * rows.n);
+    PrefixExtent extent{row, piece.start, chunkStart, chunkStart};
+    PrefixRanges ranges = rangesBetween(code, extent, ends);
     k.loop(first, last, k.i32(1), ends.left.values(), [&](Scalar key, ArrayRef<Scalar> before) {
       PrefixThreshold old = PrefixThreshold::of(before);
       // What joins at or below tau changes nothing.
@@ -90,7 +94,8 @@ private:
           same, [&] { return old.values(); },
           [&] {
             ThresholdBracket bracket{old, ends.right};
-            return solvePrefix(code, c.s.topk, k.pointer(0, f32), row, piece.start, key + 1, &bracket)
+            extent.stop = key + 1;
+            return solvePrefix(code, c.s.topk, k.pointer(0, f32), extent, bracket, ranges, ends.left.kappa)
                 .values();
           }));
       k.when(k.lane() == 0, [&] {

@@ -1,7 +1,5 @@
 #include "compiler/conversion/SparseKToGPU/ThresholdSolve.h"
 
-#include "compiler/conversion/SparseKToGPU/Order.h"
-
 #include <cfloat>
 #include <functional>
 #include <limits>
@@ -16,16 +14,16 @@ constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numer
 /// Candidates of a prefix: parts of lists and single keys of each lane, and sums over all lanes.
 class Prefix {
 public:
-  Prefix(ListCode &lists, Pointer u, Scalar row, Scalar start, Scalar stop)
-      : k(lists.k), lists(lists), f64(k.b.getF64Type()) {
-    Scalar whole = stop - stop % chunkSize, lane = k.lane();
+  Prefix(ListCode &lists, const PrefixExtent &extent) : k(lists.k), lists(lists), f64(k.b.getF64Type()) {
     for (int64_t first = 0; first < lists.geometry.mostLists; first += warpSize)
-      parts.push_back(lists.part(lane + first, row, start, whole));
-    Pointer scores = k.offset(u, row * lists.geometry.rows.n);
+      parts.push_back(lists.part(k.lane() + first, extent.row, extent.start, extent.whole));
+  }
+  Prefix(ListCode &lists, Pointer u, const PrefixExtent &extent) : Prefix(lists, extent) {
+    Pointer scores = k.offset(u, extent.row * lists.geometry.rows.n);
     for (int64_t i = 0; i < chunkSize / warpSize; ++i) {
-      Scalar key = whole + lane + i * warpSize;
+      Scalar key = extent.whole + k.lane() + i * warpSize;
       singles.push_back(
-          k.choose((key >= start) & (key < stop),
+          k.choose((key >= extent.start) & (key < extent.stop),
                    [&] { return Scalars{keyOrder(k, clampScore(k, k.load(scores, key)), key)}; },
                    [&] { return Scalars{k.i64(least)}; })[0]);
     }
@@ -93,28 +91,26 @@ struct OrderRange {
   }
 };
 
-OrderRange wholeRange(Prefix &p, Scalar size, const ThresholdBracket *bracket) {
+/// All orders.
+OrderRange wholeRange(Prefix &p, Scalar size) {
   KernelCode &k = p.k;
   OrderRange r{k.i64(least), k.i64(most), size, k.i32(0), {}, {}};
   for (const ListPart &part : p.parts) {
     r.begins.push_back(part.begin);
     r.ends.push_back(part.end);
   }
-  if (!bracket)
-    return r;
-  r.low = bracket->left.kappa;
-  r.high = bracket->right.kappa + 1;
-  SmallVector<SearchRange> ranges;
-  for (int64_t side = 0; side < 2; ++side)
-    for (const ListPart &part : p.parts)
-      ranges.push_back({part.begin, part.end});
-  const size_t parts = p.parts.size();
-  Scalars places = firstWhereAll(
-      k, ranges, p.keyOf(), [&](size_t i, Scalar order) { return order >= (i < parts ? r.low : r.high); });
-  r.begins.assign(places.begin(), places.begin() + parts);
-  r.ends.assign(places.begin() + parts, places.end());
-  r.aboveLow = p.countFrom(r.begins, [&](Scalar single) { return single >= r.low; });
-  r.aboveHigh = p.countFrom(r.ends, [&](Scalar single) { return single >= r.high; });
+  return r;
+}
+
+/// Those in [low, high), which are in these parts of the lists.
+OrderRange knownRange(Prefix &p, Scalar low, Scalar high, ArrayRef<SearchRange> places) {
+  OrderRange r{low, high, low, high, {}, {}};
+  for (const SearchRange &place : places) {
+    r.begins.push_back(place.begin);
+    r.ends.push_back(place.end);
+  }
+  r.aboveLow = p.countFrom(r.begins, [&](Scalar single) { return single >= low; });
+  r.aboveHigh = p.countFrom(r.ends, [&](Scalar single) { return single >= high; });
   return r;
 }
 
@@ -153,10 +149,10 @@ Scalar choosePivot(Prefix &p, const OrderRange &r, Scalar round, int64_t rank) {
 }
 
 /// The order of the candidate of rank `rank`, and where it would be in each part.
-std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size, const ThresholdBracket *bracket) {
+std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, const OrderRange &start) {
   KernelCode &k = p.k;
   const size_t parts = p.parts.size();
-  Scalars init = wholeRange(p, size, bracket).values();
+  Scalars init = start.values();
   init.push_back(k.i32(0));
   Scalars end = k.repeat(
       init, [&](ArrayRef<Scalar> s) { return k.unsignedLess(k.i64(1), s[1] - s[0]) & (s[2] != rank); },
@@ -199,13 +195,9 @@ std::pair<Scalar, Scalars> selectRank(Prefix &p, int64_t rank, Scalar size, cons
 /// saturated; in each part both begin within a range that shrinks.
 class Newton {
 public:
-  Newton(Prefix &p, int64_t topk, Scalar top, const Scalars &places)
-      : p(p), k(p.k), topk(topk), top(top), parts(p.parts.size()) {
-    for (size_t i = 0; i < parts; ++i)
-      ranges.push_back({p.parts[i].begin, places[i]});
-    for (size_t i = 0; i < parts; ++i)
-      ranges.push_back({places[i], p.parts[i].end});
-  }
+  /// `ranges`: of the alive, then of the saturated.
+  Newton(Prefix &p, int64_t topk, Scalar top, SmallVector<SearchRange> ranges)
+      : p(p), k(p.k), topk(topk), top(top), parts(p.parts.size()), ranges(std::move(ranges)) {}
 
   /// From [low, high]; nothing happens where not `runs`. Gives x and what had died.
   std::pair<Scalar, Scalar> solve(Scalar low, Scalar high, Scalar runs) {
@@ -279,30 +271,83 @@ private:
   const int64_t topk;
   Scalar top;
   const size_t parts;
-  SmallVector<SearchRange> ranges; ///< of the alive, then of the saturated
+  const SmallVector<SearchRange> ranges;
 };
+
+struct Kappa {
+  Scalar order, top, next, gap; ///< of tau where there is a gap: next
+};
+Kappa kappaAt(Prefix &p, Scalar order, const Scalars &places) {
+  Scalar below = p.highestBefore(places, [order](Scalar single) { return single < order; });
+  Scalar top = p.score(order), next = p.score(below);
+  return {order, top, next, top - next >= 1.0};
+}
+
+PrefixThreshold thresholdOf(Prefix &p, const Kappa &kappa, Newton newton, Scalar low, Scalar high) {
+  KernelCode &k = p.k;
+  auto [x, dead] = newton.solve(low, high, !kappa.gap);
+  Scalar none = k.constant(p.f64, -std::numeric_limits<double>::infinity());
+  Scalar died = k.select(dead == least, none, p.score(dead));
+  Scalar offset = k.min(k.max(x, k.constant(p.f64, -1.0)), k.constant(p.f64, -DBL_MIN));
+  return {kappa.order, k.select(kappa.gap, kappa.next, kappa.top),
+          k.select(kappa.gap, k.constant(p.f64, 0.0), offset), k.select(kappa.gap, kappa.next, died)};
+}
 
 } // namespace
 
-PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, Scalar row, Scalar start, Scalar stop,
-                            const ThresholdBracket *bracket) {
-  KernelCode &k = lists.k;
-  Prefix p(lists, u, row, start, stop);
-  auto [kappa, places] = selectRank(p, topk, stop - start, bracket);
-  Scalar below = p.highestBefore(places, [kappa = kappa](Scalar single) { return single < kappa; });
-  Scalar top = p.score(kappa), next = p.score(below), gap = top - next >= 1.0;
-
-  Scalar zero = k.constant(p.f64, 0.0), none = k.constant(p.f64, -std::numeric_limits<double>::infinity());
-  Scalar low = k.constant(p.f64, -1.0), high = zero;
-  if (bracket) {
-    auto from = [&](const PrefixThreshold &t) { return (t.base - top) + t.offset; };
-    low = k.min(k.max(low, from(bracket->left) - thresholdSlack), high);
-    high = k.max(k.min(high, from(bracket->right) + thresholdSlack), low);
+PrefixRanges rangesBetween(ListCode &lists, const PrefixExtent &extent, const ThresholdBracket &bracket) {
+  Prefix p(lists, extent);
+  const size_t parts = p.parts.size();
+  SmallVector<SearchRange> all;
+  for (int64_t which = 0; which < 6; ++which)
+    for (const ListPart &part : p.parts)
+      all.push_back({part.begin, part.end});
+  const PrefixThreshold &left = bracket.left, &right = bracket.right;
+  Scalars places = firstWhereAll(lists.k, all, p.keyOf(), [&](size_t i, Scalar order) {
+    const size_t which = i / parts;
+    const bool isRight = which & 1;
+    if (which < 2)
+      return order >= (isRight ? right.kappa + 1 : left.kappa);
+    Scalar offset = isRight ? right.offset + thresholdSlack : left.offset - thresholdSlack;
+    return p.score(order) - (isRight ? right.base : left.base) > offset + (which < 4 ? 0.0 : 1.0);
+  });
+  PrefixRanges ranges;
+  for (size_t i = 0; i < parts; ++i) {
+    auto at = [&](size_t which) { return places[which * parts + i]; };
+    ranges.kappa.push_back({at(0), at(1)});
+    ranges.alive.push_back({at(2), at(3)});
+    ranges.saturated.push_back({at(4), at(5)});
   }
-  auto [x, dead] = Newton(p, topk, top, places).solve(low, high, !gap);
-  Scalar died = k.select(dead == least, none, p.score(dead));
-  Scalar offset = k.min(k.max(x, k.constant(p.f64, -1.0)), k.constant(p.f64, -DBL_MIN));
-  return {kappa, k.select(gap, next, top), k.select(gap, zero, offset), k.select(gap, next, died)};
+  return ranges;
+}
+
+PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, const PrefixExtent &extent) {
+  KernelCode &k = lists.k;
+  Prefix p(lists, u, extent);
+  auto [order, places] = selectRank(p, topk, wholeRange(p, extent.stop - extent.start));
+  Kappa kappa = kappaAt(p, order, places);
+  SmallVector<SearchRange> ranges;
+  for (auto [part, place] : llvm::zip(p.parts, places))
+    ranges.push_back({part.begin, place});
+  for (auto [part, place] : llvm::zip(p.parts, places))
+    ranges.push_back({place, part.end});
+  return thresholdOf(p, kappa, Newton(p, topk, kappa.top, ranges), k.constant(p.f64, -1.0),
+                     k.constant(p.f64, 0.0));
+}
+
+PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, const PrefixExtent &extent,
+                            const ThresholdBracket &bracket, const PrefixRanges &ranges, Scalar low) {
+  KernelCode &k = lists.k;
+  Prefix p(lists, u, extent);
+  auto [order, places] = selectRank(p, topk, knownRange(p, low, bracket.right.kappa + 1, ranges.kappa));
+  Kappa kappa = kappaAt(p, order, places);
+  SmallVector<SearchRange> known(ranges.alive.begin(), ranges.alive.end());
+  known.append(ranges.saturated.begin(), ranges.saturated.end());
+  auto from = [&](const PrefixThreshold &t) { return (t.base - kappa.top) + t.offset; };
+  Scalar least = k.constant(p.f64, -1.0), greatest = k.constant(p.f64, 0.0);
+  Scalar begin = k.min(k.max(least, from(bracket.left) - thresholdSlack), greatest);
+  Scalar end = k.max(k.min(greatest, from(bracket.right) + thresholdSlack), begin);
+  return thresholdOf(p, kappa, Newton(p, topk, kappa.top, known), begin, end);
 }
 
 } // namespace heddle::gpu

@@ -7,6 +7,7 @@
 // searched in a list shrinks with every step.
 #pragma once
 
+#include "compiler/conversion/SparseKToGPU/Order.h"
 #include "compiler/conversion/SparseKToGPU/ScoreLists.h"
 
 namespace heddle::gpu {
@@ -30,8 +31,24 @@ struct ThresholdBracket {
   PrefixThreshold left, right;
 };
 
-/// Solves for the candidates [start, stop) of a row, more than topk; all i32 but the row, equal in the warp.
-PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, Scalar row, Scalar start, Scalar stop,
-                            const ThresholdBracket *bracket = nullptr);
+/// Candidates [start, stop) of a row: lists of what is before `whole`, a multiple of the chunk, and at most a
+/// chunk of single keys. All i32 but the row, equal in the warp.
+struct PrefixExtent {
+  Scalar row, start, whole, stop;
+};
+
+/// Where in each of a lane's lists lies what is looked for: kappa, the first key above tau, and the first
+/// saturated one.
+struct PrefixRanges {
+  llvm::SmallVector<SearchRange, 4> kappa, alive, saturated;
+};
+/// Between two thresholds of sequences of candidates that begin with the lists of `extent`.
+PrefixRanges rangesBetween(ListCode &lists, const PrefixExtent &extent, const ThresholdBracket &bracket);
+
+/// Solves for more than topk candidates. With a bracket, ranges are those of it or of a wider one with the
+/// same right end; `low` is the kappa at the left end of that.
+PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, const PrefixExtent &extent);
+PrefixThreshold solvePrefix(ListCode &lists, int64_t topk, Pointer u, const PrefixExtent &extent,
+                            const ThresholdBracket &bracket, const PrefixRanges &ranges, Scalar low);
 
 } // namespace heddle::gpu
