@@ -11,6 +11,7 @@ import argparse
 import array
 import json
 import math
+import os
 import pathlib
 import random
 import re
@@ -32,10 +33,15 @@ class Measurement:
         self.name, self.program, self.entry, self.values, self.sizes = name, program, entry, values, sizes
         self.dtype, self.moved, self.flops, self.peers, self.rounds = dtype, moved, flops, peers, rounds
         self.scores = None  # a name of SCORES for the argument u, else it is among the values
+        self.options, self.environment = [], {}
 
     def params(self):
-        scores = {"scores": self.scores} if self.scores else {}
-        return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype} | scores
+        special = {"scores": self.scores} if self.scores else {}
+        if "--tf32" in self.options:
+            special["tf32"] = True
+        if self.environment:
+            special["library"] = False
+        return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype} | special
 
 
 def rows(name, entry, values, moved):
@@ -80,6 +86,16 @@ def attention(name, entry, factor, peers, n=32768, d=128, kv_heads=16, values=()
                        peers=[f"attention_{peer}_{n}_{d}" for peer in peers])
 
 
+def product(name, entry, dtype, sizes, values, options=(), environment=None):
+    """2 m n k FLOPs. Beside the library's product stands the kernel that is generated where the library is missing."""
+    m = Measurement(name, HERE / "products.heddle", entry, values, sizes, dtype, flops=2 * math.prod(sizes.values()))
+    m.options, m.environment = list(options), environment or {}
+    m.peers = [name] if name.startswith("matmul") and not options and sizes["M"] == 4096 else []
+    return m
+
+
+WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
+SQUARE = dict(M=4096, K=4096, N=4096)
 BOTH = ("forward", "backward")
 MEASURED = [
     rows("copy", "scaled", ["x=normal:1"], 8),
@@ -97,6 +113,11 @@ MEASURED = [
     attention("sparsek_forward", "forward", 1, ["forward"], n=4096),
     attention("sparsek_forward_backward", "gradients", 3.5, BOTH, values=["dout=normal:5"]),
     attention("sparsek_forward_backward", "gradients", 3.5, BOTH, d=64, values=["dout=normal:5"]),
+    product("matmul_bf16", "matmul_bf16", "bf16", SQUARE, ["a=normal:1", "b=normal:2"]),
+    product("matmul_bf16", "matmul_bf16", "bf16", SQUARE, ["a=normal:1", "b=normal:2"], environment=WITHOUT_LIBRARY),
+    product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"]),
+    product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"], environment=WITHOUT_LIBRARY),
+    product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"], options=["--tf32"]),
     Measurement("train_step", CHAR_LM, "train_step_bf16", ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"],
                 dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=32768, B=1), "bf16", peers=["train_step_32768"],
                 rounds=10),
@@ -110,8 +131,9 @@ def measure(heddle, m, folder):
         write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
         values.append(f"u={folder / 'u.npy'}")
     command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in m.sizes.items()),
-               "--repeat", m.rounds, "--device", "cuda"]
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+               "--repeat", m.rounds, "--device", "cuda", *m.options]
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                            env={**os.environ, **m.environment})
     found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+)", result.stdout)
     if not found:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
@@ -127,7 +149,7 @@ def beside(m, times, peers, copy):
     if m.flops:
         result["useful_tflops"] = round(m.flops / median / 1e9, 1)
     if m.peers and all(peer in peers for peer in m.peers):
-        result["peer"], result["peer_ms"] = f"PyTorch {peers['version']}, dense attention", round(sum(peers[p] for p in m.peers), 3)
+        result["peer"], result["peer_ms"] = f"PyTorch {peers['version']}, " + ("the same product" if m.name.startswith("matmul") else "dense attention"), round(sum(peers[p] for p in m.peers), 3)
     elif m.moved and copy:
         result["peer"], result["peer_ms"] = "copy of as many bytes", round(m.moved / copy / 1e6, 4)
     if "peer_ms" in result:
@@ -137,7 +159,8 @@ def beside(m, times, peers, copy):
 
 def show(m):
     p = m["params"]
-    peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else p.get("scores", "")
+    peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else ""
+    peer = " ".join([peer, p.get("scores", ""), "TF32" if p.get("tf32") else "", "generated" if p.get("library") is False else ""]).strip()
     print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{m['p10_ms']:>9.4g}{m['p90_ms']:>9.4g}"
           f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}  {peer}", flush=True)
 
