@@ -34,6 +34,7 @@ class Measurement:
         self.dtype, self.moved, self.flops, self.peers, self.rounds = dtype, moved, flops, peers, rounds
         self.scores = None  # a name of SCORES for the argument u, else it is among the values
         self.options, self.environment = [], {}
+        self.between = None  # dimensions of two runs; what is measured is their difference for each step
 
     def params(self):
         special = {"scores": self.scores} if self.scores else {}
@@ -94,6 +95,14 @@ def product(name, entry, dtype, sizes, values, options=(), environment=None):
     return m
 
 
+def decode(position):
+    """A token after `position` others: a run of 576 tokens less one of 64, since both fill the cache first."""
+    sizes = dict(N=position, Hq=16, H=16, E=128, K=512, W=512, C=8192)
+    m = Measurement("sparsek_decode", HERE / "decode.heddle", "stream", ["seed=1"], sizes, "f32", rounds=10)
+    m.between = [{"T": 64}, {"T": 576}]
+    return m
+
+
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
 SQUARE = dict(M=4096, K=4096, N=4096)
 BOTH = ("forward", "backward")
@@ -113,6 +122,8 @@ MEASURED = [
     attention("sparsek_forward", "forward", 1, ["forward"], n=4096),
     attention("sparsek_forward_backward", "gradients", 3.5, BOTH, values=["dout=normal:5"]),
     attention("sparsek_forward_backward", "gradients", 3.5, BOTH, d=64, values=["dout=normal:5"]),
+    decode(10_000),
+    decode(1_000_000),
     product("matmul_bf16", "matmul_bf16", "bf16", SQUARE, ["a=normal:1", "b=normal:2"]),
     product("matmul_bf16", "matmul_bf16", "bf16", SQUARE, ["a=normal:1", "b=normal:2"], environment=WITHOUT_LIBRARY),
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"]),
@@ -124,13 +135,9 @@ MEASURED = [
 ]
 
 
-def measure(heddle, m, folder):
+def run(heddle, m, values, sizes):
     """Median, 10th and 90th percentile in milliseconds, or what went wrong."""
-    values = list(m.values)
-    if m.scores:
-        write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
-        values.append(f"u={folder / 'u.npy'}")
-    command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in m.sizes.items()),
+    command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in sizes.items()),
                "--repeat", m.rounds, "--device", "cuda", *m.options]
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                             env={**os.environ, **m.environment})
@@ -138,6 +145,20 @@ def measure(heddle, m, folder):
     if not found:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
     return tuple(map(float, found.groups())), None
+
+
+def measure(heddle, m, folder):
+    values = list(m.values)
+    if m.scores:
+        write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
+        values.append(f"u={folder / 'u.npy'}")
+    if not m.between:
+        return run(heddle, m, values, m.sizes)
+    both = [run(heddle, m, values, m.sizes | sizes) for sizes in m.between]
+    if failure := both[0][1] or both[1][1]:
+        return None, failure
+    steps = m.between[1]["T"] - m.between[0]["T"]
+    return tuple(round((late - early) / steps, 5) for early, late in zip(both[0][0], both[1][0])), None
 
 
 def beside(m, times, peers, copy):
