@@ -79,19 +79,36 @@ def selection(n, scores="normal"):
     return m
 
 
-def attention(name, entry, factor, peers, n=32768, d=128, kv_heads=16, values=()):
-    """Useful FLOPs count the k + w keys of a query; dense peers do more."""
-    sizes = dict(N=n, Hq=16, H=kv_heads, E=d, K=512, W=512)
-    values = ["q=normal:1", "k=normal:2", "v=normal:3", "u=normal:4", *values]
-    return Measurement(name, HERE / "attention.heddle", entry, values, sizes, "bf16", flops=factor * 4 * n * 1024 * d * 16,
-                       peers=[f"attention_{peer}_{n}_{d}" for peer in peers])
+def sizes_of(n, d, kv_heads):
+    return dict(N=n, Hq=16, H=kv_heads, E=d, K=512, W=512)
+
+
+def useful(factor, n, d):
+    """FLOPs of the k + w keys of a query, in 16 heads; dense peers do more."""
+    return factor * 4 * n * 1024 * d * 16
+
+
+def passes(name, factor, n=32768, d=128, kv_heads=16):
+    """One pass of attention over keys that are selected already: twelve passes less four."""
+    direction = name.removeprefix("sparsek_")
+    m = Measurement(name, HERE / "attention.heddle", f"{direction}_passes", ["seed=1"], sizes_of(n, d, kv_heads), "bf16",
+                    flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10)
+    m.between = [{"T": 4}, {"T": 12}]
+    return m
+
+
+def whole(name, entry, factor, peers, values=()):
+    """A call with its selection."""
+    n, d = 32768, 128
+    return Measurement(name, HERE / "attention.heddle", entry, ["q=normal:1", "k=normal:2", "v=normal:3", "u=normal:4", *values],
+                       sizes_of(n, d, 16), "bf16", flops=useful(factor, n, d), peers=[f"attention_{peer}_{n}_{d}" for peer in peers])
 
 
 def product(name, entry, dtype, sizes, values, options=(), environment=None):
     """2 m n k FLOPs. Beside the library's product stands the kernel that is generated where the library is missing."""
     m = Measurement(name, HERE / "products.heddle", entry, values, sizes, dtype, flops=2 * math.prod(sizes.values()))
     m.options, m.environment = list(options), environment or {}
-    m.peers = [name] if name.startswith("matmul") and not options and sizes["M"] == 4096 else []
+    m.peers = [] if options else [name]
     return m
 
 
@@ -105,7 +122,7 @@ def decode(position):
 
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
 SQUARE = dict(M=4096, K=4096, N=4096)
-BOTH = ("forward", "backward")
+LENGTHS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
 MEASURED = [
     rows("copy", "scaled", ["x=normal:1"], 8),
     rows("layer_norm", "layer", ["x=normal:1", "gain=ones", "bias=zeros"], 8),
@@ -116,12 +133,14 @@ MEASURED = [
     rows("adamw", "optimiser", ["p=normal:1", "g=normal:2", "state=zeros", "rate=0.001"], 28),
     selection(8192),
     *(selection(32768, scores) for scores in SCORES),
-    attention("sparsek_forward", "forward", 1, ["forward"]),
-    attention("sparsek_forward", "forward", 1, ["forward"], kv_heads=4),
-    attention("sparsek_forward", "forward", 1, ["forward"], d=64),
-    attention("sparsek_forward", "forward", 1, ["forward"], n=4096),
-    attention("sparsek_forward_backward", "gradients", 3.5, BOTH, values=["dout=normal:5"]),
-    attention("sparsek_forward_backward", "gradients", 3.5, BOTH, d=64, values=["dout=normal:5"]),
+    *(passes("sparsek_forward", 1, n) for n in LENGTHS),
+    passes("sparsek_forward", 1, kv_heads=4),
+    passes("sparsek_forward", 1, d=64),
+    *(passes("sparsek_backward", 2.5, n) for n in (4096, 32768, 131072)),
+    passes("sparsek_backward", 2.5, kv_heads=4),
+    passes("sparsek_backward", 2.5, d=64),
+    whole("sparsek_forward_selection", "forward", 1, ["forward"]),
+    whole("sparsek_forward_backward", "gradients", 3.5, ["forward", "backward"], ["dout=normal:5"]),
     decode(10_000),
     decode(1_000_000),
     product("matmul_bf16", "matmul_bf16", "bf16", SQUARE, ["a=normal:1", "b=normal:2"]),
