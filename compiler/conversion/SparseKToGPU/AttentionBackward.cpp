@@ -22,13 +22,15 @@ PairSlope PairSlopes::of(const QuerySide &query, const KeySide &key, Scalar prod
 }
 
 void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
-  const Plan queries = makePlan(spec, target, Pass::QueryGradients),
+  const auto warpgroups = WarpgroupPlan::of(spec, target, Pass::QueryGradients);
+  const int64_t tile = warpgroups ? WarpgroupPlan::tile : 64;
+  const Plan queries = makePlan(spec, target, Pass::QueryGradients, tile),
              keys = makePlan(spec, target, Pass::KeyGradients);
   KeyLists lists;
   if (queries.spec.topk > 0)
     lists = emitKeyLists(builder, queries, true);
   QueryStatistics statistics = emitStatistics(builder, queries);
-  emitQueryGradients(builder, queries, lists, statistics);
+  emitQueryGradients(builder, queries, warpgroups, lists, statistics, target);
   emitKeyGradients(builder, keys, lists, statistics);
 }
 

@@ -5,6 +5,7 @@
 #include "compiler/conversion/SparseKToGPU/AttentionStatistics.h"
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
 #include "compiler/conversion/SparseKToGPU/Pairs.h"
+#include "compiler/conversion/SparseKToGPU/Warpgroup.h"
 
 namespace heddle::gpu::attention {
 
@@ -28,9 +29,10 @@ private:
   Scalar scale;
 };
 
-/// dq and dtau.
-void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
-                        const QueryStatistics &statistics);
+/// dq and dtau; `warpgroups` where their products serve.
+void emitQueryGradients(ProgramBuilder &builder, const Plan &plan,
+                        const std::optional<WarpgroupPlan> &warpgroups, const KeyLists &lists,
+                        const QueryStatistics &statistics, const Target &target);
 /// dk, dv and du.
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
                       const QueryStatistics &statistics);

@@ -163,30 +163,21 @@ static void emitForwardTiles(ProgramBuilder &builder, const Plan &plan) {
   });
 }
 
-/// Computes the marked tiles.
-static void emitMarkedTiles(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
-                            DeviceOperand marks, DeviceOperand anyMark, const Target &target) {
+static void emitMarkedForwardTiles(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                                   const TileMarks &marks, const Target &target) {
   using A = AttentionArgument;
-  const OddRows odd = emitOddRows(builder, plan, A::V, &anyMark, 8 * target.multiprocessors);
+  const OddRows odd = emitOddRows(builder, plan, A::V, &marks.any, 8 * target.multiprocessors);
   builder.take({A::Q});
   WalkOperands operands(builder, plan, lists, &odd);
   builder.take({A::O, A::Lse});
-  const unsigned marksNumber = builder.take(marks), anyNumber = builder.take(anyMark);
+  const TileMarkNumbers numbers = takeTileMarks(builder, marks);
   const int64_t blocks = std::min(plan.queryTiles(), 2 * target.multiprocessors);
   builder.kernel("attention_marked", blocks, plan.walk.threads(), [&](KernelCode &k) {
-    Pointer any = k.pointer(anyNumber, k.i32Type()), marked = k.pointer(marksNumber, k.i32Type());
-    k.when(k.load(any, k.i32(0)) != 0, [&] {
+    k.when(anyTileMarked(k, numbers), [&] {
       TileCode t(k, elementType(k.b, plan.spec), plan.walk.block);
       KeyWalk walk(t, plan, builder, operands);
       ForwardKernel kernel(t, plan, builder, walk);
-      k.loop(k.block(), k.i32(plan.queryTiles()), k.blocks(), [&](Scalar number) {
-        // Each warp of the kernel that marked has a word.
-        Scalar word = k.load(marked, t.wide(number) * warpgroupWarps + t.wide(t.lane & (warpgroupWarps - 1)));
-        k.when(k.ballot(word != 0) != 0, [&] {
-          kernel.emit(number);
-          k.barrier(); // before the next tile's queries come
-        });
-      });
+      forEachMarkedTile(k, plan, numbers, [&](Scalar number) { kernel.emit(number); });
     });
   });
 }
@@ -194,35 +185,21 @@ static void emitMarkedTiles(ProgramBuilder &builder, const Plan &plan, const Key
 static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
                                   const Target &target) {
   using A = AttentionArgument;
-  const DeviceOperand marks = builder.reserve(plan.queryTiles() * warpgroupWarps * 4);
-  const DeviceOperand anyMark = builder.reserve(4);
-  const unsigned cleared = builder.take(anyMark);
-  builder.kernel("unmark", 1, warpSize, [&](KernelCode &k) {
-    k.when(k.thread() == 0, [&] { k.store(k.i32(0), k.pointer(cleared, k.i32Type()), k.i32(0)); });
-  });
+  const TileMarks marks = emitTileMarks(builder, plan);
   KeyLists lists;
   if (plan.spec.topk > 0)
     lists = emitKeyLists(builder, plan, true);
-  builder.take({A::Q, A::K, A::V, A::O, A::Lse});
-  WarpgroupParameters parameters;
-  if (plan.spec.packed)
-    builder.take({A::Bounds});
-  if (plan.spec.topk > 0) {
-    builder.take({A::U, A::Hi, A::Lo, A::End});
-    parameters.keys = builder.take(lists.keys);
-    parameters.full = builder.take(lists.full);
-    parameters.total = builder.take(lists.total);
-  }
-  parameters.marks = builder.take(marks);
-  parameters.anyMark = builder.take(anyMark);
+  builder.take({A::Q, A::O, A::Lse});
+  const WarpgroupParameters parameters(builder, plan, lists, marks);
   const int64_t blocks = std::min(plan.queryTiles(), target.multiprocessors);
-  builder.kernel("attention", blocks, WarpgroupPlan::threads,
-                 [&](KernelCode &k) { emitWarpgroupKernel(k, plan, sizes, builder, parameters); });
-  emitMarkedTiles(builder, plan, lists, marks, anyMark, target);
+  builder.kernel("attention", blocks, WarpgroupPlan::threads, [&](KernelCode &k) {
+    emitWarpgroupKernel(k, plan, sizes, builder, parameters, emitForwardConsumer);
+  });
+  emitMarkedForwardTiles(builder, plan, lists, marks, target);
 }
 
 void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
-  if (auto sizes = WarpgroupPlan::of(spec, target))
+  if (auto sizes = WarpgroupPlan::of(spec, target, Pass::Forward))
     emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, WarpgroupPlan::tile), *sizes,
                           target);
   else

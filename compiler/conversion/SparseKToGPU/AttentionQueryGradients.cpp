@@ -1,6 +1,7 @@
-// dq and dtau: by tiles of queries. Thresholds are shared by the query heads of a group: each has a row of
+// dq and dtau: by tiles of queries, with products of warpgroups where there are such. Thresholds are shared by the query heads of a group: each has a row of
 // its own, which are added up in order.
 #include "compiler/conversion/SparseKToGPU/QueryTile.h"
+#include "compiler/conversion/SparseKToGPU/Warpgroup.h"
 
 namespace heddle::gpu::attention {
 namespace {
@@ -26,39 +27,88 @@ void emitTauSum(ProgramBuilder &builder, const Plan &plan, DeviceOperand parts) 
   });
 }
 
+/// What the kernel of QueryTile reads and writes, on the list of the next kernel.
+struct TileOperands {
+  TileOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists, const OddRows &odd,
+               const QueryStatistics &statistics, DeviceOperand dtau)
+      : walk(builder, plan, lists, &odd), lse(builder.take(statistics.lse)),
+        shared(builder.take(statistics.shared)), tau(builder.take(dtau)) {
+    using A = AttentionArgument;
+    builder.take({A::Q, A::DOut, A::DQ});
+  }
+  WalkOperands walk;
+  unsigned lse, shared, tau;
+};
+
+/// Emits a QueryTile and what it takes, and `body`, which lets it compute tiles.
+void withQueryTile(KernelCode &k, const ProgramBuilder &builder, const Plan &plan,
+                   const TileOperands &operands, llvm::function_ref<void(QueryTile &tile)> body) {
+  TileCode t(k, elementType(k.b, plan.spec), plan.walk.block);
+  KeyWalk walk(t, plan, builder, operands.walk);
+  QueryTile tile(t, plan, builder, walk);
+  tile.lse = k.pointer(operands.lse, t.compute);
+  tile.shared = k.pointer(operands.shared, t.compute);
+  tile.sumsOfRows = {k.pointer(operands.tau, t.compute)};
+  tile.signOfSums = -1;
+  body(tile);
+}
+
+void emitByTiles(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                 const QueryStatistics &statistics, DeviceOperand dtau) {
+  const OddRows odd = emitOddRows(builder, plan, AttentionArgument::K);
+  const TileOperands operands(builder, plan, lists, odd, statistics, dtau);
+  builder.kernel("attention_dq", plan.queryTiles(), plan.walk.threads(), [&](KernelCode &k) {
+    withQueryTile(k, builder, plan, operands, [&](QueryTile &tile) { tile.emit(k.block()); });
+  });
+}
+
+void emitByWarpgroups(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
+                      const KeyLists &lists, const QueryStatistics &statistics, DeviceOperand dtau,
+                      const Target &target) {
+  using A = AttentionArgument;
+  const TileMarks marks = emitTileMarks(builder, plan);
+  builder.take({A::Q, A::DOut, A::DQ});
+  const WarpgroupParameters parameters(builder, plan, lists, marks);
+  QueryGradientParameters numbers;
+  numbers.lse = builder.take(statistics.lse);
+  numbers.shared = builder.take(statistics.shared);
+  numbers.tau = builder.take(dtau);
+  builder.kernel("attention_dq", std::min(plan.queryTiles(), target.multiprocessors), WarpgroupPlan::threads,
+                 [&](KernelCode &k) {
+                   emitWarpgroupKernel(k, plan, sizes, builder, parameters,
+                                       [&](WarpgroupCode &code, Scalar warpgroup) {
+                                         emitQueryGradientConsumer(code, warpgroup, numbers);
+                                       });
+                 });
+
+  const OddRows odd = emitOddRows(builder, plan, A::K, &marks.any, 8 * target.multiprocessors);
+  const TileOperands operands(builder, plan, lists, odd, statistics, dtau);
+  const TileMarkNumbers marked = takeTileMarks(builder, marks);
+  const int64_t blocks = std::min(plan.queryTiles(), 2 * target.multiprocessors);
+  builder.kernel("attention_dq_marked", blocks, plan.walk.threads(), [&](KernelCode &k) {
+    k.when(anyTileMarked(k, marked), [&] {
+      withQueryTile(k, builder, plan, operands, [&](QueryTile &tile) {
+        forEachMarkedTile(k, plan, marked, [&](Scalar number) { tile.emit(number); });
+      });
+    });
+  });
+}
+
 } // namespace
 
-void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
-                        const QueryStatistics &statistics) {
-  using A = AttentionArgument;
+void emitQueryGradients(ProgramBuilder &builder, const Plan &plan,
+                        const std::optional<WarpgroupPlan> &warpgroups, const KeyLists &lists,
+                        const QueryStatistics &statistics, const Target &target) {
   const AttentionSpec &s = plan.spec;
-  DeviceOperand parts;
+  DeviceOperand dtau = builder.bufferOf(AttentionArgument::DTau);
   if (s.group() > 1)
-    parts = builder.program.reserve(s.batch * s.queryHeads * s.length * plan.computeBytes());
-  const OddRows odd = emitOddRows(builder, plan, A::K);
-  builder.take({A::Q, A::DOut});
-  WalkOperands operands(builder, plan, lists, &odd);
-  const unsigned lse = builder.take(statistics.lse), shared = builder.take(statistics.shared);
-  unsigned tau = 0;
-  if (s.group() > 1)
-    tau = builder.take(parts);
+    dtau = builder.reserve(s.batch * s.queryHeads * s.length * plan.computeBytes());
+  if (warpgroups)
+    emitByWarpgroups(builder, plan, *warpgroups, lists, statistics, dtau, target);
   else
-    builder.take({A::DTau});
-  builder.take({A::DQ});
-  builder.kernel("attention_dq", s.batch * s.queryHeads * plan.tiles(), plan.walk.threads(),
-                 [&](KernelCode &k) {
-                   TileCode t(k, elementType(k.b, s), plan.walk.block);
-                   KeyWalk walk(t, plan, builder, operands);
-                   QueryTile kernel(t, plan, builder, walk);
-                   kernel.lse = k.pointer(lse, t.compute);
-                   kernel.shared = k.pointer(shared, t.compute);
-                   kernel.sumsOfRows = {s.group() > 1 ? k.pointer(tau, t.compute)
-                                                      : builder.buffer(k, A::DTau, t.compute)};
-                   kernel.signOfSums = -1;
-                   kernel.emit();
-                 });
+    emitByTiles(builder, plan, lists, statistics, dtau);
   if (s.group() > 1)
-    emitTauSum(builder, plan, parts);
+    emitTauSum(builder, plan, dtau);
 }
 
 } // namespace heddle::gpu::attention

@@ -17,6 +17,8 @@ public:
 
   mlir::Operation *const op;
 
+  DeviceOperand bufferOf(AttentionArgument argument) const;
+
   // ---- The operands of the next kernel ----
   void take(std::initializer_list<AttentionArgument> arguments);
   /// Returns its number.
@@ -31,8 +33,6 @@ public:
   Pointer buffer(KernelCode &k, AttentionArgument argument, mlir::Type element) const;
 
 private:
-  DeviceOperand bufferOf(AttentionArgument argument) const;
-
   llvm::SmallVector<DeviceOperand, 16> operands;
   std::array<int, size_t(AttentionArgument::Workspace)> places = noPlaces();
   static constexpr std::array<int, size_t(AttentionArgument::Workspace)> noPlaces() {

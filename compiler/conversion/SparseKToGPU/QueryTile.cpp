@@ -9,10 +9,10 @@ QueryTile::QueryTile(TileCode &t, const Plan &plan, const ProgramBuilder &builde
   t.zeroPadding(outs, p.spec.valueWidth);
 }
 
-void QueryTile::emit() {
+void QueryTile::emit(Scalar number) {
   using A = AttentionArgument;
   const int64_t n = p.spec.length;
-  Scalar block = k.block(), tile = block % p.tiles(), head = block / p.tiles();
+  Scalar tile = number % p.tiles(), head = number / p.tiles();
   Scalar first = tile * p.walk.tile, count = k.min(k.i32(p.walk.tile), k.i32(n) - first);
   Scalar queryStart = t.wide(head) * n + t.wide(first);
   auto source = [&](Scalar row) {

@@ -17,8 +17,8 @@ public:
   llvm::SmallVector<Pointer, 2> sumsOfRows; ///< [query head, length]: what pairs add to their rows
   double signOfSums = 1;
 
-  /// The body of the kernel; stores dq and the sums.
-  void emit();
+  /// Computes tile `number`, counted over the heads; stores dq and the sums.
+  void emit(Scalar number);
 
 private:
   Scalars accumulate(const KeyBlock &keys, llvm::ArrayRef<Scalar> state);

@@ -262,7 +262,7 @@ private:
       tile.shared = k.pointer(shared, t.compute);
       for (unsigned number : rowNumbers)
         tile.sumsOfRows.push_back(k.pointer(number, t.compute));
-      tile.emit();
+      tile.emit(k.block());
     });
   }
 

@@ -8,10 +8,10 @@
 namespace heddle::gpu::attention {
 
 int64_t WarpgroupPlan::bytes() const {
-  return queryBytes() + stages * (keyBytes() + valueBytes()) + slots() * numbers * block * 4 + 4 * stages * 8;
+  return queryBytes() + cotangentBytes() + stages * (keyBytes() + valueBytes()) + slots() * numbers * block * 4 + 4 * stages * 8;
 }
 
-std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target) {
+std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target, Pass pass) {
   auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
   const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   // A maximum of products is one of scores; rows are counted in 32 bits.
@@ -22,29 +22,46 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   WarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
-  if (spec.valueWidth <= 96) {
+  if (pass == Pass::QueryGradients)
+    plan.cotangentPanels = plan.valuePanels;
+  if ((pass == Pass::Forward ? spec.valueWidth : spec.keyWidth) <= 96) {
     plan.gatherRegisters = 56;
     plan.productRegisters = 224;
   }
-  for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
-    --plan.stages;
-  if (plan.stages < 2)
-    return std::nullopt;
-  return plan;
+  for (int64_t block : {96, 64}) {
+    plan.block = block;
+    for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
+      --plan.stages;
+    if (plan.stages >= 2)
+      return plan;
+  }
+  return std::nullopt;
+}
+
+WarpgroupParameters::WarpgroupParameters(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                                         const TileMarks &tileMarks) {
+  using A = AttentionArgument;
+  builder.take({A::K, A::V});
+  if (plan.spec.packed)
+    builder.take({A::Bounds});
+  if (plan.spec.topk > 0) {
+    builder.take({A::U, A::Hi, A::Lo, A::End});
+    keys = builder.take(lists.keys);
+    full = builder.take(lists.full);
+    total = builder.take(lists.total);
+  }
+  marks = takeTileMarks(builder, tileMarks);
 }
 
 WarpgroupCode::WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
                              const ProgramBuilder &builder, const WarpgroupParameters &parameters)
-    : k(k), p(plan), w(sizes), n(plan.spec.length), element(elementType(k.b, plan.spec)) {
+    : k(k), p(plan), w(sizes), builder(builder), n(plan.spec.length), element(elementType(k.b, plan.spec)) {
   using A = AttentionArgument;
-  queryRows = builder.buffer(k, A::Q, element);
   keyRows = builder.buffer(k, A::K, element);
   valueRows = builder.buffer(k, A::V, element);
-  output = builder.buffer(k, A::O, element);
-  lse = builder.buffer(k, A::Lse, k.f32Type());
   bounds = builder.buffer(k, A::Bounds, k.i32Type());
-  marks = k.pointer(parameters.marks, k.i32Type());
-  anyMark = k.pointer(parameters.anyMark, k.i32Type());
+  marks = k.pointer(parameters.marks.words, k.i32Type());
+  anyMark = k.pointer(parameters.marks.any, k.i32Type());
   if (p.spec.topk > 0) {
     u = builder.buffer(k, A::U, k.f32Type());
     hi = builder.buffer(k, A::Hi, k.f32Type());
@@ -57,10 +74,11 @@ WarpgroupCode::WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPla
   thread = k.thread();
   lane = thread & (warpSize - 1);
   shared = sharedAddress(k, k.shared(w.bytes(), k.b.getI8Type()));
-  keysStart = w.queryBytes();
+  cotangentsStart = w.queryBytes();
+  keysStart = cotangentsStart + w.cotangentBytes();
   valuesStart = keysStart + w.stages * w.keyBytes();
   numbersStart = valuesStart + w.stages * w.valueBytes();
-  barriersStart = numbersStart + w.slots() * WarpgroupPlan::numbers * WarpgroupPlan::block * 4;
+  barriersStart = numbersStart + w.slots() * WarpgroupPlan::numbers * w.block * 4;
 }
 
 void WarpgroupCode::prepareShared() {
@@ -75,8 +93,10 @@ void WarpgroupCode::prepareShared() {
     publishBarriers(k);
   });
   // Products step over 16 columns: zeros follow half a step.
-  if (p.spec.keyWidth % 16 != 0) {
-    const int64_t piece = p.spec.keyWidth / 8, panel = piece / 8;
+  auto padded = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stageBytes) {
+    if (width % 16 == 0)
+      return;
+    const int64_t piece = width / 8, panel = piece / 8;
     auto zero = [&](Scalar base, int64_t rows) {
       k.loop(thread, k.i32(rows), k.i32(WarpgroupPlan::threads), [&](Scalar row) {
         Scalar at = base + (panelOffset(row, k.i32(piece % 8)) + panel * rows * panelRowBytes);
@@ -84,10 +104,13 @@ void WarpgroupCode::prepareShared() {
                       k.i32(0));
       });
     };
-    zero(address(0), WarpgroupPlan::tile);
+    zero(address(tileStart), WarpgroupPlan::tile);
     for (int64_t i = 0; i < w.stages; ++i)
-      zero(address(keysStart + i * w.keyBytes()), WarpgroupPlan::block);
-  }
+      zero(address(stagesStart + i * stageBytes), w.block);
+  };
+  padded(p.spec.keyWidth, 0, keysStart, w.keyBytes());
+  if (w.cotangentPanels > 0)
+    padded(p.spec.valueWidth, cotangentsStart, valuesStart, w.valueBytes());
   k.barrier();
 }
 
@@ -127,7 +150,7 @@ Scalars WarpgroupCode::walkAt(Scalar index) {
 void WarpgroupCode::forEachTile(
     llvm::ArrayRef<Scalar> init,
     llvm::function_ref<Scalars(const WarpgroupTile &, llvm::ArrayRef<Scalar>)> body) {
-  constexpr int64_t block = WarpgroupPlan::block;
+  const int64_t block = w.block;
   const int64_t count = p.spec.rows() * p.tiles() * p.spec.group();
   Scalars carried = walkAt(k.block());
   const size_t known = carried.size();
@@ -160,13 +183,14 @@ void WarpgroupCode::forEachTile(
 }
 
 void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
-                         const ProgramBuilder &builder, const WarpgroupParameters &parameters) {
+                         const ProgramBuilder &builder, const WarpgroupParameters &parameters,
+                         WarpgroupConsumer consumer) {
   k.function->setAttr("nvvm.minctasm", k.b.getI32IntegerAttr(1));
   WarpgroupCode code(k, plan, sizes, builder, parameters);
   code.prepareShared();
   // The same for all lanes, which the compiler cannot know of a quotient.
   Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));
-  k.when(warpgroup == 0, [&] { emitProducer(code); }, [&] { emitConsumer(code, warpgroup - 1); });
+  k.when(warpgroup == 0, [&] { emitProducer(code); }, [&] { consumer(code, warpgroup - 1); });
 }
 
 Scalar WarpgroupCode::center(const WarpgroupTile &tile) {

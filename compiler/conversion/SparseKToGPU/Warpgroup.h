@@ -1,44 +1,51 @@
-// Attention's forward pass by products of warpgroups: one warpgroup gathers keys and values, two multiply.
-// Internal to this folder.
+// Attention by products of warpgroups, the forward pass and the gradients of queries: one warpgroup gathers
+// keys and values, two multiply. Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/GPU/WarpgroupCode.h"
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
+#include "compiler/conversion/SparseKToGPU/MarkedTiles.h"
 
 #include <functional>
 
 namespace heddle::gpu::attention {
 
-/// How shared memory is divided: the tile's queries, stages of keys, stages of values, slots of numbers of
-/// keys, barriers.
+/// How shared memory is divided: the tile's queries and, for gradients, the cotangents of their outputs,
+/// stages of keys, stages of values, slots of numbers of keys, barriers.
 struct WarpgroupPlan {
   static constexpr int64_t tile = 128; ///< queries, 64 for each of the two warpgroups that multiply
-  static constexpr int64_t block = 96; ///< keys that are multiplied at a time
   static constexpr int64_t threads = 3 * warpgroupThreads;
   static constexpr int64_t numbers = 3; ///< f32 of each key: score, middle and half width of its run
 
+  int64_t block = 96; ///< keys that are multiplied at a time
   int64_t keyPanels = 0, valuePanels = 0;
+  int64_t cotangentPanels = 0; ///< of the outputs' cotangents: none in the forward pass
   int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
   int64_t stages = 0;
 
   /// Numbers are read while later keys arrive, up to those of the block that a warp still has to soften.
   int64_t slots() const { return 2 * stages; } ///< of numbers of keys: those of odd phases follow the even
   int64_t queryBytes() const { return keyPanels * tile * panelRowBytes; }
+  int64_t cotangentBytes() const { return cotangentPanels * tile * panelRowBytes; }
   int64_t keyBytes() const { return keyPanels * block * panelRowBytes; }
   int64_t valueBytes() const { return valuePanels * block * panelRowBytes; }
   int64_t bytes() const;
 
   /// The plan where warpgroups serve: elements of 16 bits, heads whose widths are multiples of 8 up to 128.
-  static std::optional<WarpgroupPlan> of(const AttentionSpec &spec, const Target &target);
+  /// `pass`: Forward or QueryGradients.
+  static std::optional<WarpgroupPlan> of(const AttentionSpec &spec, const Target &target, Pass pass);
 };
 
 /// Warps that multiply.
 constexpr int64_t warpgroupWarps = 2 * warpgroupThreads / warpSize;
 
-/// Numbers of the kernel's parameters that are no arguments of the operation.
+/// Puts what the walk over keys wants on the next kernel's list: numbers of parameters that are no arguments
+/// of the operation.
 struct WarpgroupParameters {
+  WarpgroupParameters(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                      const TileMarks &marks);
   unsigned keys = 0, full = 0, total = 0; ///< of lists
-  unsigned marks = 0, anyMark = 0;        ///< tiles that are to be computed again
+  TileMarkNumbers marks;                  ///< tiles that are to be computed again
 };
 
 /// A tile of queries of one query head and the blocks of keys that they see. i32 but for `list`.
@@ -80,8 +87,8 @@ public:
   Scalar address(int64_t bytes) { return shared + bytes; }
   /// Of the numbers of the keys of a stage, in the phase of this parity.
   Scalar numberAddress(Scalar stage, Scalar parity, int64_t which) {
-    return (parity * w.stages + stage) * (WarpgroupPlan::numbers * WarpgroupPlan::block * 4) +
-           (shared + (numbersStart + which * WarpgroupPlan::block * 4));
+    return (parity * w.stages + stage) * (WarpgroupPlan::numbers * w.block * 4) +
+           (shared + (numbersStart + which * w.block * 4));
   }
   enum Barrier { FullKeys, EmptyKeys, FullValues, EmptyValues };
   Scalar barrier(Barrier which, Scalar stage) {
@@ -92,12 +99,15 @@ public:
   KernelCode &k;
   const Plan &p;
   const WarpgroupPlan &w;
+  const ProgramBuilder &builder;
   const int64_t n;
   const mlir::Type element;
-  Pointer queryRows, keyRows, valueRows, u, hi, lo, ends, bounds, listKeys, listFull, listTotal;
-  Pointer output, lse, marks, anyMark;
+  Pointer keyRows, valueRows, u, hi, lo, ends, bounds, listKeys, listFull, listTotal;
+  Pointer marks, anyMark;
   Scalar thread, lane;
-  int64_t keysStart = 0, valuesStart = 0; ///< bytes
+  int64_t cotangentsStart = 0, keysStart = 0, valuesStart = 0; ///< bytes
+  /// Whether pairs of selected keys depend on scores and thresholds, beyond being selected.
+  bool scored() const { return p.gateValues() || (w.cotangentPanels > 0 && p.routesValues()); }
 
 private:
   Scalars walkAt(Scalar index);
@@ -106,12 +116,23 @@ private:
   int64_t numbersStart = 0, barriersStart = 0;
 };
 
+using WarpgroupConsumer = llvm::function_ref<void(WarpgroupCode &code, Scalar warpgroup)>;
+
 /// The body of the kernel, for blocks of WarpgroupPlan::threads threads, as many as there are
 /// multiprocessors.
 void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
-                         const ProgramBuilder &builder, const WarpgroupParameters &parameters);
+                         const ProgramBuilder &builder, const WarpgroupParameters &parameters,
+                         WarpgroupConsumer consumer);
 
 void emitProducer(WarpgroupCode &code);
-void emitConsumer(WarpgroupCode &code, Scalar warpgroup);
+/// Those that multiply in the forward pass; `warpgroup` is 0 or 1.
+void emitForwardConsumer(WarpgroupCode &code, Scalar warpgroup);
+
+/// Numbers of the parameters of the kernel of the gradients of queries: statistics of the queries, and where
+/// the cotangents of thresholds go, [query head, length].
+struct QueryGradientParameters {
+  unsigned lse = 0, shared = 0, tau = 0;
+};
+void emitQueryGradientConsumer(WarpgroupCode &code, Scalar warpgroup, const QueryGradientParameters &numbers);
 
 } // namespace heddle::gpu::attention

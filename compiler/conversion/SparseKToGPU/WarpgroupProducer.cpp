@@ -12,7 +12,7 @@ namespace {
 
 class Producer {
 public:
-  explicit Producer(WarpgroupCode &code) : c(code), k(code.k), p(code.p) {}
+  explicit Producer(WarpgroupCode &code) : c(code), k(code.k), p(code.p), block(code.w.block) {}
 
   void emit() {
     setRegisters(k, c.w.gatherRegisters, /*more=*/false);
@@ -24,11 +24,11 @@ public:
   }
 
 private:
-  static constexpr int64_t block = WarpgroupPlan::block;
-  static constexpr int64_t rowsAtATime = warpgroupThreads / 8, rowsOfThread = block / rowsAtATime;
+  static constexpr int64_t rowsAtATime = warpgroupThreads / 8;
+  int64_t rowsOfThread() const { return block / rowsAtATime; }
 
   Scalars walk(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
-    center = gated() ? c.center(tile) : k.f32(0);
+    center = c.scored() ? c.center(tile) : k.f32(0);
     Scalars carried = rowsOf(tile, k.i32(0));
     const size_t rows = carried.size();
     Scalars numbers = numbersOf(tile, k.i32(0), carried.back());
@@ -61,15 +61,13 @@ private:
     return Scalars(llvm::ArrayRef(carried).take_back(2));
   }
 
-  bool gated() const { return p.gateKeys() || p.gateValues(); }
-
   /// The rows that this thread copies of a block, and that of the key whose numbers it stores, counted over
   /// the heads. Behind the last key there are more of them.
   Scalars rowsOf(const WarpgroupTile &tile, Scalar number) {
     auto each = [&](llvm::function_ref<Scalar(Scalar)> rowAt) {
       Scalars rows;
       Scalar start = computeHere(k, firstRow);
-      for (int64_t i = 0; i < rowsOfThread; ++i)
+      for (int64_t i = 0; i < rowsOfThread(); ++i)
         rows.push_back(rowAt(start + i * rowsAtATime));
       rows.push_back(rowAt(k.min(c.thread, k.i32(block - 1))));
       return rows;
@@ -102,7 +100,7 @@ private:
       return window();
     auto selected = [&] {
       Scalar place = c.wide(row);
-      return Scalars{gated() ? k.load(c.u, place) : k.f32(0), k.load(c.ends, place)};
+      return Scalars{c.scored() ? k.load(c.u, place) : k.f32(0), k.load(c.ends, place)};
     };
     return k.choose(number < tile.selectedBlocks, selected, window);
   }
@@ -125,7 +123,7 @@ private:
         Scalar numbers = c.numberAddress(place.stage, place.parity ^ 1, which);
         k.store(value, atShared(k, numbers, k.f32Type()), c.thread);
       };
-      if (gated()) {
+      if (c.scored()) {
         // Infinities act as the largest f32, as in the selection.
         Scalar score = k.min(k.max(known[0], k.f32(-double(FLT_MAX))), k.f32(FLT_MAX));
         store(score - center, 0);
@@ -139,7 +137,7 @@ private:
     const int64_t pieces = width / 8, wholePanels = pieces / 8, rest = pieces % 8;
     Scalar start = stage + target, piece = computeHere(k, this->piece);
     auto copy = [&](int64_t firstPanel, int64_t lastPanel) {
-      for (int64_t i = 0; i < rowsOfThread; ++i) {
+      for (int64_t i = 0; i < rowsOfThread(); ++i) {
         Pointer source = k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8));
         for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
           Scalar to = start + (panel * block + i * rowsAtATime) * panelRowBytes;
@@ -157,6 +155,7 @@ private:
   WarpgroupCode &c;
   KernelCode &k;
   const Plan &p;
+  const int64_t block; ///< keys
   Scalar piece, firstRow, target, center;
 };
 

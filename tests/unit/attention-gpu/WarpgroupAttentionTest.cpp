@@ -1,7 +1,7 @@
 // Attention by products of warpgroups against the formulas in double: on the emulated device and on GPUs that
 // have them.
 
-#include "DeviceAttention.h"
+#include "WarpgroupTarget.h"
 
 #include <catch2/catch.hpp>
 
@@ -12,18 +12,6 @@ using cpu::AttentionSpec;
 using cpu::MatmulElement;
 
 namespace {
-
-/// Few blocks of threads, so that each has several tiles. Nothing where the device has no such products.
-std::optional<gpu::Target> warpgroupTarget(int64_t multiprocessors = 3) {
-  test::DeviceHarness device;
-  if (!device.emulated() && device.capability() != 90)
-    return std::nullopt;
-  gpu::Target target;
-  target.sharedBytes = device.emulated() ? 163 << 10 : 232448;
-  target.warpgroupProducts = true;
-  target.multiprocessors = multiprocessors;
-  return target;
-}
 
 template <MatmulElement Element>
 void check(AttentionCase<Element> &c, double tolerance, int64_t multiprocessors = 3) {

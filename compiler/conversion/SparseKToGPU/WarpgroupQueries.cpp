@@ -1,0 +1,203 @@
+#include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
+#include "compiler/conversion/GPU/TensorCode.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace heddle::gpu::attention {
+
+void WarpgroupQueries::start() {
+  setRegisters(k, c.w.productRegisters, /*more=*/true);
+  Scalar warp = (c.thread >> 5) - warpgroupThreads / warpSize;
+  warpRow = warp * 16;
+  for (int64_t half = 0; half < 2; ++half)
+    rows[half] = warpRow + (c.lane >> 2) + 8 * half;
+  firstColumn = (c.lane & 3) * 2;
+  warpNumber = warp;
+}
+
+void WarpgroupQueries::copyRows(const WarpgroupTile &tile, Pointer from, int64_t width, int64_t start) {
+  const int64_t pieces = width / 8, count = 64 * pieces;
+  Scalar thread = computeHere(k, c.thread & (warpgroupThreads - 1));
+  auto copy = [&](Scalar at) {
+    Scalar row = at / pieces, piece = at % pieces, query = warpgroup * 64 + row;
+    Scalar to =
+        (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) + panelOffset(query, piece & 7) + c.address(start);
+    Scalar source = tile.queryStart + c.wide(k.min(query, tile.last - tile.first));
+    mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base,
+                                  k.offset(from, source * width + c.wide(piece * 8)).base, 16u,
+                                  mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
+  };
+  for (int64_t first = 0; first < count; first += warpgroupThreads) {
+    Scalar at = thread + first;
+    if (first + warpgroupThreads <= count)
+      copy(at);
+    else
+      k.when(at < count, [&] { copy(at); });
+  }
+}
+
+void WarpgroupQueries::startRows(const WarpgroupTile &tile) {
+  warpFirst = tile.first + warpRow;
+  for (int64_t half = 0; half < 2; ++half)
+    positions[half] = k.cast(rows[half], k.f32Type());
+  if (p.spec.topk > 0) {
+    Scalar center = c.scored() ? c.center(tile) : k.f32(0);
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar at = c.wide(tile.rowStart + k.min(tile.first + rows[half], tile.last));
+      minusThresholds[half] = -((k.load(c.hi, at) - center) + k.load(c.lo, at));
+    }
+  }
+  if (p.spec.packed) {
+    Scalar query = k.min(warpFirst, tile.last);
+    sequenceBegin = k.load(c.bounds, query);
+    sequenceEnd = k.load(c.bounds, query + c.n);
+  }
+}
+
+void WarpgroupQueries::passTurn(Scalar more) {
+  k.when((warpgroup == 0) | more,
+         [&] { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); });
+}
+
+void WarpgroupQueries::await(WarpgroupCode::Barrier which, RingPlace place) {
+  waitForPhase(k, c.barrier(which, place.stage), place.parity);
+  showToProducts(k);
+}
+
+void WarpgroupQueries::release(WarpgroupCode::Barrier which, Scalar stage) {
+  k.when(c.lane == 0, [&] { arrive(k, c.barrier(which, stage)); });
+}
+
+Sums WarpgroupQueries::multiplyRows(Scalar rows, Scalar stages, int64_t stageBytes, RingPlace place,
+                                    int64_t width) {
+  beginProducts(k);
+  Scalar matrix = stages + k.extendUnsigned(place.stage * (stageBytes >> 4), k.i64Type());
+  Sums sums;
+  for (int64_t column = 0; column < width; column += 16) {
+    const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
+    sums = multiplyShared(k, c.element, sums,
+                          advance(rows, panel * WarpgroupPlan::tile * panelRowBytes + within),
+                          advance(matrix, panel * block * panelRowBytes + within), block);
+  }
+  endProducts(k);
+  return sums;
+}
+
+Sums WarpgroupQueries::multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stages,
+                                       int64_t stageBytes, Scalar stage, int64_t width) {
+  beginProducts(k);
+  Scalar matrix = stages + k.extendUnsigned(stage * (stageBytes >> 4), k.i64Type());
+  Sums result = sums;
+  for (int64_t key = 0; key < block; key += 16)
+    result = multiplyRegisters(k, c.element, result, weights.slice(size_t(key / 4), 4),
+                               advance(matrix, key * panelRowBytes), width);
+  endProducts(k);
+  return result;
+}
+
+Scalars WarpgroupQueries::packed(llvm::ArrayRef<Scalar> x) {
+  Scalars words;
+  for (size_t i = 0; i < x.size(); i += 2)
+    words.push_back(packInPlace(k, x[i], x[i + 1], c.element));
+  return words;
+}
+
+WarpgroupQueries::Kind WarpgroupQueries::kindOf(const WarpgroupTile &tile, Scalar number) {
+  Kind kind{k.truth(false), number < tile.selectedBlocks, k.truth(true)};
+  if (p.spec.topk > 0)
+    kind.masked = (number + 1) * block > tile.wholeKeys;
+  if (p.spec.window > 0) {
+    // Nothing is masked if this warp's first query sees the block's last key, and its last query the first.
+    Scalar start = tile.windowBegin + (number - tile.selectedBlocks) * block, last = warpFirst + 15;
+    Scalar masked = (start + (block - 1) > warpFirst) | (start + p.spec.window <= last);
+    if (p.spec.packed) // or where a sequence begins or ends among them
+      masked = masked | (start < sequenceBegin) | (sequenceEnd <= last);
+    Scalar unseen = (start > last) | (start + (block - 1 + p.spec.window) <= warpFirst);
+    kind.masked = k.select(kind.selected, kind.masked, masked);
+    kind.unseen = k.both(!kind.selected, unseen);
+  }
+  return kind;
+}
+
+Scalars WarpgroupQueries::byKind(const Kind &kind, llvm::function_ref<Scalars(bool gate, bool masked)> seen,
+                                 llvm::function_ref<Scalars()> unseen) {
+  auto of = [&](bool selected) {
+    const bool gate = selected && c.scored();
+    return k.choose(kind.masked, [&] { return seen(gate, true); }, [&] { return seen(gate, false); });
+  };
+  auto some = [&] {
+    if (p.spec.topk == 0 || p.spec.window == 0)
+      return of(p.spec.topk > 0);
+    return k.choose(kind.selected, [&] { return of(true); }, [&] { return of(false); });
+  };
+  return p.spec.window > 0 ? k.choose(kind.unseen, unseen, some) : some();
+}
+
+mlir::Value WarpgroupQueries::numbersOf(RingPlace place, int64_t which, int64_t tile) {
+  Pointer from = atShared(k, c.numberAddress(place.stage, place.parity, which), k.f32Type());
+  return k.loadVector(from, firstColumn + 8 * tile, 2);
+}
+
+void WarpgroupQueries::markOdd(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> x) {
+  Scalar odd = k.f32(0); // or NaN
+  for (Scalar value : x)
+    odd = k.multiplyAdd(value, k.f32(0), odd);
+  Scalar marked = k.ballot(k.isNan(odd)) != 0;
+  k.when(c.lane == 0, [&] {
+    k.store(k.extendUnsigned(marked, k.i32Type()), c.marks, c.wide(tile.number) * 8 + c.wide(warpNumber));
+    k.when(marked, [&] { k.store(k.i32(1), c.anyMark, k.i32(0)); });
+  });
+}
+
+void WarpgroupQueries::storeRows(const WarpgroupTile &tile, Pointer to, int64_t width,
+                                 llvm::ArrayRef<Scalar> x) {
+  for (int64_t half = 0; half < 2; ++half)
+    if (width % 32 == 0)
+      storeRow(tile, to, width, x, half);
+    else
+      storePairs(tile, to, width, x, half);
+}
+
+Pointer WarpgroupQueries::rowOf(const WarpgroupTile &tile, Pointer to, int64_t width, int64_t half) {
+  Scalar start = (tile.queryStart + c.wide(rows[half])) * width;
+  return k.as(k.offset(to, start), k.i32Type());
+}
+
+/// Four lanes have a row, each two of every 8 columns. They exchange, so that each has 8 of every 32.
+void WarpgroupQueries::storeRow(const WarpgroupTile &tile, Pointer to, int64_t width,
+                                llvm::ArrayRef<Scalar> output, int64_t half) {
+  Pointer row = rowOf(tile, to, width, half);
+  Scalar valid = inTile(tile, half);
+  Scalar odd = (c.lane & 1) != 0, upper = (c.lane & 2) != 0;
+  for (int64_t first = 0; first < width / 8; first += 4) {
+    Scalar x[4];
+    for (int64_t i = 0; i < 4; ++i) {
+      const size_t at = size_t(4 * (first + i) + 2 * half);
+      x[i] = packPair(k, output[at], output[at + 1], c.element);
+    }
+    auto exchange = [&](Scalar &low, Scalar &high, Scalar takesHigh, int64_t lanes) {
+      Scalar other = k.shuffleXor(k.select(takesHigh, low, high), lanes);
+      low = k.select(takesHigh, other, low);
+      high = k.select(takesHigh, high, other);
+    };
+    exchange(x[0], x[1], odd, 1);
+    exchange(x[2], x[3], odd, 1);
+    exchange(x[0], x[2], upper, 2);
+    exchange(x[1], x[3], upper, 2);
+    k.when(valid,
+           [&] { k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), row, (c.lane & 3) * 4 + 4 * first); });
+  }
+}
+
+void WarpgroupQueries::storePairs(const WarpgroupTile &tile, Pointer to, int64_t width,
+                                  llvm::ArrayRef<Scalar> output, int64_t half) {
+  Pointer row = rowOf(tile, to, width, half);
+  k.when(inTile(tile, half), [&] {
+    for (int64_t i = 0; i < width / 8; ++i) {
+      const size_t at = size_t(4 * i + 2 * half);
+      k.store(packPair(k, output[at], output[at + 1], c.element), row, (c.lane & 3) + 4 * i);
+    }
+  });
+}
+
+} // namespace heddle::gpu::attention

@@ -1,0 +1,84 @@
+// What the warpgroups that multiply have in common: each has 64 queries of a tile, a warp 16 of them, and
+// takes the ring's blocks of keys in turns with the other one. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/SparseKToGPU/Warpgroup.h"
+
+namespace heddle::gpu::attention {
+
+class WarpgroupQueries {
+protected:
+  /// `warpgroup`: 0 or 1 of those that multiply.
+  WarpgroupQueries(WarpgroupCode &code, Scalar warpgroup)
+      : c(code), k(code.k), p(code.p), block(code.w.block), warpgroup(warpgroup) {}
+
+  void start(); ///< before everything else
+
+  // ---- Rows of the tile ----
+
+  /// Copies the warpgroup's rows of a tile in the background, to `start` in shared memory.
+  void copyRows(const WarpgroupTile &tile, Pointer from, int64_t width, int64_t start);
+  /// The matrix of the rows that copyRows put there.
+  Scalar describeRows(int64_t start) {
+    return describeMatrix(k, c.address(start) + warpgroup * (64 * panelRowBytes));
+  }
+  void startRows(const WarpgroupTile &tile);
+
+  // ---- Turns and stages ----
+
+  void joinOwn() { joinBarrier(k, warpgroup + firstOwn, warpgroupThreads); }
+  void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
+  /// The first warpgroup always has a successor, the second one unless this was the last turn.
+  void passTurn(Scalar more);
+  void await(WarpgroupCode::Barrier which, RingPlace place);
+  void release(WarpgroupCode::Barrier which, Scalar stage);
+
+  // ---- Products ----
+
+  /// Rows of the tile times those of a stage: [64, block].
+  Sums multiplyRows(Scalar rows, Scalar stages, int64_t stageBytes, RingPlace place, int64_t width);
+  /// sums + weights times rows of a stage, which are `across`; weights as packed pairs.
+  Sums multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stages, int64_t stageBytes,
+                       Scalar stage, int64_t width);
+  Scalars packed(llvm::ArrayRef<Scalar> x);
+
+  // ---- Which pairs are seen ----
+
+  struct Kind {
+    Scalar unseen, selected, masked; ///< i1, of a warp
+  };
+  Kind kindOf(const WarpgroupTile &tile, Scalar number);
+  /// Emits `seen` for each kind of a block of which some pair may be seen, `unseen` for the other one.
+  /// `gate`: whether the keys are selected and pairs depend on their scores.
+  Scalars byKind(const Kind &kind, llvm::function_ref<Scalars(bool gate, bool masked)> seen,
+                 llvm::function_ref<Scalars()> unseen);
+  /// Numbers of this lane's two keys of 8, those of fragment `tile`.
+  mlir::Value numbersOf(RingPlace place, int64_t which, int64_t tile);
+
+  // ---- Results ----
+
+  Scalar inTile(const WarpgroupTile &tile, int64_t half) { return tile.first + rows[half] <= tile.last; }
+  /// Stores fragments as rows of the tile.
+  void storeRows(const WarpgroupTile &tile, Pointer to, int64_t width, llvm::ArrayRef<Scalar> x);
+  /// Marks the tile where some of x is not finite.
+  void markOdd(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> x);
+
+  WarpgroupCode &c;
+  KernelCode &k;
+  const Plan &p;
+  const int64_t block; ///< keys
+  const Scalar warpgroup;
+  Scalar warpRow, warpNumber, rows[2], firstColumn;
+  Scalar warpFirst, positions[2], minusThresholds[2], sequenceBegin, sequenceEnd; ///< of the tile
+
+  /// Numbers of barriers: of a warpgroup's own, and of its turns.
+  static constexpr int64_t firstOwn = 1, firstTurn = 4;
+
+private:
+  void storeRow(const WarpgroupTile &tile, Pointer to, int64_t width, llvm::ArrayRef<Scalar> x, int64_t half);
+  void storePairs(const WarpgroupTile &tile, Pointer to, int64_t width, llvm::ArrayRef<Scalar> x,
+                  int64_t half);
+  Pointer rowOf(const WarpgroupTile &tile, Pointer to, int64_t width, int64_t half);
+};
+
+} // namespace heddle::gpu::attention

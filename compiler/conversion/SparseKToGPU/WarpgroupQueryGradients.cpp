@@ -1,0 +1,211 @@
+// The warpgroups that multiply for the gradients of queries. The two products of a block, of queries and keys
+// and of cotangents and values, are issued together with the sum of keys of the block before it; the weights
+// of that sum, the cotangents of the products, follow from lse pair by pair.
+#include "compiler/conversion/GPU/TensorCode.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
+
+#include <numbers>
+
+namespace heddle::gpu::attention {
+namespace {
+
+class QueryGradientConsumer : WarpgroupQueries {
+public:
+  QueryGradientConsumer(WarpgroupCode &code, Scalar warpgroup, const QueryGradientParameters &numbers)
+      : WarpgroupQueries(code, warpgroup), factor(p.spec.scale * std::numbers::log2e),
+        routes(p.routesValues()), queryRows(c.builder.buffer(k, AttentionArgument::Q, c.element)),
+        cotangentRows(c.builder.buffer(k, AttentionArgument::DOut, c.element)),
+        gradientRows(c.builder.buffer(k, AttentionArgument::DQ, c.element)),
+        lse(k.pointer(numbers.lse, k.f32Type())), shared(k.pointer(numbers.shared, k.f32Type())),
+        tau(k.pointer(numbers.tau, k.f32Type())) {}
+
+  void emit() {
+    start();
+    queries = describeRows(0);
+    cotangents = describeRows(c.cotangentsStart);
+    keys = describeMatrix(k, c.address(c.keysStart));
+    keysAcross = describeMatrix(k, c.address(c.keysStart), /*across=*/true, block * panelRowBytes);
+    values = describeMatrix(k, c.address(c.valuesStart));
+    loadRows(k.block());
+    k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
+    c.forEachTile({k.i32(0), k.i32(0)}, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
+      return compute(tile, {ring[0], ring[1]});
+    });
+  }
+
+private:
+  /// Of each row: this lane's part of the sums of weight * along and of weight * (cotangent of the softmax's
+  /// weight) * product, over the pairs whose gates move.
+  static constexpr size_t partsOfSums = 4;
+  size_t sumCount() const { return routes ? partsOfSums : 0; }
+
+  void loadRows(Scalar index) {
+    WarpgroupTile tile = c.tileAt(index);
+    copyRows(tile, queryRows, p.spec.keyWidth, 0);
+    copyRows(tile, cotangentRows, p.spec.valueWidth, c.cotangentsStart);
+    commitCopies(k);
+  }
+
+  /// The products of queries and keys, then those of cotangents and values.
+  Scalars multiplyBlock(RingPlace place) {
+    await(WarpgroupCode::FullKeys, place);
+    awaitTurn();
+    Scalars products = multiplyRows(queries, keys, c.w.keyBytes(), place, p.spec.keyWidth);
+    await(WarpgroupCode::FullValues, place);
+    products.append(multiplyRows(cotangents, values, c.w.valueBytes(), place, p.spec.valueWidth));
+    return products;
+  }
+  Sums addKeys(const Sums &gradient, llvm::ArrayRef<Scalar> weights, Scalar stage) {
+    return multiplyWeights(gradient, weights, keysAcross, c.w.keyBytes(), stage, p.spec.keyWidth);
+  }
+
+  /// Keys and values of a block have the same place in their rings. Gives the next one.
+  Scalars compute(const WarpgroupTile &tile, RingPlace place) {
+    startRows(tile);
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar at = tile.queryStart + c.wide(k.min(rows[half], tile.last - tile.first));
+      minusLogSums[half] = -k.load(lse, at);
+      minusShares[half] = -k.load(shared, at);
+    }
+    waitForCopies(k, 0);
+    showToProducts(k);
+    joinOwn();
+
+    // The first block has none before it.
+    Scalars products = multiplyBlock(place);
+    passTurn((tile.blocks > 1) | tile.hasNext);
+    products = waitForProducts(k, 0, products);
+    release(WarpgroupCode::EmptyValues, place.stage);
+    Scalars sums(sumCount(), k.f32(0));
+    Scalars first = slopes(kindOf(tile, k.i32(0)), place, products, sums);
+
+    const size_t width = size_t(p.spec.keyWidth / 2), words = size_t(block / 4);
+    Scalars carried(width, k.f32(0));
+    carried.append(first.begin(), first.begin() + sumCount());
+    carried.append(packed(llvm::ArrayRef(first).drop_front(sumCount())));
+    carried.append({place.stage, place.parity});
+    carried =
+        k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
+          Sums gradient(values.take_front(width));
+          llvm::ArrayRef<Scalar> sums = values.slice(width, sumCount()),
+                                 weights = values.slice(width + sumCount(), words);
+          RingPlace before{values[values.size() - 2], values.back()}, place = c.next(before);
+          Scalars products = multiplyBlock(place);
+          gradient = addKeys(gradient, weights, before.stage);
+          passTurn((number < tile.blocks - 1) | tile.hasNext);
+          products = waitForProducts(k, 1, products);
+          release(WarpgroupCode::EmptyValues, place.stage);
+          Scalars next = slopes(kindOf(tile, number), place, products, sums);
+          gradient = waitForProducts(k, 0, gradient);
+          release(WarpgroupCode::EmptyKeys, before.stage);
+          Scalars result(gradient);
+          result.append(next.begin(), next.begin() + sumCount());
+          result.append(packed(llvm::ArrayRef(next).drop_front(sumCount())));
+          result.append({place.stage, place.parity});
+          return result;
+        });
+
+    // All warps have read the tile's rows: the next ones may come.
+    joinOwn();
+    k.when(tile.hasNext, [&] { loadRows(tile.next); });
+    tile.lookAhead();
+    llvm::ArrayRef<Scalar> rest = carried;
+    RingPlace last{rest[rest.size() - 2], rest.back()};
+    Sums gradient = waitForProducts(
+        k, 0,
+        addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.stage));
+    release(WarpgroupCode::EmptyKeys, last.stage);
+    store(c.tileAt(computeHere(k, tile.index)), gradient, rest.slice(width, sumCount()));
+    RingPlace following = c.next(last);
+    return {following.stage, following.parity};
+  }
+
+  /// The sums, and the cotangents of the products without their scale.
+  Scalars slopes(const Kind &kind, RingPlace place, llvm::ArrayRef<Scalar> products,
+                 llvm::ArrayRef<Scalar> sums) {
+    auto nothing = [&] {
+      Scalars result(sums);
+      result.append(size_t(block / 2), k.f32(0));
+      return result;
+    };
+    return byKind(
+        kind, [&](bool gate, bool masked) { return slopesOf(gate, masked, place, products, sums); }, nothing);
+  }
+
+  Scalars slopesOf(bool gated, bool masked, RingPlace place, llvm::ArrayRef<Scalar> products,
+                   llvm::ArrayRef<Scalar> sums) {
+    const bool gateKeys = gated && p.gateKeys(), gateValues = gated && p.gateValues();
+    llvm::ArrayRef<Scalar> ofKeys = products.take_front(size_t(block / 2)),
+                           ofValues = products.take_back(size_t(block / 2));
+    Scalars result(sums), x(ofKeys);
+    Scalar zero = k.f32(0);
+    for (int64_t tile = 0; tile < block / 8; ++tile) {
+      mlir::Value scores = gated ? numbersOf(place, 0, tile) : mlir::Value();
+      mlir::Value middles = masked ? numbersOf(place, 1, tile) : mlir::Value();
+      mlir::Value halves = masked ? numbersOf(place, 2, tile) : mlir::Value();
+      for (int64_t half = 0; half < 2; ++half)
+        for (int64_t column = 0; column < 2; ++column) {
+          const size_t i = size_t(4 * tile + 2 * half + column);
+          Scalar product = ofKeys[i], along = ofValues[i], gate, seen;
+          if (gated)
+            gate = k.addClipped(k.element(scores, column), minusThresholds[half]);
+          if (masked) { // what a pair that is not seen holds may not be finite
+            seen = k.abs(positions[half] - k.element(middles, column)) <= k.element(halves, column);
+            product = k.select(seen, product, zero);
+            along = k.select(seen, along, zero);
+          }
+          Scalar score = gateKeys ? product * gate : product;
+          Scalar weight = k.exp2Approximate(k.multiplyAdd(score, k.f32(factor), minusLogSums[half]));
+          if (masked)
+            weight = k.select(seen, weight, zero);
+          Scalar change = gateValues ? k.multiplyAdd(gate, along, minusShares[half]) : along + minusShares[half];
+          Scalar slope = weight * change;
+          x[i] = gateKeys ? slope * gate : slope;
+          if (gated) {
+            Scalar moving = k.select(k.both(gate > 0.0, gate < 1.0), weight, zero);
+            Scalar &values = result[size_t(half)], &keys = result[size_t(2 + half)];
+            values = k.multiplyAdd(moving, along, values);
+            if (p.routesKeys())
+              keys = k.multiplyAdd(moving, change * product, keys);
+          }
+        }
+    }
+    result.append(x);
+    return result;
+  }
+
+  void store(const WarpgroupTile &tile, Sums gradient, llvm::ArrayRef<Scalar> sums) {
+    Scalar column = computeHere(k, firstColumn);
+    Scalars totals;
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar total = k.f32(0);
+      if (routes) {
+        total = -k.multiplyAdd(sums[size_t(2 + half)], k.f32(p.spec.scale), sums[size_t(half)]);
+        total = k.warpReduce(total, [](Scalar a, Scalar b) { return a + b; }, 4);
+        totals.push_back(total);
+      }
+      k.when(k.both(inTile(tile, half), column == 0),
+             [&] { k.store(total, tau, tile.queryStart + c.wide(rows[half])); });
+    }
+    totals.append(gradient);
+    markOdd(tile, totals); // an infinity or NaN of k is among the keys of the tile
+    for (Scalar &x : gradient)
+      x = x * p.spec.scale;
+    storeRows(tile, gradientRows, p.spec.keyWidth, gradient);
+  }
+
+  const double factor; ///< of products, to scores in base 2
+  const bool routes;   ///< whether thresholds have cotangents
+  const Pointer queryRows, cotangentRows, gradientRows, lse, shared, tau;
+  Scalar queries, cotangents, keys, keysAcross, values; ///< matrices
+  Scalar minusLogSums[2], minusShares[2];               ///< of the tile
+};
+
+} // namespace
+
+void emitQueryGradientConsumer(WarpgroupCode &code, Scalar warpgroup,
+                               const QueryGradientParameters &numbers) {
+  QueryGradientConsumer(code, warpgroup, numbers).emit();
+}
+
+} // namespace heddle::gpu::attention

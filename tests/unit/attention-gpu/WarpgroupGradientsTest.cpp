@@ -1,0 +1,115 @@
+// Gradients of attention by products of warpgroups against the formulas in double: on the emulated device and
+// on GPUs that have them.
+
+#include "WarpgroupTarget.h"
+
+#include <catch2/catch.hpp>
+
+using namespace heddle;
+using namespace heddle::tests;
+using cpu::AttentionGate;
+using cpu::AttentionSpec;
+using cpu::MatmulElement;
+
+namespace {
+
+template <MatmulElement Element>
+void fillOutputs(AttentionCase<Element> &c) {
+  c.reference.run();
+  c.allocate();
+  for (size_t i = 0; i < c.o.size(); ++i)
+    c.o[i] = typename AttentionCase<Element>::T(c.reference.o[i]);
+  c.lse.assign(c.reference.lse.begin(), c.reference.lse.end());
+}
+
+template <MatmulElement Element>
+void check(AttentionCase<Element> &c, double tolerance, int64_t multiprocessors = 3) {
+  auto target = warpgroupTarget(multiprocessors);
+  if (!target)
+    return;
+  INFO(describe(c.reference.spec));
+  fillOutputs(c);
+  DeviceAttention<Element>(c, *target).backward();
+  CHECK(distance(c.exact(c.dq), c.reference.dq) <= tolerance);
+  CHECK(distance(c.exact(c.dk), c.reference.dk) <= tolerance);
+  CHECK(distance(c.exact(c.dv), c.reference.dv) <= tolerance);
+  CHECK(distance(c.exact(c.du), c.reference.du) <= tolerance);
+  CHECK(distance(c.exact(c.dtau), c.reference.dtau) <= tolerance);
+}
+
+} // namespace
+
+TEST_CASE("gradients by warpgroups follow the formula at odd sizes", "[device][warpgroup][backward]") {
+  for (const AttentionSpec &s :
+       {attentionSpec(1, 1, 1, 1, 8, 8, 1, 0), attentionSpec(1, 2, 1, 67, 16, 32, 9, 4),
+        attentionSpec(2, 6, 2, 131, 40, 24, 12, 16), attentionSpec(1, 3, 3, 200, 32, 40, 0, 50),
+        attentionSpec(1, 2, 2, 150, 16, 16, 20, 0), attentionSpec(1, 1, 1, 600, 64, 64, 120, 200),
+        attentionSpec(1, 4, 1, 90, 8, 24, 500, 7), attentionSpec(1, 2, 1, 300, 72, 120, 5, 1000),
+        attentionSpec(1, 4, 1, 400, 128, 128, 130, 100), attentionSpec(1, 1, 1, 130, 64, 8, 1, 2)}) {
+    AttentionCase<MatmulElement::BF16> c(s);
+    check(c, 1e-2);
+  }
+}
+
+TEST_CASE("gates and estimators of gradients by warpgroups", "[device][warpgroup][backward]") {
+  for (const AttentionSpec &s : gatedAttentionSpecs()) {
+    AttentionCase<MatmulElement::F16> c(s);
+    check(c, 2e-3);
+  }
+}
+
+TEST_CASE("packed sequences of gradients by warpgroups", "[device][warpgroup][backward]") {
+  const AttentionSpec s = attentionSpec(1, 2, 1, 500, 32, 64, 20, 40);
+  AttentionCase<MatmulElement::BF16> c(s, 0.5, 1, {0, 30, 30, 117, 360, 500});
+  check(c, 1e-2, 2);
+}
+
+TEST_CASE("gradients with scores far from zero by warpgroups", "[device][warpgroup][backward]") {
+  AttentionCase<MatmulElement::F16> c(attentionSpec(1, 1, 1, 300, 16, 16, 40, 30));
+  for (auto &x : c.u)
+    x += 4096;
+  c.reference.u.assign(c.u.begin(), c.u.end());
+  c.select();
+  check(c, 2e-3);
+}
+
+TEST_CASE("gradients of queries without keys are zero by warpgroups", "[device][warpgroup][backward]") {
+  auto target = warpgroupTarget();
+  if (!target)
+    return;
+  AttentionCase<MatmulElement::BF16> c(attentionSpec(1, 1, 1, 200, 16, 16, 1, 0));
+  std::fill(c.end.begin(), c.end.end(), 0); // no window, and nothing is selected
+  c.allocate();
+  std::fill(c.o.begin(), c.o.end(), decltype(c)::T(0));
+  std::fill(c.lse.begin(), c.lse.end(), -INFINITY);
+  DeviceAttention<MatmulElement::BF16>(c, *target).backward();
+  CHECK(c.exact(c.dq) == std::vector<double>(c.dq.size(), 0));
+  CHECK(c.exact(c.dtau) == std::vector<double>(c.dtau.size(), 0));
+}
+
+TEST_CASE("NaN and infinities in keys and values by warpgroups reach the dq that see them and no others",
+          "[device][warpgroup][backward]") {
+  auto target = warpgroupTarget();
+  if (!target)
+    return;
+  for (int part = 0; part < 4; ++part) {
+    AttentionCase<MatmulElement::BF16> c(attentionSpec(1, 1, 1, 300, 16, 16, 0, 5));
+    auto &changed = part % 2 == 0 ? c.k : c.v;
+    changed[150 * 16 + 1] = decltype(c)::T(part < 2 ? NAN : INFINITY);
+    c.reference.k = c.exact(c.k);
+    c.reference.v = c.exact(c.v);
+    fillOutputs(c);
+    DeviceAttention<MatmulElement::BF16>(c, *target).backward();
+    const std::vector<double> dq = c.exact(c.dq);
+    int wrong = 0;
+    for (int64_t i = 0; i < 300; ++i)
+      for (int64_t d = 0; d < 16; ++d) {
+        const double got = dq[size_t(i * 16 + d)], expected = c.reference.dq[size_t(i * 16 + d)];
+        const bool odd = i >= 150 && i < 155;
+        wrong += !odd && (!std::isfinite(got) || std::abs(got - expected) > 3e-2);
+        wrong += odd && std::isfinite(expected) != std::isfinite(got);
+      }
+    INFO("part " << part);
+    CHECK(wrong == 0);
+  }
+}
