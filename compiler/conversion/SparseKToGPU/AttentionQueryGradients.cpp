@@ -1,5 +1,5 @@
-// dq and dtau: by tiles of queries, with products of warpgroups where there are such. Thresholds are shared by the query heads of a group: each has a row of
-// its own, which are added up in order.
+// dq and dtau: by tiles of queries, with products of warpgroups where there are such. Thresholds are shared
+// by the query heads of a group: each has a row of its own, which are added up in order.
 #include "compiler/conversion/SparseKToGPU/QueryTile.h"
 #include "compiler/conversion/SparseKToGPU/Warpgroup.h"
 

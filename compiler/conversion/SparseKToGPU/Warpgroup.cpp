@@ -8,7 +8,8 @@
 namespace heddle::gpu::attention {
 
 int64_t WarpgroupPlan::bytes() const {
-  return queryBytes() + cotangentBytes() + stages * (keyBytes() + valueBytes()) + slots() * numbers * block * 4 + 4 * stages * 8;
+  return queryBytes() + cotangentBytes() + stages * (keyBytes() + valueBytes()) +
+         slots() * numbers * block * 4 + 4 * stages * 8;
 }
 
 std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target, Pass pass) {
@@ -28,7 +29,9 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
     plan.gatherRegisters = 56;
     plan.productRegisters = 224;
   }
-  for (int64_t block : {96, 64}) {
+  // What registers hold, as far as shared memory goes.
+  const int64_t widest = pass == Pass::Forward ? 96 : 80;
+  for (int64_t block : {widest, int64_t(64)}) {
     plan.block = block;
     for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
       --plan.stages;

@@ -52,11 +52,14 @@ private:
     commitCopies(k);
   }
 
+  Scalar stageOf(Scalar stages, int64_t bytes, RingPlace place) {
+    return stages + k.extendUnsigned(place.stage * (bytes >> 4), k.i64Type());
+  }
   Sums multiplyKeys(RingPlace place) {
-    return multiplyRows(queries, keys, c.w.keyBytes(), place, p.spec.keyWidth);
+    return multiplyRows(queries, stageOf(keys, c.w.keyBytes(), place), p.spec.keyWidth);
   }
   Sums multiplyValues(RingPlace place, const Sums &sums, llvm::ArrayRef<Scalar> weights) {
-    return multiplyWeights(sums, weights, values, c.w.valueBytes(), place.stage, p.spec.valueWidth);
+    return multiplyWeights(sums, weights, stageOf(values, c.w.valueBytes(), place), p.spec.valueWidth);
   }
 
   /// Gives the ring's places: of keys, of values.
@@ -152,7 +155,8 @@ private:
       return result;
     };
     Scalars all = byKind(
-        kind, [&](bool gate, bool masked) { return softened(gate, masked, place, products, state); }, nothing);
+        kind, [&](bool gate, bool masked) { return softened(gate, masked, place, products, state); },
+        nothing);
     Softened result{{{all[0], all[1]}, {all[2], all[3]}}, {all[4], all[5]}, all[6], {}};
     result.weights.append(all.begin() + 7, all.end());
     return result;

@@ -20,8 +20,8 @@ void WarpgroupQueries::copyRows(const WarpgroupTile &tile, Pointer from, int64_t
   Scalar thread = computeHere(k, c.thread & (warpgroupThreads - 1));
   auto copy = [&](Scalar at) {
     Scalar row = at / pieces, piece = at % pieces, query = warpgroup * 64 + row;
-    Scalar to =
-        (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) + panelOffset(query, piece & 7) + c.address(start);
+    Scalar to = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) + panelOffset(query, piece & 7) +
+                c.address(start);
     Scalar source = tile.queryStart + c.wide(k.min(query, tile.last - tile.first));
     mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base,
                                   k.offset(from, source * width + c.wide(piece * 8)).base, 16u,
@@ -68,29 +68,26 @@ void WarpgroupQueries::release(WarpgroupCode::Barrier which, Scalar stage) {
   k.when(c.lane == 0, [&] { arrive(k, c.barrier(which, stage)); });
 }
 
-Sums WarpgroupQueries::multiplyRows(Scalar rows, Scalar stages, int64_t stageBytes, RingPlace place,
-                                    int64_t width) {
+Sums WarpgroupQueries::multiplyRows(Scalar rows, Scalar stage, int64_t width) {
   beginProducts(k);
-  Scalar matrix = stages + k.extendUnsigned(place.stage * (stageBytes >> 4), k.i64Type());
   Sums sums;
   for (int64_t column = 0; column < width; column += 16) {
     const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
     sums = multiplyShared(k, c.element, sums,
                           advance(rows, panel * WarpgroupPlan::tile * panelRowBytes + within),
-                          advance(matrix, panel * block * panelRowBytes + within), block);
+                          advance(stage, panel * block * panelRowBytes + within), block);
   }
   endProducts(k);
   return sums;
 }
 
-Sums WarpgroupQueries::multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stages,
-                                       int64_t stageBytes, Scalar stage, int64_t width) {
+Sums WarpgroupQueries::multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stage,
+                                       int64_t width) {
   beginProducts(k);
-  Scalar matrix = stages + k.extendUnsigned(stage * (stageBytes >> 4), k.i64Type());
   Sums result = sums;
   for (int64_t key = 0; key < block; key += 16)
     result = multiplyRegisters(k, c.element, result, weights.slice(size_t(key / 4), 4),
-                               advance(matrix, key * panelRowBytes), width);
+                               advance(stage, key * panelRowBytes), width);
   endProducts(k);
   return result;
 }

@@ -36,10 +36,9 @@ protected:
   // ---- Products ----
 
   /// Rows of the tile times those of a stage: [64, block].
-  Sums multiplyRows(Scalar rows, Scalar stages, int64_t stageBytes, RingPlace place, int64_t width);
+  Sums multiplyRows(Scalar rows, Scalar stage, int64_t width);
   /// sums + weights times rows of a stage, which are `across`; weights as packed pairs.
-  Sums multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stages, int64_t stageBytes,
-                       Scalar stage, int64_t width);
+  Sums multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stage, int64_t width);
   Scalars packed(llvm::ArrayRef<Scalar> x);
 
   // ---- Which pairs are seen ----

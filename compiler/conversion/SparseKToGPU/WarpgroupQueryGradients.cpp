@@ -12,8 +12,8 @@ namespace {
 class QueryGradientConsumer : WarpgroupQueries {
 public:
   QueryGradientConsumer(WarpgroupCode &code, Scalar warpgroup, const QueryGradientParameters &numbers)
-      : WarpgroupQueries(code, warpgroup), factor(p.spec.scale * std::numbers::log2e),
-        routes(p.routesValues()), queryRows(c.builder.buffer(k, AttentionArgument::Q, c.element)),
+      : WarpgroupQueries(code, warpgroup), routes(p.routesValues()),
+        queryRows(c.builder.buffer(k, AttentionArgument::Q, c.element)),
         cotangentRows(c.builder.buffer(k, AttentionArgument::DOut, c.element)),
         gradientRows(c.builder.buffer(k, AttentionArgument::DQ, c.element)),
         lse(k.pointer(numbers.lse, k.f32Type())), shared(k.pointer(numbers.shared, k.f32Type())),
@@ -21,11 +21,6 @@ public:
 
   void emit() {
     start();
-    queries = describeRows(0);
-    cotangents = describeRows(c.cotangentsStart);
-    keys = describeMatrix(k, c.address(c.keysStart));
-    keysAcross = describeMatrix(k, c.address(c.keysStart), /*across=*/true, block * panelRowBytes);
-    values = describeMatrix(k, c.address(c.valuesStart));
     loadRows(k.block());
     k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
     c.forEachTile({k.i32(0), k.i32(0)}, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
@@ -34,10 +29,8 @@ public:
   }
 
 private:
-  /// Of each row: this lane's part of the sums of weight * along and of weight * (cotangent of the softmax's
-  /// weight) * product, over the pairs whose gates move.
-  static constexpr size_t partsOfSums = 4;
-  size_t sumCount() const { return routes ? partsOfSums : 0; }
+  /// Of each row, this lane's part of the sum of the cotangents of gates that move.
+  size_t sumCount() const { return routes ? 2 : 0; }
 
   void loadRows(Scalar index) {
     WarpgroupTile tile = c.tileAt(index);
@@ -46,17 +39,28 @@ private:
     commitCopies(k);
   }
 
+  // Matrices are described where they are used: registers are few.
+  Scalar rowsFrom(int64_t start) {
+    return describeMatrix(k, computeHere(k, warpgroup) * (64 * panelRowBytes) + c.address(start));
+  }
+  Scalar stageOf(int64_t start, int64_t bytes, Scalar stage, bool across = false) {
+    return describeMatrix(k, computeHere(k, stage) * bytes + c.address(start), across, block * panelRowBytes);
+  }
+
   /// The products of queries and keys, then those of cotangents and values.
   Scalars multiplyBlock(RingPlace place) {
     await(WarpgroupCode::FullKeys, place);
     awaitTurn();
-    Scalars products = multiplyRows(queries, keys, c.w.keyBytes(), place, p.spec.keyWidth);
+    Scalars products =
+        multiplyRows(rowsFrom(0), stageOf(c.keysStart, c.w.keyBytes(), place.stage), p.spec.keyWidth);
     await(WarpgroupCode::FullValues, place);
-    products.append(multiplyRows(cotangents, values, c.w.valueBytes(), place, p.spec.valueWidth));
+    products.append(multiplyRows(rowsFrom(c.cotangentsStart),
+                                 stageOf(c.valuesStart, c.w.valueBytes(), place.stage), p.spec.valueWidth));
     return products;
   }
   Sums addKeys(const Sums &gradient, llvm::ArrayRef<Scalar> weights, Scalar stage) {
-    return multiplyWeights(gradient, weights, keysAcross, c.w.keyBytes(), stage, p.spec.keyWidth);
+    return multiplyWeights(gradient, weights, stageOf(c.keysStart, c.w.keyBytes(), stage, /*across=*/true),
+                           p.spec.keyWidth);
   }
 
   /// Keys and values of a block have the same place in their rings. Gives the next one.
@@ -112,8 +116,7 @@ private:
     llvm::ArrayRef<Scalar> rest = carried;
     RingPlace last{rest[rest.size() - 2], rest.back()};
     Sums gradient = waitForProducts(
-        k, 0,
-        addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.stage));
+        k, 0, addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.stage));
     release(WarpgroupCode::EmptyKeys, last.stage);
     store(c.tileAt(computeHere(k, tile.index)), gradient, rest.slice(width, sumCount()));
     RingPlace following = c.next(last);
@@ -154,19 +157,23 @@ private:
             product = k.select(seen, product, zero);
             along = k.select(seen, along, zero);
           }
+          double toBase2 = p.spec.scale * std::numbers::log2e;
+          if (gated && p.routesKeys()) { // the gate's cotangent wants it scaled
+            product = product * p.spec.scale;
+            toBase2 = std::numbers::log2e;
+          }
           Scalar score = gateKeys ? product * gate : product;
-          Scalar weight = k.exp2Approximate(k.multiplyAdd(score, k.f32(factor), minusLogSums[half]));
+          Scalar weight = k.exp2Approximate(k.multiplyAdd(score, k.f32(toBase2), minusLogSums[half]));
           if (masked)
             weight = k.select(seen, weight, zero);
-          Scalar change = gateValues ? k.multiplyAdd(gate, along, minusShares[half]) : along + minusShares[half];
+          Scalar change =
+              gateValues ? k.multiplyAdd(gate, along, minusShares[half]) : along + minusShares[half];
           Scalar slope = weight * change;
           x[i] = gateKeys ? slope * gate : slope;
           if (gated) {
             Scalar moving = k.select(k.both(gate > 0.0, gate < 1.0), weight, zero);
-            Scalar &values = result[size_t(half)], &keys = result[size_t(2 + half)];
-            values = k.multiplyAdd(moving, along, values);
-            if (p.routesKeys())
-              keys = k.multiplyAdd(moving, change * product, keys);
+            Scalar cotangent = p.routesKeys() ? k.multiplyAdd(change, product, along) : along;
+            result[size_t(half)] = k.multiplyAdd(moving, cotangent, result[size_t(half)]);
           }
         }
     }
@@ -180,8 +187,7 @@ private:
     for (int64_t half = 0; half < 2; ++half) {
       Scalar total = k.f32(0);
       if (routes) {
-        total = -k.multiplyAdd(sums[size_t(2 + half)], k.f32(p.spec.scale), sums[size_t(half)]);
-        total = k.warpReduce(total, [](Scalar a, Scalar b) { return a + b; }, 4);
+        total = -k.warpReduce(sums[size_t(half)], [](Scalar a, Scalar b) { return a + b; }, 4);
         totals.push_back(total);
       }
       k.when(k.both(inTile(tile, half), column == 0),
@@ -194,11 +200,9 @@ private:
     storeRows(tile, gradientRows, p.spec.keyWidth, gradient);
   }
 
-  const double factor; ///< of products, to scores in base 2
-  const bool routes;   ///< whether thresholds have cotangents
+  const bool routes; ///< whether thresholds have cotangents
   const Pointer queryRows, cotangentRows, gradientRows, lse, shared, tau;
-  Scalar queries, cotangents, keys, keysAcross, values; ///< matrices
-  Scalar minusLogSums[2], minusShares[2];               ///< of the tile
+  Scalar minusLogSums[2], minusShares[2]; ///< of the tile
 };
 
 } // namespace
