@@ -87,29 +87,37 @@ TEST_CASE("gradients of queries without keys are zero by warpgroups", "[device][
   CHECK(c.exact(c.dtau) == std::vector<double>(c.dtau.size(), 0));
 }
 
-TEST_CASE("NaN and infinities in keys and values by warpgroups reach the dq that see them and no others",
+TEST_CASE("NaN and infinities in keys and values give the dq and dtau of the kernel without warpgroups",
           "[device][warpgroup][backward]") {
   auto target = warpgroupTarget();
   if (!target)
     return;
-  for (int part = 0; part < 4; ++part) {
-    AttentionCase<MatmulElement::BF16> c(attentionSpec(1, 1, 1, 300, 16, 16, 0, 5));
-    auto &changed = part % 2 == 0 ? c.k : c.v;
-    changed[150 * 16 + 1] = decltype(c)::T(part < 2 ? NAN : INFINITY);
-    c.reference.k = c.exact(c.k);
-    c.reference.v = c.exact(c.v);
-    fillOutputs(c);
-    DeviceAttention<MatmulElement::BF16>(c, *target).backward();
-    const std::vector<double> dq = c.exact(c.dq);
-    int wrong = 0;
-    for (int64_t i = 0; i < 300; ++i)
-      for (int64_t d = 0; d < 16; ++d) {
-        const double got = dq[size_t(i * 16 + d)], expected = c.reference.dq[size_t(i * 16 + d)];
-        const bool odd = i >= 150 && i < 155;
-        wrong += !odd && (!std::isfinite(got) || std::abs(got - expected) > 3e-2);
-        wrong += odd && std::isfinite(expected) != std::isfinite(got);
-      }
-    INFO("part " << part);
-    CHECK(wrong == 0);
-  }
+  const AttentionSpec specs[] = {attentionSpec(1, 1, 1, 300, 16, 16, 0, 5),
+                                 attentionSpec(1, 4, 2, 280, 40, 24, 12, 9)};
+  for (const AttentionSpec &s : specs)
+    for (int part = 0; part < 4; ++part) {
+      AttentionCase<MatmulElement::BF16> c(s);
+      auto &changed = part % 2 == 0 ? c.k : c.v;
+      changed[size_t(150 * (part % 2 == 0 ? s.keyWidth : s.valueWidth) + 1)] =
+          decltype(c)::T(part < 2 ? NAN : INFINITY);
+      c.reference.k = c.exact(c.k);
+      c.reference.v = c.exact(c.v);
+      fillOutputs(c);
+      DeviceAttention<MatmulElement::BF16>(c).backward();
+      const std::vector<double> dq = c.exact(c.dq), dtau = c.exact(c.dtau);
+      DeviceAttention<MatmulElement::BF16>(c, *target).backward();
+      auto wrong = [](const std::vector<double> &got, const std::vector<double> &expected) {
+        int count = 0;
+        for (size_t i = 0; i < got.size(); ++i)
+          count +=
+              std::isfinite(expected[i]) ? !(std::abs(got[i] - expected[i]) <= 3e-2) : std::isfinite(got[i]);
+        return count;
+      };
+      INFO(describe(s) << ", part " << part);
+      CHECK(wrong(c.exact(c.dq), dq) == 0);
+      CHECK(wrong(c.exact(c.dtau), dtau) == 0);
+      if (s.topk == 0) // those that do not see the key
+        for (int64_t i = 0; i < s.length; ++i)
+          CHECK((std::isfinite(dq[size_t(i * s.keyWidth)]) || (i >= 150 && i < 155)));
+    }
 }
