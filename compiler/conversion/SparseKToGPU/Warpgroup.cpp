@@ -8,8 +8,8 @@
 namespace heddle::gpu::attention {
 
 int64_t WarpgroupPlan::bytes() const {
-  return queryBytes() + cotangentBytes() + stages * (keyBytes() + valueBytes()) +
-         slots() * numbers * block * 4 + 4 * stages * 8;
+  return queryBytes() + cotangentBytes() + keyStages * keyBytes() + valueStages * valueBytes() +
+         slots() * numbers * block * 4 + 4 * keyStages * 8;
 }
 
 std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target, Pass pass) {
@@ -33,10 +33,11 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   const int64_t widest = pass == Pass::Forward ? 96 : 80;
   for (int64_t block : {widest, int64_t(64)}) {
     plan.block = block;
-    for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
-      --plan.stages;
-    if (plan.stages >= 2)
-      return plan;
+    for (plan.valueStages = 6; plan.valueStages > 1; --plan.valueStages) {
+      plan.keyStages = plan.valueStages + (pass == Pass::QueryGradients ? 1 : 0);
+      if (plan.bytes() <= target.sharedBytes)
+        return plan;
+    }
   }
   return std::nullopt;
 }
@@ -79,24 +80,27 @@ WarpgroupCode::WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPla
   shared = sharedAddress(k, k.shared(w.bytes(), k.b.getI8Type()));
   cotangentsStart = w.queryBytes();
   keysStart = cotangentsStart + w.cotangentBytes();
-  valuesStart = keysStart + w.stages * w.keyBytes();
-  numbersStart = valuesStart + w.stages * w.valueBytes();
+  valuesStart = keysStart + w.keyStages * w.keyBytes();
+  numbersStart = valuesStart + w.valueStages * w.valueBytes();
   barriersStart = numbersStart + w.slots() * WarpgroupPlan::numbers * w.block * 4;
 }
 
 void WarpgroupCode::prepareShared() {
   k.when(thread == 0, [&] {
-    for (int64_t i = 0; i < w.stages; ++i) {
+    for (int64_t i = 0; i < w.keyStages; ++i) {
       // Copies arrive, and with those of keys the thread, for the numbers that it has stored.
       initialiseBarrier(k, barrier(FullKeys, k.i32(i)), 2 * warpgroupThreads);
       initialiseBarrier(k, barrier(EmptyKeys, k.i32(i)), warpgroupWarps);
+    }
+    for (int64_t i = 0; i < w.valueStages; ++i) {
       initialiseBarrier(k, barrier(FullValues, k.i32(i)), warpgroupThreads);
       initialiseBarrier(k, barrier(EmptyValues, k.i32(i)), warpgroupWarps);
     }
     publishBarriers(k);
   });
   // Products step over 16 columns: zeros follow half a step.
-  auto padded = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stageBytes) {
+  auto padded = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stages,
+                    int64_t stageBytes) {
     if (width % 16 == 0)
       return;
     const int64_t piece = width / 8, panel = piece / 8;
@@ -108,17 +112,17 @@ void WarpgroupCode::prepareShared() {
       });
     };
     zero(address(tileStart), WarpgroupPlan::tile);
-    for (int64_t i = 0; i < w.stages; ++i)
+    for (int64_t i = 0; i < stages; ++i)
       zero(address(stagesStart + i * stageBytes), w.block);
   };
-  padded(p.spec.keyWidth, 0, keysStart, w.keyBytes());
+  padded(p.spec.keyWidth, 0, keysStart, w.keyStages, w.keyBytes());
   if (w.cotangentPanels > 0)
-    padded(p.spec.valueWidth, cotangentsStart, valuesStart, w.valueBytes());
+    padded(p.spec.valueWidth, cotangentsStart, valuesStart, w.valueStages, w.valueBytes());
   k.barrier();
 }
 
-RingPlace WarpgroupCode::next(RingPlace place) {
-  Scalar wraps = place.stage == w.stages - 1;
+RingPlace WarpgroupCode::next(RingPlace place, int64_t stages) {
+  Scalar wraps = place.stage == stages - 1;
   return {k.select(wraps, k.i32(0), place.stage + 1), place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
 }
 

@@ -21,10 +21,11 @@ struct WarpgroupPlan {
   int64_t keyPanels = 0, valuePanels = 0;
   int64_t cotangentPanels = 0; ///< of the outputs' cotangents: none in the forward pass
   int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
-  int64_t stages = 0;
+  /// For gradients one more of keys, which stay for the products of the block after them.
+  int64_t keyStages = 0, valueStages = 0;
 
   /// Numbers are read while later keys arrive, up to those of the block that a warp still has to soften.
-  int64_t slots() const { return 2 * stages; } ///< of numbers of keys: those of odd phases follow the even
+  int64_t slots() const { return 2 * keyStages; } ///< of numbers of keys: those of odd phases follow the even
   int64_t queryBytes() const { return keyPanels * tile * panelRowBytes; }
   int64_t cotangentBytes() const { return cotangentPanels * tile * panelRowBytes; }
   int64_t keyBytes() const { return keyPanels * block * panelRowBytes; }
@@ -82,17 +83,18 @@ public:
   /// What scores are measured from, so that thresholds of the tile are small numbers: the last one's key.
   Scalar center(const WarpgroupTile &tile);
 
-  RingPlace next(RingPlace place);
+  RingPlace nextKeys(RingPlace place) { return next(place, w.keyStages); }
+  RingPlace nextValues(RingPlace place) { return next(place, w.valueStages); }
   Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
   Scalar address(int64_t bytes) { return shared + bytes; }
   /// Of the numbers of the keys of a stage, in the phase of this parity.
   Scalar numberAddress(Scalar stage, Scalar parity, int64_t which) {
-    return (parity * w.stages + stage) * (WarpgroupPlan::numbers * w.block * 4) +
+    return (parity * w.keyStages + stage) * (WarpgroupPlan::numbers * w.block * 4) +
            (shared + (numbersStart + which * w.block * 4));
   }
   enum Barrier { FullKeys, EmptyKeys, FullValues, EmptyValues };
   Scalar barrier(Barrier which, Scalar stage) {
-    return (stage << 3) + (shared + (barriersStart + which * w.stages * 8));
+    return (stage << 3) + (shared + (barriersStart + which * w.keyStages * 8));
   }
   void prepareShared(); ///< barriers and what copies never write; ends with a barrier of the block
 
@@ -111,6 +113,7 @@ public:
 
 private:
   Scalars walkAt(Scalar index);
+  RingPlace next(RingPlace place, int64_t stages);
 
   Scalar shared; ///< the address of everything
   int64_t numbersStart = 0, barriersStart = 0;

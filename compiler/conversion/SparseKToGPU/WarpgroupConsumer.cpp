@@ -85,7 +85,7 @@ private:
     Scalars carried(outputs, k.f32(0));
     append(carried, first.state);
     carried.append(words);
-    keyPlace = c.next(keyPlace);
+    keyPlace = c.nextKeys(keyPlace);
     carried.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity});
     carried =
         k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
@@ -110,8 +110,8 @@ private:
           Scalars result(output);
           append(result, next.state);
           result.append(words);
-          keyPlace = c.next(keyPlace);
-          valuePlace = c.next(valuePlace);
+          keyPlace = c.nextKeys(keyPlace);
+          valuePlace = c.nextValues(valuePlace);
           result.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity});
           return result;
         });
@@ -129,7 +129,7 @@ private:
     output = waitForProducts(k, 0, multiplyValues(valuePlace, output, rest.slice(outputs + 4, block / 4)));
     release(WarpgroupCode::EmptyValues, valuePlace.stage);
     store(c.tileAt(computeHere(k, tile.index)), output, last);
-    valuePlace = c.next(valuePlace);
+    valuePlace = c.nextValues(valuePlace);
     after[2] = valuePlace.stage;
     after[3] = valuePlace.parity;
     return after;

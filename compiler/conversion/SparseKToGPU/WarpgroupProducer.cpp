@@ -19,12 +19,17 @@ public:
     piece = c.thread & 7;
     firstRow = c.thread >> 3;
     target = panelOffset(firstRow, piece);
-    c.forEachTile({k.i32(0), k.i32(1)},
+    Scalars ring{k.i32(0), k.i32(1)};
+    if (!oneRing())
+      ring.append({k.i32(0), k.i32(1)});
+    c.forEachTile(ring,
                   [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return walk(tile, ring); });
   }
 
 private:
   static constexpr int64_t rowsAtATime = warpgroupThreads / 8;
+  /// Whether keys and values have the same places.
+  bool oneRing() const { return c.w.keyStages == c.w.valueStages; }
   int64_t rowsOfThread() const { return block / rowsAtATime; }
 
   Scalars walk(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
@@ -40,25 +45,30 @@ private:
           llvm::ArrayRef<Scalar> now = values.take_front(rows), after = values.slice(rows, rows);
           llvm::ArrayRef<Scalar> known = values.slice(2 * rows, 2);
           RingPlace place{values[2 * rows + 2], values[2 * rows + 3]};
+          RingPlace ofValues = oneRing() ? place : RingPlace{values[2 * rows + 4], values[2 * rows + 5]};
           waitForPhase(k, c.barrier(WarpgroupCode::EmptyKeys, place.stage), place.parity);
           gather(place.stage * c.w.keyBytes() + c.address(c.keysStart), c.keyRows, p.spec.keyWidth, now);
           storeNumbers(tile, number, now.back(), known, place);
           Scalar fullKeys = c.barrier(WarpgroupCode::FullKeys, place.stage);
           arrive(k, fullKeys);
           arriveAfterCopies(k, fullKeys);
-          waitForPhase(k, c.barrier(WarpgroupCode::EmptyValues, place.stage), place.parity);
-          gather(place.stage * c.w.valueBytes() + c.address(c.valuesStart), c.valueRows, p.spec.valueWidth,
+          waitForPhase(k, c.barrier(WarpgroupCode::EmptyValues, ofValues.stage), ofValues.parity);
+          gather(ofValues.stage * c.w.valueBytes() + c.address(c.valuesStart), c.valueRows, p.spec.valueWidth,
                  now);
-          arriveAfterCopies(k, c.barrier(WarpgroupCode::FullValues, place.stage));
+          arriveAfterCopies(k, c.barrier(WarpgroupCode::FullValues, ofValues.stage));
           Scalars next(after);
           next.append(rowsOf(tile, number + 2));
           next.append(numbersOf(tile, number + 1, after.back()));
-          RingPlace following = c.next(place);
-          next.append({following.stage, following.parity});
+          place = c.nextKeys(place);
+          next.append({place.stage, place.parity});
+          if (!oneRing()) {
+            ofValues = c.nextValues(ofValues);
+            next.append({ofValues.stage, ofValues.parity});
+          }
           return next;
         });
     tile.lookAhead();
-    return Scalars(llvm::ArrayRef(carried).take_back(2));
+    return Scalars(llvm::ArrayRef(carried).take_back(ring.size()));
   }
 
   /// The rows that this thread copies of a block, and that of the key whose numbers it stores, counted over

@@ -23,12 +23,23 @@ public:
     start();
     loadRows(k.block());
     k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
-    c.forEachTile({k.i32(0), k.i32(0)}, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
-      return compute(tile, {ring[0], ring[1]});
-    });
+    c.forEachTile(llvm::SmallVector<Scalar, 4>(4, k.i32(0)),
+                  [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
+                    return compute(tile, placesOf(ring));
+                  });
   }
 
 private:
+  /// Where a block's keys and values are in their rings.
+  struct Places {
+    RingPlace keys, values;
+  };
+  static Places placesOf(llvm::ArrayRef<Scalar> ring) { return {{ring[0], ring[1]}, {ring[2], ring[3]}}; }
+  static Scalars wordsOf(const Places &at) {
+    return {at.keys.stage, at.keys.parity, at.values.stage, at.values.parity};
+  }
+  Places next(const Places &at) { return {c.nextKeys(at.keys), c.nextValues(at.values)}; }
+
   /// Of each row, this lane's part of the sum of the cotangents of gates that move.
   size_t sumCount() const { return routes ? 2 : 0; }
 
@@ -48,14 +59,15 @@ private:
   }
 
   /// The products of queries and keys, then those of cotangents and values.
-  Scalars multiplyBlock(RingPlace place) {
-    await(WarpgroupCode::FullKeys, place);
+  Scalars multiplyBlock(const Places &at) {
+    await(WarpgroupCode::FullKeys, at.keys);
     awaitTurn();
     Scalars products =
-        multiplyRows(rowsFrom(0), stageOf(c.keysStart, c.w.keyBytes(), place.stage), p.spec.keyWidth);
-    await(WarpgroupCode::FullValues, place);
+        multiplyRows(rowsFrom(0), stageOf(c.keysStart, c.w.keyBytes(), at.keys.stage), p.spec.keyWidth);
+    await(WarpgroupCode::FullValues, at.values);
     products.append(multiplyRows(rowsFrom(c.cotangentsStart),
-                                 stageOf(c.valuesStart, c.w.valueBytes(), place.stage), p.spec.valueWidth));
+                                 stageOf(c.valuesStart, c.w.valueBytes(), at.values.stage),
+                                 p.spec.valueWidth));
     return products;
   }
   Sums addKeys(const Sums &gradient, llvm::ArrayRef<Scalar> weights, Scalar stage) {
@@ -63,8 +75,8 @@ private:
                            p.spec.keyWidth);
   }
 
-  /// Keys and values of a block have the same place in their rings. Gives the next one.
-  Scalars compute(const WarpgroupTile &tile, RingPlace place) {
+  /// Gives the places after the tile's blocks.
+  Scalars compute(const WarpgroupTile &tile, const Places &begin) {
     startRows(tile);
     for (int64_t half = 0; half < 2; ++half) {
       Scalar at = tile.queryStart + c.wide(k.min(rows[half], tile.last - tile.first));
@@ -76,36 +88,36 @@ private:
     joinOwn();
 
     // The first block has none before it.
-    Scalars products = multiplyBlock(place);
+    Scalars products = multiplyBlock(begin);
     passTurn((tile.blocks > 1) | tile.hasNext);
     products = waitForProducts(k, 0, products);
-    release(WarpgroupCode::EmptyValues, place.stage);
+    release(WarpgroupCode::EmptyValues, begin.values.stage);
     Scalars sums(sumCount(), k.f32(0));
-    Scalars first = slopes(kindOf(tile, k.i32(0)), place, products, sums);
+    Scalars first = slopes(kindOf(tile, k.i32(0)), begin.keys, products, sums);
 
     const size_t width = size_t(p.spec.keyWidth / 2), words = size_t(block / 4);
     Scalars carried(width, k.f32(0));
     carried.append(first.begin(), first.begin() + sumCount());
     carried.append(packed(llvm::ArrayRef(first).drop_front(sumCount())));
-    carried.append({place.stage, place.parity});
+    carried.append(wordsOf(begin));
     carried =
         k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
           Sums gradient(values.take_front(width));
           llvm::ArrayRef<Scalar> sums = values.slice(width, sumCount()),
                                  weights = values.slice(width + sumCount(), words);
-          RingPlace before{values[values.size() - 2], values.back()}, place = c.next(before);
-          Scalars products = multiplyBlock(place);
-          gradient = addKeys(gradient, weights, before.stage);
+          const Places before = placesOf(values.take_back(4)), at = next(before);
+          Scalars products = multiplyBlock(at);
+          gradient = addKeys(gradient, weights, before.keys.stage);
           passTurn((number < tile.blocks - 1) | tile.hasNext);
           products = waitForProducts(k, 1, products);
-          release(WarpgroupCode::EmptyValues, place.stage);
-          Scalars next = slopes(kindOf(tile, number), place, products, sums);
+          release(WarpgroupCode::EmptyValues, at.values.stage);
+          Scalars moved = slopes(kindOf(tile, number), at.keys, products, sums);
           gradient = waitForProducts(k, 0, gradient);
-          release(WarpgroupCode::EmptyKeys, before.stage);
+          release(WarpgroupCode::EmptyKeys, before.keys.stage);
           Scalars result(gradient);
-          result.append(next.begin(), next.begin() + sumCount());
-          result.append(packed(llvm::ArrayRef(next).drop_front(sumCount())));
-          result.append({place.stage, place.parity});
+          result.append(moved.begin(), moved.begin() + sumCount());
+          result.append(packed(llvm::ArrayRef(moved).drop_front(sumCount())));
+          result.append(wordsOf(at));
           return result;
         });
 
@@ -114,13 +126,12 @@ private:
     k.when(tile.hasNext, [&] { loadRows(tile.next); });
     tile.lookAhead();
     llvm::ArrayRef<Scalar> rest = carried;
-    RingPlace last{rest[rest.size() - 2], rest.back()};
+    const Places last = placesOf(rest.take_back(4));
     Sums gradient = waitForProducts(
-        k, 0, addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.stage));
-    release(WarpgroupCode::EmptyKeys, last.stage);
+        k, 0, addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.keys.stage));
+    release(WarpgroupCode::EmptyKeys, last.keys.stage);
     store(c.tileAt(computeHere(k, tile.index)), gradient, rest.slice(width, sumCount()));
-    RingPlace following = c.next(last);
-    return {following.stage, following.parity};
+    return wordsOf(next(last));
   }
 
   /// The sums, and the cotangents of the products without their scale.
