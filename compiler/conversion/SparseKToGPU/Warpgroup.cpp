@@ -74,26 +74,10 @@ void WarpgroupCode::prepareShared() {
     }
     publishBarriers(k);
   });
-  // Products step over 16 columns: zeros follow half a step.
-  if (p.spec.keyWidth % 16 != 0) {
-    const int64_t piece = p.spec.keyWidth / 8, panel = piece / 8;
-    auto zero = [&](Scalar base, int64_t rows) {
-      k.loop(thread, k.i32(rows), k.i32(WarpgroupPlan::threads), [&](Scalar row) {
-        Scalar at = base + (panelOffset(row, k.i32(piece % 8)) + panel * rows * panelRowBytes);
-        k.storeVector(k.vectorOf({k.i32(0), k.i32(0), k.i32(0), k.i32(0)}), atShared(k, at, k.i32Type()),
-                      k.i32(0));
-      });
-    };
-    zero(address(0), WarpgroupPlan::tile);
-    for (int64_t i = 0; i < w.stages; ++i)
-      zero(address(keysStart + i * w.keyBytes()), WarpgroupPlan::block);
-  }
+  zeroHalfStep(k, address(0), WarpgroupPlan::tile, p.spec.keyWidth);
+  for (int64_t i = 0; i < w.stages; ++i)
+    zeroHalfStep(k, address(keysStart + i * w.keyBytes()), WarpgroupPlan::block, p.spec.keyWidth);
   k.barrier();
-}
-
-RingPlace WarpgroupCode::next(RingPlace place) {
-  Scalar wraps = place.stage == w.stages - 1;
-  return {k.select(wraps, k.i32(0), place.stage + 1), place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
 }
 
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {

@@ -2,8 +2,8 @@
 // Internal to this folder.
 #pragma once
 
-#include "compiler/conversion/GPU/WarpgroupCode.h"
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupRows.h"
 
 #include <functional>
 
@@ -56,11 +56,6 @@ struct WarpgroupTile {
   std::function<void()> lookAhead;
 };
 
-/// A stage of a ring and the parity of the barriers' phase that it waits for.
-struct RingPlace {
-  Scalar stage, parity;
-};
-
 /// What both roles know.
 class WarpgroupCode {
 public:
@@ -75,7 +70,7 @@ public:
   /// What scores are measured from, so that thresholds of the tile are small numbers: the last one's key.
   Scalar center(const WarpgroupTile &tile);
 
-  RingPlace next(RingPlace place);
+  RingPlace next(RingPlace place) { return nextPlace(k, place, w.stages); }
   Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
   Scalar address(int64_t bytes) { return shared + bytes; }
   /// Of the numbers of the keys of a stage, in the phase of this parity.

@@ -375,51 +375,11 @@ private:
       k.when(marked, [&] { k.store(k.i32(1), c.anyMark, k.i32(0)); });
     });
     output = scaled(output, factors);
-    for (int64_t half = 0; half < 2; ++half)
-      if (p.spec.valueWidth % 32 == 0)
-        storeRow(tile, output, half);
-      else
-        storePairs(tile, output, half);
-  }
-
-  Pointer rowOf(const WarpgroupTile &tile, int64_t half) {
-    Scalar start = (tile.queryStart + c.wide(rows[half])) * p.spec.valueWidth;
-    return k.as(k.offset(c.output, start), k.i32Type());
-  }
-
-  /// Four lanes have a row, each two of every 8 columns. They exchange, so that each has 8 of every 32.
-  void storeRow(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> output, int64_t half) {
-    Pointer to = rowOf(tile, half);
-    Scalar valid = tile.first + rows[half] <= tile.last;
-    Scalar odd = (c.lane & 1) != 0, upper = (c.lane & 2) != 0;
-    for (int64_t first = 0; first < p.spec.valueWidth / 8; first += 4) {
-      Scalar x[4];
-      for (int64_t i = 0; i < 4; ++i) {
-        const size_t at = size_t(4 * (first + i) + 2 * half);
-        x[i] = packPair(k, output[at], output[at + 1], c.element);
-      }
-      auto exchange = [&](Scalar &low, Scalar &high, Scalar takesHigh, int64_t lanes) {
-        Scalar other = k.shuffleXor(k.select(takesHigh, low, high), lanes);
-        low = k.select(takesHigh, other, low);
-        high = k.select(takesHigh, high, other);
-      };
-      exchange(x[0], x[1], odd, 1);
-      exchange(x[2], x[3], odd, 1);
-      exchange(x[0], x[2], upper, 2);
-      exchange(x[1], x[3], upper, 2);
-      k.when(valid,
-             [&] { k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), to, (c.lane & 3) * 4 + 4 * first); });
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar start = (tile.queryStart + c.wide(rows[half])) * p.spec.valueWidth;
+      storeRow(k, c.element, output, half, k.offset(c.output, start), p.spec.valueWidth,
+               tile.first + rows[half] <= tile.last);
     }
-  }
-
-  void storePairs(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> output, int64_t half) {
-    Pointer to = rowOf(tile, half);
-    k.when(tile.first + rows[half] <= tile.last, [&] {
-      for (int64_t i = 0; i < p.spec.valueWidth / 8; ++i) {
-        const size_t at = size_t(4 * i + 2 * half);
-        k.store(packPair(k, output[at], output[at + 1], c.element), to, (c.lane & 3) + 4 * i);
-      }
-    });
   }
 
   WarpgroupCode &c;

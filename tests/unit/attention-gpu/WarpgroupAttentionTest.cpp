@@ -13,18 +13,6 @@ using cpu::MatmulElement;
 
 namespace {
 
-/// Few blocks of threads, so that each has several tiles. Nothing where the device has no such products.
-std::optional<gpu::Target> warpgroupTarget(int64_t multiprocessors = 3) {
-  test::DeviceHarness device;
-  if (!device.emulated() && device.capability() != 90)
-    return std::nullopt;
-  gpu::Target target;
-  target.sharedBytes = device.emulated() ? 163 << 10 : 232448;
-  target.warpgroupProducts = true;
-  target.multiprocessors = multiprocessors;
-  return target;
-}
-
 template <MatmulElement Element>
 void check(AttentionCase<Element> &c, double tolerance, int64_t multiprocessors = 3) {
   auto target = warpgroupTarget(multiprocessors);
