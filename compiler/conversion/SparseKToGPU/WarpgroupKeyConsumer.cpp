@@ -80,6 +80,7 @@ private:
       return k.loop(from, until, k.i32(1), ring, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
         RingPlace place{ring[0], ring[1]};
         waitForPhase(k, c.fullQueries(place.stage), place.parity);
+        k.warpBarrier(); // all lanes have seen the phase, before it may end
         release(c.emptyQueries(place.stage));
         place = nextPlace(k, place, c.w.stages);
         return Scalars{place.stage, place.parity};

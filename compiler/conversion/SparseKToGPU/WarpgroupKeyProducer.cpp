@@ -72,8 +72,9 @@ private:
       result.key =
           k.load(c.slotKeys, c.wide(task.list) * p.slotStride + c.wide(k.min(place, total - 1)));
       Scalar at = c.wide(rowStart + result.key);
-      result.from = result.key + p.spec.window;
-      result.until = k.load(c.ends, at);
+      Scalar start = task.chunk * p.chunk;
+      result.from = k.max(result.key + p.spec.window, start);
+      result.until = k.min(k.load(c.ends, at), start + p.chunk);
       if (c.gated()) // infinities act as the largest f32, as in the selection
         result.score = k.min(k.max(k.load(c.u, at), k.f32(-double(FLT_MAX))), k.f32(FLT_MAX));
     } else {
@@ -112,11 +113,6 @@ private:
       Scalar high = k.load(c.words(), k.i32(KeyWarpgroupCode::Maxima + i));
       first = i ? k.min(first, low) : low;
       end = i ? k.max(end, high) : high;
-    }
-    if (c.selected) {
-      Scalar start = task.chunk * p.chunk;
-      first = k.max(first, start);
-      end = k.min(end, k.min(start + p.chunk, k.i32(c.n)));
     }
     Scalar blocks = (k.max(end - first, k.i32(0)) + (block - 1)) / block;
     k.when(c.thread == 0, [&] {
