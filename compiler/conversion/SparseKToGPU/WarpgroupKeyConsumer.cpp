@@ -16,17 +16,11 @@ public:
 
   void emit() {
     setRegisters(k, c.w.productRegisters, /*more=*/true);
-    Scalar warpRow = ((c.thread >> 5) - warpgroupThreads / warpSize) * 16;
-    for (int64_t half = 0; half < 2; ++half)
-      rows[half] = warpRow + (c.lane >> 2) + 8 * half;
-    firstColumn = (c.lane & 3) * 2;
-    keys = describeMatrix(k, c.address(0) + warpgroup * (64 * panelRowBytes));
-    values = describeMatrix(k, c.address(c.valuesStart) + warpgroup * (64 * panelRowBytes));
     k.repeat(
         {awaitTask(k.i32(0)), k.i32(0), k.i32(0), k.i32(0)},
         [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
-          RingPlace place = compute(values[0], {values[1], values[2]});
+          RingPlace place = compute({values[1], values[2]});
           Scalar parity = values[3] ^ 1;
           return Scalars{awaitTask(parity), place.stage, place.parity, parity};
         });
@@ -38,18 +32,28 @@ private:
   Scalar awaitTask(Scalar parity) {
     waitForPhase(k, c.fullKeys(), parity);
     showToProducts(k);
-    return k.load(c.words(), k.i32(KeyWarpgroupCode::Task));
+    return word(KeyWarpgroupCode::Task);
   }
   void release(Scalar barrier) {
     k.when(c.lane == 0, [&] { arrive(k, barrier); });
   }
+  /// What this lane has of a fragment: two rows, and the first of two columns of each 8. Computed where it is
+  /// asked for, since registers are few.
+  struct Place {
+    Scalar rows[2], firstColumn;
+  };
+  Place placeHere() {
+    Scalar thread = computeHere(k, c.thread), lane = thread & (warpSize - 1);
+    Scalar row = ((thread >> 5) - warpgroupThreads / warpSize) * 16 + (lane >> 2);
+    return {{row, row + 8}, (lane & 3) * 2};
+  }
+  Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
   size_t keySums() const { return size_t(p.spec.keyWidth / 2); }
   size_t valueSums() const { return size_t(p.spec.valueWidth / 2); }
 
-  /// What is carried from block to block: the sums of both rows' gates, dk, dv.
-  RingPlace compute(Scalar index, RingPlace place) {
-    first = k.load(c.words(), k.i32(KeyWarpgroupCode::First));
-    Scalar blocks = k.load(c.words(), k.i32(KeyWarpgroupCode::Blocks));
+  /// What is carried from block to block: dk, dv, the place in the ring.
+  RingPlace compute(RingPlace place) {
+    Scalar first = word(KeyWarpgroupCode::First), blocks = word(KeyWarpgroupCode::Blocks);
     // Blocks of queries that see keys of this warpgroup, and those that see all keys of this warp.
     Scalar from, until;
     for (int64_t i = 0; i < 2; ++i) {
@@ -65,16 +69,17 @@ private:
     auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
     Scalar begin = inTask(from) / block;
     Scalar end = k.max((inTask(until) + (block - 1)) / block, begin);
+    Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
-      Scalar begins = k.load(c.keyNumbers(KeyWarpgroupCode::From), rows[half]);
-      Scalar ends = k.load(c.keyNumbers(KeyWarpgroupCode::Until), rows[half]);
+      Scalar begins = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
+      Scalar ends = k.load(c.keyNumbers(KeyWarpgroupCode::Until), here.rows[half]);
       from = half ? k.max(from, begins) : begins;
       until = half ? k.min(until, ends) : ends;
-      if (c.gated())
-        scores[half] = k.load(c.keyNumbers(KeyWarpgroupCode::Score), rows[half]);
     }
-    latestBegin = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.max(x, y); });
-    firstEnd = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.min(x, y); });
+    from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.max(x, y); });
+    until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.min(x, y); });
+    // Both in one register: a task has fewer than 2^16 blocks of queries.
+    wholeBlocks = (inTask(from) + (block - 1)) / block | (inTask(until) / block << 16);
 
     auto skip = [&](Scalar from, Scalar until, llvm::ArrayRef<Scalar> ring) {
       return k.loop(from, until, k.i32(1), ring, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
@@ -86,7 +91,9 @@ private:
         return Scalars{place.stage, place.parity};
       });
     };
-    Scalars state(2 + keySums() + valueSums(), k.f32(0));
+    if (c.gated())
+      setGateSums(k.f32(0), k.f32(0));
+    Scalars state(keySums() + valueSums(), k.f32(0));
     state.append({place.stage, place.parity});
     auto ofHead = [&](Scalar, llvm::ArrayRef<Scalar> carried) {
       Scalars state(carried.drop_back(2));
@@ -94,7 +101,7 @@ private:
       state = k.loop(begin, end, k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
         return accumulate(number, carried);
       });
-      Scalars ring = skip(end, blocks, llvm::ArrayRef(state).take_back(2));
+      Scalars ring = skip(end, word(KeyWarpgroupCode::Blocks), llvm::ArrayRef(state).take_back(2));
       state.pop_back_n(2);
       state.append(ring);
       return state;
@@ -103,16 +110,28 @@ private:
       state = ofHead(k.i32(0), state);
     else
       state = k.loop(k.i32(0), k.i32(p.spec.group()), k.i32(1), state, ofHead);
+    KeyTask task = c.taskAt(word(KeyWarpgroupCode::Task));
+    k.warpBarrier(); // all lanes have read it
     release(c.emptyKeys());
 
     RingPlace after{state[state.size() - 2], state.back()};
     state.pop_back_n(2);
-    for (int64_t half = 0; half < 2; ++half)
-      state[size_t(half)] =
-          k.warpReduce(state[size_t(half)], [](Scalar x, Scalar y) { return x + y; }, 4);
-    KeyTask task = c.taskAt(computeHere(k, index));
-    c.selected ? storePartialSums(task, state) : storeGradients(task, std::move(state));
+    Scalar gates[2] = {k.f32(0), k.f32(0)};
+    if (c.gated()) {
+      mlir::Value sums = gateSums();
+      for (int64_t half = 0; half < 2; ++half)
+        gates[half] = k.warpReduce(k.element(sums, half), [](Scalar x, Scalar y) { return x + y; }, 4);
+    }
+    c.selected ? storePartialSums(task, state, gates) : storeGradients(task, std::move(state));
     return after;
+  }
+
+  // The sums of gates are in shared memory, and stored before the sums of products begin: nothing waits for
+  // them, so the assembler would keep what they are computed from until registers run out.
+  mlir::Value gateSums() { return k.loadVector(c.gateSums(), computeHere(k, c.thread) * 2, 2); }
+  void setGateSums(Scalar first, Scalar second) {
+    k.storeVector(k.vectorOf({first, second}), c.gateSums(), computeHere(k, c.thread) * 2);
+    k.warpBarrier();
   }
 
   /// left rightᵀ over the columns of rows.
@@ -142,21 +161,21 @@ private:
     showToProducts(k);
     Scalar queries = place.stage * c.w.queryBytes() + c.address(c.queriesStart);
     Scalar outs = place.stage * c.w.outBytes() + c.address(c.outsStart);
-    Sums products = multiplyRows(keys, describeMatrix(k, queries), p.spec.keyWidth);
-    Sums along = multiplyRows(values, describeMatrix(k, outs), p.spec.valueWidth);
+    Scalar keyRows = computeHere(k, warpgroup) * (64 * panelRowBytes);
+    Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)), describeMatrix(k, queries),
+                                 p.spec.keyWidth);
+    Sums along = multiplyRows(describeMatrix(k, keyRows + c.address(c.valuesStart)),
+                              describeMatrix(k, outs), p.spec.valueWidth);
     products = waitForProducts(k, 1, products);
     along = waitForProducts(k, 0, along);
 
-    Scalar query = first + number * block; // of the block's first
-    Scalar masked = (query < latestBegin) | (query + block > firstEnd);
-    auto of = [&](bool masked) {
-      return [&, masked] { return slopes(masked, query, place, products, along, carried.take_front(2)); };
-    };
-    Scalars words = k.choose(masked, of(true), of(false));
-    llvm::ArrayRef<Scalar> packed = llvm::ArrayRef(words).drop_front(2);
+    Scalar masked = (number < (wholeBlocks & 0xffff)) | (number >= wholeBlocks >> 16);
+    Scalar seen = k.choose(masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
+    Scalars words = slopes(seen, place, products, along);
+    llvm::ArrayRef<Scalar> packed = words;
     const size_t count = size_t(block / 4);
 
-    Sums dk(carried.slice(2, keySums())), dv(carried.slice(2 + keySums(), valueSums()));
+    Sums dk(carried.take_front(keySums())), dv(carried.slice(keySums(), valueSums()));
     beginProducts(k);
     dv = addWeighted(dv, packed.take_front(count), describeMatrix(k, outs, true, block * panelRowBytes),
                      p.spec.valueWidth);
@@ -165,32 +184,46 @@ private:
     dv = waitForProducts(k, 1, dv);
     dk = waitForProducts(k, 0, dk);
     release(c.emptyQueries(place.stage));
-    Scalars result(llvm::ArrayRef(words).take_front(2));
-    result.append(dk);
+    Scalars result(dk);
     result.append(dv);
     place = nextPlace(k, place, c.w.stages);
     result.append({place.stage, place.parity});
     return result;
   }
 
-  /// Of a block: the sums of the rows' gates, then weights of dO and cotangents of products, packed.
-  Scalars slopes(bool masked, Scalar firstQuery, RingPlace place, const Sums &products, const Sums &along,
-                 llvm::ArrayRef<Scalar> sums) {
+  /// The lane's pairs of a block whose query is in the run of the key, a bit each.
+  static int64_t bitOf(int64_t tile, int64_t half, int64_t column) {
+    return 8 * (tile % 4) + 2 * (2 * half + tile / 4) + column;
+  }
+  Scalar seenPairs(Scalar number) {
+    Place here = placeHere();
+    Scalar firstQuery = word(KeyWarpgroupCode::First) + number * block, bits = k.i32(0);
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar from = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
+      Scalar until = k.load(c.keyNumbers(KeyWarpgroupCode::Until), here.rows[half]);
+      for (int64_t word = 0; word < 2; ++word) { // of 32 queries
+        auto before = [&](Scalar query) {
+          Scalar count = k.min(k.max(query, firstQuery + 32 * word) - (firstQuery + 32 * word), k.i32(32));
+          return k.select(count == 0, k.i32(0), k.i32(-1) >> (32 - count));
+        };
+        Scalar seen = before(until) & (before(from) ^ -1);
+        bits = bits | ((seen >> here.firstColumn & 0x03030303) << (2 * (2 * half + word)));
+      }
+    }
+    return bits;
+  }
+
+  /// Of a block: weights of dO, then cotangents of products, packed.
+  Scalars slopes(Scalar seen, RingPlace place, const Sums &products, const Sums &along) {
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
     const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
-    Scalars gateSums(sums), weights, slopes;
-    // Runs of the keys in this block: |query - middle| <= half. Such numbers are exact.
-    Scalar middles[2], halves[2];
-    if (masked)
-      for (int64_t half = 0; half < 2; ++half) {
-        auto inside = [&](KeyWarpgroupCode::KeyNumber which) {
-          Scalar query = k.load(c.keyNumbers(which), rows[half]);
-          return k.cast(k.min(k.max(query, firstQuery) - firstQuery, k.i32(block)), k.f32Type());
-        };
-        Scalar begin = inside(KeyWarpgroupCode::From), end = inside(KeyWarpgroupCode::Until);
-        middles[half] = (begin + end - 1.0) * 0.5 - k.cast(firstColumn, k.f32Type());
-        halves[half] = (end - 1.0 - begin) * 0.5;
-      }
+    Scalars weights, slopes;
+    Scalar gates[2];
+    Place here = placeHere();
+    Scalar firstColumn = here.firstColumn, scores[2];
+    if (c.gated())
+      for (int64_t half = 0; half < 2; ++half)
+        scores[half] = k.load(c.keyNumbers(KeyWarpgroupCode::Score), here.rows[half]);
     for (int64_t tile = 0; tile < block / 8; ++tile) {
       auto numbers = [&](KeyWarpgroupCode::QueryNumber which) {
         Pointer from = atShared(k, c.queryNumbers(place.stage, which), k.f32Type());
@@ -210,21 +243,16 @@ private:
             gate = k.addClipped(scores[half] - k.element(hi, column), -k.element(lo, column));
           Scalar x = gateKeys ? product * gate : product;
           Scalar power = k.exp2Approximate(k.multiplyAdd(x, k.f32(factor), -k.element(lse, column)));
+          Scalar isSeen = (seen & (int64_t(1) << bitOf(tile, half, column))) != 0;
+          power = k.select(isSeen, power, k.f32(0));
           Scalar dscore = power * ((gateValues ? gate * out : out) - k.element(shared, column));
-          Scalar gradient = c.gated() ? power * out : Scalar();
-          if (masked) { // what a pair that is not seen holds may not be finite
-            Scalar distance = k.abs(k.f32(double(8 * tile + column)) - middles[half]);
-            Scalar seen = distance <= halves[half];
-            power = k.select(seen, power, k.f32(0));
-            dscore = k.select(seen, dscore, k.f32(0));
-            if (c.gated())
-              gradient = k.select(seen, gradient, k.f32(0));
-          }
           if (c.gated()) {
+            Scalar gradient = power * out;
             if (p.routesKeys())
               gradient = k.multiplyAdd(dscore, product * scale, gradient);
-            Scalar moves = k.both(gate > 0.0, gate < 1.0);
-            gateSums[size_t(half)] = gateSums[size_t(half)] + k.select(moves, gradient, k.f32(0));
+            Scalar moves = k.both(isSeen, k.both(gate > 0.0, gate < 1.0));
+            gradient = k.select(moves, gradient, k.f32(0));
+            gates[half] = gates[half].value ? gates[half] + gradient : gradient;
           }
           weight[column] = gateValues ? power * gate : power;
           slope[column] = gateKeys ? dscore * gate : dscore;
@@ -233,63 +261,56 @@ private:
         slopes.push_back(packInPlace(k, slope[0], slope[1], c.element));
       }
     }
-    Scalars result(gateSums);
-    result.append(weights);
-    result.append(slopes);
-    return result;
+    if (c.gated()) {
+      mlir::Value sums = gateSums();
+      setGateSums(k.element(sums, 0) + gates[0], k.element(sums, 1) + gates[1]);
+    }
+    weights.append(slopes);
+    return weights;
   }
 
   // ---- Results ----
 
   int64_t partWidth() const { return p.keyPad + p.valuePad; }
 
-  /// Calls `use` for each four sums of one of the lane's rows that partial sums hold together, with their place
-  /// in a row: four lanes have 16 neighbours. The last four of an odd number of tiles has two.
-  void eachFour(int64_t half, llvm::function_ref<void(llvm::ArrayRef<size_t> sums, int64_t place)> use) {
+  /// Calls `use` for each two neighbouring sums of one of the lane's rows, with their place in a row of partial
+  /// sums.
+  void eachPair(int64_t half, llvm::function_ref<void(size_t sum, int64_t place)> use) {
     auto columns = [&](size_t start, int64_t width, int64_t place) {
-      for (int64_t tile = 0; tile < width / 8; tile += 2) {
-        llvm::SmallVector<size_t, 4> sums;
-        for (int64_t other = tile; other < std::min(tile + 2, width / 8); ++other)
-          for (int64_t column = 0; column < 2; ++column)
-            sums.push_back(start + size_t(4 * other + 2 * half + column));
-        use(sums, place + 8 * tile);
-      }
+      for (int64_t tile = 0; tile < width / 8; ++tile)
+        use(start + size_t(4 * tile + 2 * half), place + 8 * tile);
     };
-    columns(2, p.spec.keyWidth, 0);
-    columns(2 + keySums(), p.spec.valueWidth, p.keyPad);
+    columns(0, p.spec.keyWidth, 0);
+    columns(keySums(), p.spec.valueWidth, p.keyPad);
   }
 
-  void storePartialSums(const KeyTask &task, llvm::ArrayRef<Scalar> state) {
+  void storePartialSums(const KeyTask &task, llvm::ArrayRef<Scalar> state, llvm::ArrayRef<Scalar> gates) {
     Scalar total = k.load(c.slotTotal, task.list);
     Scalar part = c.wide(task.list - c.firstRow * p.chunks()) * p.slotStride;
+    Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
-      Scalar slot = task.first + rows[half], at = part + c.wide(slot);
+      Scalar slot = task.first + here.rows[half], at = part + c.wide(slot);
       k.when(slot < total, [&] {
-        Pointer row = k.offset(c.partRows, at * partWidth() + c.wide(firstColumn * 2));
-        eachFour(half, [&](llvm::ArrayRef<size_t> sums, int64_t place) {
-          Scalars four(4, k.f32(0));
-          for (size_t i = 0; i < sums.size(); ++i)
-            four[i] = state[sums[i]];
-          k.storeVector(k.vectorOf(four), row, k.i64(place));
+        Pointer row = k.offset(c.partRows, at * partWidth() + c.wide(here.firstColumn));
+        eachPair(half, [&](size_t sum, int64_t place) {
+          k.storeVector(k.vectorOf({state[sum], state[sum + 1]}), row, k.i64(place));
         });
-        k.when(firstColumn == 0, [&] { k.store(state[size_t(half)], c.partScores, at); });
+        k.when(here.firstColumn == 0, [&] { k.store(gates[size_t(half)], c.partScores, at); });
       });
     }
   }
 
   /// Adds what the chunks gave, one after the other.
-  void addPartialSums(const KeyTask &task, Scalars &state, int64_t half, Scalar key) {
+  /// Gives the sum of gates.
+  Scalar addPartialSums(const KeyTask &task, Scalars &state, int64_t half, Scalar key, const Place &here) {
     Scalar from = key + p.spec.window, place = task.row * c.n + key;
     Scalar until = k.load(c.ends, place), some = until > from;
     Scalar chunk = k.min(from, k.i32(c.n - 1)) / p.chunk;
     Scalar end = k.select(some, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, chunk);
     Scalar slot = k.choose(some, [&] { return Scalars{k.load(c.firstSlot, place)}; },
                            [&] { return Scalars{k.i32(0)}; })[0];
-    Scalars carried{slot, state[size_t(half)]};
-    eachFour(half, [&](llvm::ArrayRef<size_t> sums, int64_t) {
-      for (size_t i : sums)
-        carried.push_back(state[i]);
-    });
+    Scalars carried{slot, k.f32(0)};
+    eachPair(half, [&](size_t sum, int64_t) { carried.append({state[sum], state[sum + 1]}); });
     carried = k.loop(chunk, end, k.i32(1), carried, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
       Scalar list = task.row * p.chunks() + chunk;
       Scalar part = c.wide(list - c.firstRow * p.chunks()) * p.slotStride + c.wide(carried[0]);
@@ -300,40 +321,40 @@ private:
                              },
                              [&] { return Scalars{k.i32(0)}; })[0];
       Scalars result{next, carried[1] + k.load(c.partScores, part)};
-      Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(firstColumn * 2));
-      eachFour(half, [&](llvm::ArrayRef<size_t> sums, int64_t place) {
-        mlir::Value four = k.loadVector(row, k.i64(place), 4);
-        for (size_t i = 0; i < sums.size(); ++i)
-          result.push_back(carried[result.size()] + k.element(four, int64_t(i)));
+      Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
+      eachPair(half, [&](size_t, int64_t place) {
+        mlir::Value pair = k.loadVector(row, k.i64(place), 2);
+        for (int64_t i = 0; i < 2; ++i)
+          result.push_back(carried[result.size()] + k.element(pair, i));
       });
       return result;
     });
-    state[size_t(half)] = carried[1];
     size_t taken = 2;
-    eachFour(half, [&](llvm::ArrayRef<size_t> sums, int64_t) {
-      for (size_t i : sums)
-        state[i] = carried[taken++];
+    eachPair(half, [&](size_t sum, int64_t) {
+      state[sum] = carried[taken++];
+      state[sum + 1] = carried[taken++];
     });
+    return carried[1];
   }
 
   void storeGradients(const KeyTask &task, Scalars state) {
     using A = AttentionArgument;
+    Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
-      Scalar key = k.min(task.first + rows[half], k.i32(c.n - 1));
-      Scalar valid = task.first + rows[half] < c.n, row = c.wide(task.row * c.n + key);
-      if (p.spec.topk > 0)
-        addPartialSums(task, state, half, key);
-      k.when(k.both(valid, firstColumn == 0),
-             [&] { k.store(state[size_t(half)], c.builder.buffer(k, A::DU, k.f32Type()), row); });
+      Scalar key = k.min(task.first + here.rows[half], k.i32(c.n - 1));
+      Scalar valid = task.first + here.rows[half] < c.n, row = c.wide(task.row * c.n + key);
+      Scalar gates = p.spec.topk > 0 ? addPartialSums(task, state, half, key, here) : k.f32(0);
+      k.when(k.both(valid, here.firstColumn == 0),
+             [&] { k.store(gates, c.builder.buffer(k, A::DU, k.f32Type()), row); });
       auto store = [&](A to, llvm::ArrayRef<Scalar> sums, int64_t width) {
         storeRow(k, c.element, sums, half, k.offset(c.builder.buffer(k, to, c.element), row * width), width,
                  valid);
       };
       Scalars dk;
       for (size_t i = 0; i < keySums(); ++i)
-        dk.push_back(state[2 + i] * p.spec.scale);
+        dk.push_back(state[i] * p.spec.scale);
       store(A::DK, dk, p.spec.keyWidth);
-      store(A::DV, llvm::ArrayRef(state).drop_front(2 + keySums()), p.spec.valueWidth);
+      store(A::DV, llvm::ArrayRef(state).drop_front(keySums()), p.spec.valueWidth);
     }
   }
 
@@ -341,9 +362,7 @@ private:
   KernelCode &k;
   const Plan &p;
   const Scalar warpgroup; ///< 0 or 1
-  Scalar keys, values;    ///< matrices
-  Scalar rows[2], firstColumn;
-  Scalar first, latestBegin, firstEnd, scores[2]; ///< of the task
+  Scalar wholeBlocks; ///< of the task: the first one, and where they end
 };
 
 } // namespace

@@ -8,7 +8,7 @@
 namespace heddle::gpu::attention {
 
 /// How shared memory is divided: keys and values of a task, stages of queries, of cotangents of outputs and of
-/// numbers of queries, numbers of the keys, words, barriers.
+/// numbers of queries, numbers of the keys, sums of gates, words, barriers.
 struct KeyWarpgroupPlan {
   static constexpr int64_t tile = 128; ///< keys, 64 for each of the two warpgroups that multiply
   static constexpr int64_t block = 64; ///< queries that are multiplied at a time
@@ -17,7 +17,7 @@ struct KeyWarpgroupPlan {
   static constexpr int64_t words = 16;
 
   int64_t keyPanels = 0, valuePanels = 0;
-  int64_t gatherRegisters = 24, productRegisters = 240; ///< of a thread: 168 on average
+  int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
   int64_t stages = 0;
 
   int64_t keyBytes() const { return keyPanels * tile * panelRowBytes; }
@@ -73,6 +73,7 @@ public:
   }
   /// Task, first query, blocks of queries; what the gathering threads exchange.
   enum Word { Task, First, Blocks, NextTask, Minima, Maxima = 8 };
+  Pointer gateSums() { return atShared(k, address(gateSumsStart), k.f32Type()); } ///< two of each thread
   Pointer words() { return atShared(k, address(wordsStart), k.i32Type()); }
   Scalar fullKeys() { return address(barriersStart); }
   Scalar emptyKeys() { return address(barriersStart + 8); }
@@ -94,7 +95,7 @@ public:
 
 private:
   Scalar shared; ///< the address of everything
-  int64_t numbersStart = 0, keyNumbersStart = 0, wordsStart = 0, barriersStart = 0;
+  int64_t numbersStart = 0, keyNumbersStart = 0, gateSumsStart = 0, wordsStart = 0, barriersStart = 0;
 };
 
 void emitKeyProducer(KeyWarpgroupCode &code);
