@@ -17,25 +17,34 @@ public:
   void emit() {
     setRegisters(k, c.w.productRegisters, /*more=*/true);
     k.repeat(
-        {awaitTask(k.i32(0)), k.i32(0), k.i32(0), k.i32(0)},
-        [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
+        {awaitTask(k.i32(0)), k.i32(0)}, [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
-          RingPlace place = compute({values[1], values[2]});
-          Scalar parity = values[3] ^ 1;
-          return Scalars{awaitTask(parity), place.stage, place.parity, parity};
+          Scalar state = compute(values[1]) ^ keysParity;
+          return Scalars{awaitTask(state), state};
         });
   }
 
 private:
   static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
 
-  Scalar awaitTask(Scalar parity) {
-    waitForPhase(k, c.fullKeys(), parity);
+  // Where the rings are, in one register: the stage of queries, the parity of its phase, that of the keys' one.
+  static constexpr int64_t stageBits = 7, stageParity = 8, keysParity = 16;
+  Scalar stageOf(Scalar state) { return state & stageBits; }
+  Scalar following(Scalar state) {
+    return k.select(stageOf(state) == c.w.stages - 1, (state & (stageParity | keysParity)) ^ stageParity,
+                    state + 1);
+  }
+  void awaitQueries(Scalar state) {
+    waitForPhase(k, c.fullQueries(stageOf(state)), (state >> 3) & 1);
+  }
+
+  Scalar awaitTask(Scalar state) {
+    waitForPhase(k, c.fullKeys(), state >> 4);
     showToProducts(k);
     return word(KeyWarpgroupCode::Task);
   }
   void release(Scalar barrier) {
-    k.when(c.lane == 0, [&] { arrive(k, barrier); });
+    k.when((computeHere(k, c.thread) & (warpSize - 1)) == 0, [&] { arrive(k, barrier); });
   }
   /// What this lane has of a fragment: two rows, and the first of two columns of each 8. Computed where it is
   /// asked for, since registers are few.
@@ -48,11 +57,18 @@ private:
     return {{row, row + 8}, (lane & 3) * 2};
   }
   Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
+  /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of the warp.
+  enum WarpWord { Begin, End, WholeBegin, WholeEnd };
+  Scalar warpWord(WarpWord which) {
+    Scalar warp = (computeHere(k, c.thread) >> 5) - warpgroupThreads / warpSize;
+    return warp * 4 + (int64_t(KeyWarpgroupCode::OfWarps) + which);
+  }
+  Scalar loadOfWarp(WarpWord which) { return k.load(c.words(), warpWord(which)); }
   size_t keySums() const { return size_t(p.spec.keyWidth / 2); }
   size_t valueSums() const { return size_t(p.spec.valueWidth / 2); }
 
-  /// What is carried from block to block: dk, dv, the place in the ring.
-  RingPlace compute(RingPlace place) {
+  /// What is carried from block to block: dk, dv, where the ring is.
+  Scalar compute(Scalar ring) {
     Scalar first = word(KeyWarpgroupCode::First), blocks = word(KeyWarpgroupCode::Blocks);
     // Blocks of queries that see keys of this warpgroup, and those that see all keys of this warp.
     Scalar from, until;
@@ -78,32 +94,33 @@ private:
     }
     from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.max(x, y); });
     until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.min(x, y); });
-    // Both in one register: a task has fewer than 2^16 blocks of queries.
-    wholeBlocks = (inTask(from) + (block - 1)) / block | (inTask(until) / block << 16);
+    Scalar ofWarp[] = {begin, end, (inTask(from) + (block - 1)) / block, inTask(until) / block};
+    k.when(c.lane == 0, [&] {
+      for (int64_t i = 0; i < 4; ++i)
+        k.store(ofWarp[i], c.words(), warpWord(WarpWord(i)));
+    });
+    k.warpBarrier();
 
-    auto skip = [&](Scalar from, Scalar until, llvm::ArrayRef<Scalar> ring) {
-      return k.loop(from, until, k.i32(1), ring, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
-        RingPlace place{ring[0], ring[1]};
-        waitForPhase(k, c.fullQueries(place.stage), place.parity);
-        k.warpBarrier(); // all lanes have seen the phase, before it may end
-        release(c.emptyQueries(place.stage));
-        place = nextPlace(k, place, c.w.stages);
-        return Scalars{place.stage, place.parity};
-      });
+    auto skip = [&](Scalar from, Scalar until, Scalar ring) {
+      return k.loop(from, until, k.i32(1), {ring}, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
+        awaitQueries(ring[0]);
+        k.warpBarrier(); // all lanes have seen the phase, before the next one may end
+        release(c.emptyQueries(stageOf(ring[0])));
+        return Scalars{following(ring[0])};
+      })[0];
     };
     if (c.gated())
       setGateSums(k.f32(0), k.f32(0));
     Scalars state(keySums() + valueSums(), k.f32(0));
-    state.append({place.stage, place.parity});
+    state.push_back(ring);
     auto ofHead = [&](Scalar, llvm::ArrayRef<Scalar> carried) {
-      Scalars state(carried.drop_back(2));
-      state.append(skip(k.i32(0), begin, carried.take_back(2)));
-      state = k.loop(begin, end, k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
+      Scalars state(carried);
+      Scalar begin = loadOfWarp(Begin);
+      state.back() = skip(k.i32(0), begin, state.back());
+      state = k.loop(begin, loadOfWarp(End), k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
         return accumulate(number, carried);
       });
-      Scalars ring = skip(end, word(KeyWarpgroupCode::Blocks), llvm::ArrayRef(state).take_back(2));
-      state.pop_back_n(2);
-      state.append(ring);
+      state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks), state.back());
       return state;
     };
     if (p.spec.group() == 1)
@@ -114,8 +131,7 @@ private:
     k.warpBarrier(); // all lanes have read it
     release(c.emptyKeys());
 
-    RingPlace after{state[state.size() - 2], state.back()};
-    state.pop_back_n(2);
+    Scalar after = state.pop_back_val();
     Scalar gates[2] = {k.f32(0), k.f32(0)};
     if (c.gated()) {
       mlir::Value sums = gateSums();
@@ -156,11 +172,14 @@ private:
   }
 
   Scalars accumulate(Scalar number, llvm::ArrayRef<Scalar> carried) {
-    RingPlace place{carried[carried.size() - 2], carried.back()};
-    waitForPhase(k, c.fullQueries(place.stage), place.parity);
+    Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
+    Scalar seen = k.choose(
+        masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
+    Scalar ring = carried.back(), stage = stageOf(ring);
+    awaitQueries(ring);
     showToProducts(k);
-    Scalar queries = place.stage * c.w.queryBytes() + c.address(c.queriesStart);
-    Scalar outs = place.stage * c.w.outBytes() + c.address(c.outsStart);
+    Scalar queries = stage * c.w.queryBytes() + c.address(c.queriesStart);
+    Scalar outs = stage * c.w.outBytes() + c.address(c.outsStart);
     Scalar keyRows = computeHere(k, warpgroup) * (64 * panelRowBytes);
     Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)), describeMatrix(k, queries),
                                  p.spec.keyWidth);
@@ -169,9 +188,7 @@ private:
     products = waitForProducts(k, 1, products);
     along = waitForProducts(k, 0, along);
 
-    Scalar masked = (number < (wholeBlocks & 0xffff)) | (number >= wholeBlocks >> 16);
-    Scalar seen = k.choose(masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
-    Scalars words = slopes(seen, place, products, along);
+    Scalars words = slopes(seen, stage, products, along);
     llvm::ArrayRef<Scalar> packed = words;
     const size_t count = size_t(block / 4);
 
@@ -183,11 +200,10 @@ private:
                      p.spec.keyWidth);
     dv = waitForProducts(k, 1, dv);
     dk = waitForProducts(k, 0, dk);
-    release(c.emptyQueries(place.stage));
+    release(c.emptyQueries(stage));
     Scalars result(dk);
     result.append(dv);
-    place = nextPlace(k, place, c.w.stages);
-    result.append({place.stage, place.parity});
+    result.push_back(following(ring));
     return result;
   }
 
@@ -214,7 +230,7 @@ private:
   }
 
   /// Of a block: weights of dO, then cotangents of products, packed.
-  Scalars slopes(Scalar seen, RingPlace place, const Sums &products, const Sums &along) {
+  Scalars slopes(Scalar seen, Scalar stage, const Sums &products, const Sums &along) {
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
     const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
     Scalars weights, slopes;
@@ -226,7 +242,7 @@ private:
         scores[half] = k.load(c.keyNumbers(KeyWarpgroupCode::Score), here.rows[half]);
     for (int64_t tile = 0; tile < block / 8; ++tile) {
       auto numbers = [&](KeyWarpgroupCode::QueryNumber which) {
-        Pointer from = atShared(k, c.queryNumbers(place.stage, which), k.f32Type());
+        Pointer from = atShared(k, c.queryNumbers(stage, which), k.f32Type());
         return k.loadVector(from, firstColumn + 8 * tile, 2);
       };
       mlir::Value lse = numbers(KeyWarpgroupCode::Lse), shared = numbers(KeyWarpgroupCode::Shared), hi, lo;
@@ -362,7 +378,6 @@ private:
   KernelCode &k;
   const Plan &p;
   const Scalar warpgroup; ///< 0 or 1
-  Scalar wholeBlocks; ///< of the task: the first one, and where they end
 };
 
 } // namespace
