@@ -1,6 +1,7 @@
 // The backward pass: statistics of the queries; then a kernel by queries for dq and dtau, and kernels by keys
 // for dk, dv and du. Every result has one writer, at the price of computing the weights twice.
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
 
 namespace heddle::gpu::attention {
 
@@ -31,7 +32,10 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
     lists = emitKeyLists(builder, queries, true);
   QueryStatistics statistics = emitStatistics(builder, queries);
   emitQueryGradients(builder, queries, warpgroups, lists, statistics, target);
-  emitKeyGradients(builder, keys, lists, statistics);
+  if (auto sizes = KeyWarpgroupPlan::of(spec, target))
+    emitKeyGradients(builder, keys, *sizes, lists, statistics, target);
+  else
+    emitKeyGradients(builder, keys, lists, statistics);
 }
 
 } // namespace heddle::gpu::attention

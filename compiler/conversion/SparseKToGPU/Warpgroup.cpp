@@ -98,32 +98,16 @@ void WarpgroupCode::prepareShared() {
     }
     publishBarriers(k);
   });
-  // Products step over 16 columns: zeros follow half a step.
-  auto padded = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stages,
-                    int64_t stageBytes) {
-    if (width % 16 == 0)
-      return;
-    const int64_t piece = width / 8, panel = piece / 8;
-    auto zero = [&](Scalar base, int64_t rows) {
-      k.loop(thread, k.i32(rows), k.i32(WarpgroupPlan::threads), [&](Scalar row) {
-        Scalar at = base + (panelOffset(row, k.i32(piece % 8)) + panel * rows * panelRowBytes);
-        k.storeVector(k.vectorOf({k.i32(0), k.i32(0), k.i32(0), k.i32(0)}), atShared(k, at, k.i32Type()),
-                      k.i32(0));
-      });
-    };
-    zero(address(tileStart), WarpgroupPlan::tile);
+  auto zeroPadding = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stages,
+                         int64_t stageBytes) {
+    zeroHalfStep(k, address(tileStart), WarpgroupPlan::tile, width);
     for (int64_t i = 0; i < stages; ++i)
-      zero(address(stagesStart + i * stageBytes), w.block);
+      zeroHalfStep(k, address(stagesStart + i * stageBytes), w.block, width);
   };
-  padded(p.spec.keyWidth, 0, keysStart, w.keyStages, w.keyBytes());
+  zeroPadding(p.spec.keyWidth, 0, keysStart, w.keyStages, w.keyBytes());
   if (w.cotangentPanels > 0)
-    padded(p.spec.valueWidth, cotangentsStart, valuesStart, w.valueStages, w.valueBytes());
+    zeroPadding(p.spec.valueWidth, cotangentsStart, valuesStart, w.valueStages, w.valueBytes());
   k.barrier();
-}
-
-RingPlace WarpgroupCode::next(RingPlace place, int64_t stages) {
-  Scalar wraps = place.stage == stages - 1;
-  return {k.select(wraps, k.i32(0), place.stage + 1), place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
 }
 
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {

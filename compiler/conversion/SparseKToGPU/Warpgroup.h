@@ -2,9 +2,9 @@
 // keys and values, two multiply. Internal to this folder.
 #pragma once
 
-#include "compiler/conversion/GPU/WarpgroupCode.h"
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
 #include "compiler/conversion/SparseKToGPU/MarkedTiles.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupRows.h"
 
 #include <functional>
 
@@ -64,11 +64,6 @@ struct WarpgroupTile {
   std::function<void()> lookAhead;
 };
 
-/// A stage of a ring and the parity of the barriers' phase that it waits for.
-struct RingPlace {
-  Scalar stage, parity;
-};
-
 /// What both roles know.
 class WarpgroupCode {
 public:
@@ -83,8 +78,8 @@ public:
   /// What scores are measured from, so that thresholds of the tile are small numbers: the last one's key.
   Scalar center(const WarpgroupTile &tile);
 
-  RingPlace nextKeys(RingPlace place) { return next(place, w.keyStages); }
-  RingPlace nextValues(RingPlace place) { return next(place, w.valueStages); }
+  RingPlace nextKeys(RingPlace place) { return nextPlace(k, place, w.keyStages); }
+  RingPlace nextValues(RingPlace place) { return nextPlace(k, place, w.valueStages); }
   Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
   Scalar address(int64_t bytes) { return shared + bytes; }
   /// Of the numbers of the keys of a stage, in the phase of this parity.
@@ -113,7 +108,6 @@ public:
 
 private:
   Scalars walkAt(Scalar index);
-  RingPlace next(RingPlace place, int64_t stages);
 
   Scalar shared; ///< the address of everything
   int64_t numbersStart = 0, barriersStart = 0;

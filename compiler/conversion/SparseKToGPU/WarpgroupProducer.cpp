@@ -1,9 +1,6 @@
 // The warpgroup that gathers: eight lanes copy a row, 128 bytes a time. The rows' numbers are loaded two
 // blocks ahead, what else is known of keys one block ahead.
-#include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/Warpgroup.h"
-
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 #include <cfloat>
 
@@ -27,7 +24,6 @@ public:
   }
 
 private:
-  static constexpr int64_t rowsAtATime = warpgroupThreads / 8;
   /// Whether keys and values have the same places.
   bool oneRing() const { return c.w.keyStages == c.w.valueStages; }
   int64_t rowsOfThread() const { return block / rowsAtATime; }
@@ -144,22 +140,8 @@ private:
   }
 
   void gather(Scalar stage, Pointer from, int64_t width, llvm::ArrayRef<Scalar> rows) {
-    const int64_t pieces = width / 8, wholePanels = pieces / 8, rest = pieces % 8;
-    Scalar start = stage + target, piece = computeHere(k, this->piece);
-    auto copy = [&](int64_t firstPanel, int64_t lastPanel) {
-      for (int64_t i = 0; i < rowsOfThread(); ++i) {
-        Pointer source = k.offset(from, c.wide(rows[size_t(i)]) * width + c.wide(piece * 8));
-        for (int64_t panel = firstPanel; panel < lastPanel; ++panel) {
-          Scalar to = start + (panel * block + i * rowsAtATime) * panelRowBytes;
-          mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base,
-                                        k.offset(source, k.i64(panel * panelColumns)).base, 16u,
-                                        mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
-        }
-      }
-    };
-    copy(0, wholePanels);
-    if (rest > 0)
-      k.when(piece < rest, [&] { copy(wholePanels, wholePanels + 1); });
+    copyRows(k, c.element, stage + target, block, from, width, rows.take_front(size_t(rowsOfThread())),
+             piece);
   }
 
   WarpgroupCode &c;

@@ -1,5 +1,4 @@
 #include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
-#include "compiler/conversion/GPU/TensorCode.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -148,53 +147,10 @@ void WarpgroupQueries::markOdd(const WarpgroupTile &tile, llvm::ArrayRef<Scalar>
 
 void WarpgroupQueries::storeRows(const WarpgroupTile &tile, Pointer to, int64_t width,
                                  llvm::ArrayRef<Scalar> x) {
-  for (int64_t half = 0; half < 2; ++half)
-    if (width % 32 == 0)
-      storeRow(tile, to, width, x, half);
-    else
-      storePairs(tile, to, width, x, half);
-}
-
-Pointer WarpgroupQueries::rowOf(const WarpgroupTile &tile, Pointer to, int64_t width, int64_t half) {
-  Scalar start = (tile.queryStart + c.wide(rows[half])) * width;
-  return k.as(k.offset(to, start), k.i32Type());
-}
-
-/// Four lanes have a row, each two of every 8 columns. They exchange, so that each has 8 of every 32.
-void WarpgroupQueries::storeRow(const WarpgroupTile &tile, Pointer to, int64_t width,
-                                llvm::ArrayRef<Scalar> output, int64_t half) {
-  Pointer row = rowOf(tile, to, width, half);
-  Scalar valid = inTile(tile, half);
-  Scalar odd = (c.lane & 1) != 0, upper = (c.lane & 2) != 0;
-  for (int64_t first = 0; first < width / 8; first += 4) {
-    Scalar x[4];
-    for (int64_t i = 0; i < 4; ++i) {
-      const size_t at = size_t(4 * (first + i) + 2 * half);
-      x[i] = packPair(k, output[at], output[at + 1], c.element);
-    }
-    auto exchange = [&](Scalar &low, Scalar &high, Scalar takesHigh, int64_t lanes) {
-      Scalar other = k.shuffleXor(k.select(takesHigh, low, high), lanes);
-      low = k.select(takesHigh, other, low);
-      high = k.select(takesHigh, high, other);
-    };
-    exchange(x[0], x[1], odd, 1);
-    exchange(x[2], x[3], odd, 1);
-    exchange(x[0], x[2], upper, 2);
-    exchange(x[1], x[3], upper, 2);
-    k.when(valid,
-           [&] { k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), row, (c.lane & 3) * 4 + 4 * first); });
+  for (int64_t half = 0; half < 2; ++half) {
+    Scalar start = (tile.queryStart + c.wide(rows[half])) * width;
+    storeRow(k, c.element, x, half, k.offset(to, start), width, inTile(tile, half));
   }
-}
-
-void WarpgroupQueries::storePairs(const WarpgroupTile &tile, Pointer to, int64_t width,
-                                  llvm::ArrayRef<Scalar> output, int64_t half) {
-  Pointer row = rowOf(tile, to, width, half);
-  k.when(inTile(tile, half), [&] {
-    for (int64_t i = 0; i < width / 8; ++i) {
-      const size_t at = size_t(4 * i + 2 * half);
-      k.store(packPair(k, output[at], output[at + 1], c.element), row, (c.lane & 3) + 4 * i);
-    }
-  });
 }
 
 } // namespace heddle::gpu::attention

@@ -72,12 +72,6 @@ protected:
 
   /// Numbers of barriers: of a warpgroup's own, and of its turns.
   static constexpr int64_t firstOwn = 1, firstTurn = 4;
-
-private:
-  void storeRow(const WarpgroupTile &tile, Pointer to, int64_t width, llvm::ArrayRef<Scalar> x, int64_t half);
-  void storePairs(const WarpgroupTile &tile, Pointer to, int64_t width, llvm::ArrayRef<Scalar> x,
-                  int64_t half);
-  Pointer rowOf(const WarpgroupTile &tile, Pointer to, int64_t width, int64_t half);
 };
 
 } // namespace heddle::gpu::attention

@@ -58,6 +58,18 @@ inline void runProgram(test::DeviceHarness &device, const gpu::DeviceProgram &pr
   }
 }
 
+/// For products of warpgroups. Few blocks of threads, so that each has several tiles. Nothing where the device has no such products.
+inline std::optional<gpu::Target> warpgroupTarget(int64_t multiprocessors = 3) {
+  test::DeviceHarness device;
+  if (!device.emulated() && device.capability() != 90)
+    return std::nullopt;
+  gpu::Target target;
+  target.sharedBytes = device.emulated() ? 163 << 10 : 232448;
+  target.warpgroupProducts = true;
+  target.multiprocessors = multiprocessors;
+  return target;
+}
+
 template <cpu::MatmulElement Element>
 class DeviceAttention {
 public:

@@ -1,7 +1,7 @@
 // Attention by products of warpgroups against the formulas in double: on the emulated device and on GPUs that
 // have them.
 
-#include "WarpgroupTarget.h"
+#include "DeviceAttention.h"
 
 #include <catch2/catch.hpp>
 

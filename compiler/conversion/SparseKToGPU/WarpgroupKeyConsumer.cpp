@@ -1,0 +1,387 @@
+// The warpgroups that multiply: each has 64 keys of a task, a warp 16, and sums dk and dv of them in registers.
+// For every block of queries: S = K Qᵀ and dP = V dOᵀ, the slopes of pairs on the values in registers, then
+// dV += P dO and dK += dS Q with P and dS from registers. While one warpgroup has slopes to compute, the other
+// one has the tensor cores.
+#include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
+
+#include <numbers>
+
+namespace heddle::gpu::attention {
+namespace {
+
+class KeyConsumer {
+public:
+  KeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup)
+      : c(code), k(code.k), p(code.p), warpgroup(warpgroup) {}
+
+  void emit() {
+    setRegisters(k, c.w.productRegisters, /*more=*/true);
+    k.repeat(
+        {awaitTask(k.i32(0)), k.i32(0)}, [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
+        [&](llvm::ArrayRef<Scalar> values) {
+          Scalar state = compute(values[1]) ^ keysParity;
+          return Scalars{awaitTask(state), state};
+        });
+  }
+
+private:
+  static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
+
+  // Where the rings are, in one register: the stage of queries, the parity of its phase, that of the keys' one.
+  static constexpr int64_t stageBits = 7, stageParity = 8, keysParity = 16;
+  Scalar stageOf(Scalar state) { return state & stageBits; }
+  Scalar following(Scalar state) {
+    return k.select(stageOf(state) == c.w.stages - 1, (state & (stageParity | keysParity)) ^ stageParity,
+                    state + 1);
+  }
+  void awaitQueries(Scalar state) {
+    waitForPhase(k, c.fullQueries(stageOf(state)), (state >> 3) & 1);
+  }
+
+  Scalar awaitTask(Scalar state) {
+    waitForPhase(k, c.fullKeys(), state >> 4);
+    showToProducts(k);
+    return word(KeyWarpgroupCode::Task);
+  }
+  void release(Scalar barrier) {
+    k.when((computeHere(k, c.thread) & (warpSize - 1)) == 0, [&] { arrive(k, barrier); });
+  }
+  /// What this lane has of a fragment: two rows, and the first of two columns of each 8. Computed where it is
+  /// asked for, since registers are few.
+  struct Place {
+    Scalar rows[2], firstColumn;
+  };
+  Place placeHere() {
+    Scalar thread = computeHere(k, c.thread), lane = thread & (warpSize - 1);
+    Scalar row = ((thread >> 5) - warpgroupThreads / warpSize) * 16 + (lane >> 2);
+    return {{row, row + 8}, (lane & 3) * 2};
+  }
+  Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
+  /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of the warp.
+  enum WarpWord { Begin, End, WholeBegin, WholeEnd };
+  Scalar warpWord(WarpWord which) {
+    Scalar warp = (computeHere(k, c.thread) >> 5) - warpgroupThreads / warpSize;
+    return warp * 4 + (int64_t(KeyWarpgroupCode::OfWarps) + which);
+  }
+  Scalar loadOfWarp(WarpWord which) { return k.load(c.words(), warpWord(which)); }
+  size_t keySums() const { return size_t(p.spec.keyWidth / 2); }
+  size_t valueSums() const { return size_t(p.spec.valueWidth / 2); }
+
+  /// What is carried from block to block: dk, dv, where the ring is.
+  Scalar compute(Scalar ring) {
+    Scalar first = word(KeyWarpgroupCode::First), blocks = word(KeyWarpgroupCode::Blocks);
+    // Blocks of queries that see keys of this warpgroup, and those that see all keys of this warp.
+    Scalar from, until;
+    for (int64_t i = 0; i < 2; ++i) {
+      Scalar key = warpgroup * 64 + c.lane + 32 * i;
+      Scalar begin = k.load(c.keyNumbers(KeyWarpgroupCode::From), key);
+      Scalar end = k.load(c.keyNumbers(KeyWarpgroupCode::Until), key);
+      from = i ? k.min(from, begin) : begin;
+      until = i ? k.max(until, end) : end;
+    }
+    from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.min(x, y); });
+    until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.max(x, y); });
+    Scalar limit = first + blocks * block;
+    auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
+    Scalar begin = inTask(from) / block;
+    Scalar end = k.max((inTask(until) + (block - 1)) / block, begin);
+    Place here = placeHere();
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar begins = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
+      Scalar ends = k.load(c.keyNumbers(KeyWarpgroupCode::Until), here.rows[half]);
+      from = half ? k.max(from, begins) : begins;
+      until = half ? k.min(until, ends) : ends;
+    }
+    from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.max(x, y); });
+    until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.min(x, y); });
+    Scalar ofWarp[] = {begin, end, (inTask(from) + (block - 1)) / block, inTask(until) / block};
+    k.when(c.lane == 0, [&] {
+      for (int64_t i = 0; i < 4; ++i)
+        k.store(ofWarp[i], c.words(), warpWord(WarpWord(i)));
+    });
+    k.warpBarrier();
+
+    auto skip = [&](Scalar from, Scalar until, Scalar ring) {
+      return k.loop(from, until, k.i32(1), {ring}, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
+        awaitQueries(ring[0]);
+        k.warpBarrier(); // all lanes have seen the phase, before the next one may end
+        release(c.emptyQueries(stageOf(ring[0])));
+        return Scalars{following(ring[0])};
+      })[0];
+    };
+    if (c.gated())
+      setGateSums(k.f32(0), k.f32(0));
+    Scalars state(keySums() + valueSums(), k.f32(0));
+    state.push_back(ring);
+    auto ofHead = [&](Scalar, llvm::ArrayRef<Scalar> carried) {
+      Scalars state(carried);
+      Scalar begin = loadOfWarp(Begin);
+      state.back() = skip(k.i32(0), begin, state.back());
+      state = k.loop(begin, loadOfWarp(End), k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
+        return accumulate(number, carried);
+      });
+      state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks), state.back());
+      return state;
+    };
+    if (p.spec.group() == 1)
+      state = ofHead(k.i32(0), state);
+    else
+      state = k.loop(k.i32(0), k.i32(p.spec.group()), k.i32(1), state, ofHead);
+    KeyTask task = c.taskAt(word(KeyWarpgroupCode::Task));
+    k.warpBarrier(); // all lanes have read it
+    release(c.emptyKeys());
+
+    Scalar after = state.pop_back_val();
+    Scalar gates[2] = {k.f32(0), k.f32(0)};
+    if (c.gated()) {
+      mlir::Value sums = gateSums();
+      for (int64_t half = 0; half < 2; ++half)
+        gates[half] = k.warpReduce(k.element(sums, half), [](Scalar x, Scalar y) { return x + y; }, 4);
+    }
+    c.selected ? storePartialSums(task, state, gates) : storeGradients(task, std::move(state));
+    return after;
+  }
+
+  // The sums of gates are in shared memory, and stored before the sums of products begin: nothing waits for
+  // them, so the assembler would keep what they are computed from until registers run out.
+  mlir::Value gateSums() { return k.loadVector(c.gateSums(), computeHere(k, c.thread) * 2, 2); }
+  void setGateSums(Scalar first, Scalar second) {
+    k.storeVector(k.vectorOf({first, second}), c.gateSums(), computeHere(k, c.thread) * 2);
+    k.warpBarrier();
+  }
+
+  /// left rightᵀ over the columns of rows.
+  Sums multiplyRows(Scalar left, Scalar right, int64_t width) {
+    Sums sums;
+    beginProducts(k);
+    for (int64_t column = 0; column < width; column += 16) {
+      const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
+      sums = multiplyShared(k, c.element, sums, advance(left, panel * tile * panelRowBytes + within),
+                            advance(right, panel * block * panelRowBytes + within), block);
+    }
+    endProducts(k);
+    return sums;
+  }
+
+  Sums addWeighted(Sums sums, llvm::ArrayRef<Scalar> weights, Scalar matrix, int64_t width) {
+    for (int64_t query = 0; query < block; query += 16)
+      sums = multiplyRegisters(k, c.element, sums, weights.slice(size_t(query / 4), 4),
+                               advance(matrix, query * panelRowBytes), width);
+    endProducts(k);
+    return sums;
+  }
+
+  Scalars accumulate(Scalar number, llvm::ArrayRef<Scalar> carried) {
+    Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
+    Scalar seen = k.choose(
+        masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
+    Scalar ring = carried.back(), stage = stageOf(ring);
+    awaitQueries(ring);
+    showToProducts(k);
+    Scalar queries = stage * c.w.queryBytes() + c.address(c.queriesStart);
+    Scalar outs = stage * c.w.outBytes() + c.address(c.outsStart);
+    Scalar keyRows = computeHere(k, warpgroup) * (64 * panelRowBytes);
+    Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)), describeMatrix(k, queries),
+                                 p.spec.keyWidth);
+    Sums along = multiplyRows(describeMatrix(k, keyRows + c.address(c.valuesStart)),
+                              describeMatrix(k, outs), p.spec.valueWidth);
+    products = waitForProducts(k, 1, products);
+    along = waitForProducts(k, 0, along);
+
+    Scalars words = slopes(seen, stage, products, along);
+    llvm::ArrayRef<Scalar> packed = words;
+    const size_t count = size_t(block / 4);
+
+    Sums dk(carried.take_front(keySums())), dv(carried.slice(keySums(), valueSums()));
+    beginProducts(k);
+    dv = addWeighted(dv, packed.take_front(count), describeMatrix(k, outs, true, block * panelRowBytes),
+                     p.spec.valueWidth);
+    dk = addWeighted(dk, packed.drop_front(count), describeMatrix(k, queries, true, block * panelRowBytes),
+                     p.spec.keyWidth);
+    dv = waitForProducts(k, 1, dv);
+    dk = waitForProducts(k, 0, dk);
+    release(c.emptyQueries(stage));
+    Scalars result(dk);
+    result.append(dv);
+    result.push_back(following(ring));
+    return result;
+  }
+
+  /// The lane's pairs of a block whose query is in the run of the key, a bit each.
+  static int64_t bitOf(int64_t tile, int64_t half, int64_t column) {
+    return 8 * (tile % 4) + 2 * (2 * half + tile / 4) + column;
+  }
+  Scalar seenPairs(Scalar number) {
+    Place here = placeHere();
+    Scalar firstQuery = word(KeyWarpgroupCode::First) + number * block, bits = k.i32(0);
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar from = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
+      Scalar until = k.load(c.keyNumbers(KeyWarpgroupCode::Until), here.rows[half]);
+      for (int64_t word = 0; word < 2; ++word) { // of 32 queries
+        auto before = [&](Scalar query) {
+          Scalar count = k.min(k.max(query, firstQuery + 32 * word) - (firstQuery + 32 * word), k.i32(32));
+          return k.select(count == 0, k.i32(0), k.i32(-1) >> (32 - count));
+        };
+        Scalar seen = before(until) & (before(from) ^ -1);
+        bits = bits | ((seen >> here.firstColumn & 0x03030303) << (2 * (2 * half + word)));
+      }
+    }
+    return bits;
+  }
+
+  /// Of a block: weights of dO, then cotangents of products, packed.
+  Scalars slopes(Scalar seen, Scalar stage, const Sums &products, const Sums &along) {
+    const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
+    const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
+    Scalars weights, slopes;
+    Scalar gates[2];
+    Place here = placeHere();
+    Scalar firstColumn = here.firstColumn, scores[2];
+    if (c.gated())
+      for (int64_t half = 0; half < 2; ++half)
+        scores[half] = k.load(c.keyNumbers(KeyWarpgroupCode::Score), here.rows[half]);
+    for (int64_t tile = 0; tile < block / 8; ++tile) {
+      auto numbers = [&](KeyWarpgroupCode::QueryNumber which) {
+        Pointer from = atShared(k, c.queryNumbers(stage, which), k.f32Type());
+        return k.loadVector(from, firstColumn + 8 * tile, 2);
+      };
+      mlir::Value lse = numbers(KeyWarpgroupCode::Lse), shared = numbers(KeyWarpgroupCode::Shared), hi, lo;
+      if (c.gated()) {
+        hi = numbers(KeyWarpgroupCode::Hi);
+        lo = numbers(KeyWarpgroupCode::Lo);
+      }
+      for (int64_t half = 0; half < 2; ++half) {
+        Scalar weight[2], slope[2];
+        for (int64_t column = 0; column < 2; ++column) {
+          const size_t i = size_t(4 * tile + 2 * half + column);
+          Scalar gate, product = products[i], out = along[i];
+          if (c.gated())
+            gate = k.addClipped(scores[half] - k.element(hi, column), -k.element(lo, column));
+          Scalar x = gateKeys ? product * gate : product;
+          Scalar power = k.exp2Approximate(k.multiplyAdd(x, k.f32(factor), -k.element(lse, column)));
+          Scalar isSeen = (seen & (int64_t(1) << bitOf(tile, half, column))) != 0;
+          power = k.select(isSeen, power, k.f32(0));
+          Scalar dscore = power * ((gateValues ? gate * out : out) - k.element(shared, column));
+          if (c.gated()) {
+            Scalar gradient = power * out;
+            if (p.routesKeys())
+              gradient = k.multiplyAdd(dscore, product * scale, gradient);
+            Scalar moves = k.both(isSeen, k.both(gate > 0.0, gate < 1.0));
+            gradient = k.select(moves, gradient, k.f32(0));
+            gates[half] = gates[half].value ? gates[half] + gradient : gradient;
+          }
+          weight[column] = gateValues ? power * gate : power;
+          slope[column] = gateKeys ? dscore * gate : dscore;
+        }
+        weights.push_back(packInPlace(k, weight[0], weight[1], c.element));
+        slopes.push_back(packInPlace(k, slope[0], slope[1], c.element));
+      }
+    }
+    if (c.gated()) {
+      mlir::Value sums = gateSums();
+      setGateSums(k.element(sums, 0) + gates[0], k.element(sums, 1) + gates[1]);
+    }
+    weights.append(slopes);
+    return weights;
+  }
+
+  // ---- Results ----
+
+  int64_t partWidth() const { return p.keyPad + p.valuePad; }
+
+  /// Calls `use` for each two neighbouring sums of one of the lane's rows, with their place in a row of partial
+  /// sums.
+  void eachPair(int64_t half, llvm::function_ref<void(size_t sum, int64_t place)> use) {
+    auto columns = [&](size_t start, int64_t width, int64_t place) {
+      for (int64_t tile = 0; tile < width / 8; ++tile)
+        use(start + size_t(4 * tile + 2 * half), place + 8 * tile);
+    };
+    columns(0, p.spec.keyWidth, 0);
+    columns(keySums(), p.spec.valueWidth, p.keyPad);
+  }
+
+  void storePartialSums(const KeyTask &task, llvm::ArrayRef<Scalar> state, llvm::ArrayRef<Scalar> gates) {
+    Scalar total = k.load(c.slotTotal, task.list);
+    Scalar part = c.wide(task.list - c.firstRow * p.chunks()) * p.slotStride;
+    Place here = placeHere();
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar slot = task.first + here.rows[half], at = part + c.wide(slot);
+      k.when(slot < total, [&] {
+        Pointer row = k.offset(c.partRows, at * partWidth() + c.wide(here.firstColumn));
+        eachPair(half, [&](size_t sum, int64_t place) {
+          k.storeVector(k.vectorOf({state[sum], state[sum + 1]}), row, k.i64(place));
+        });
+        k.when(here.firstColumn == 0, [&] { k.store(gates[size_t(half)], c.partScores, at); });
+      });
+    }
+  }
+
+  /// Adds what the chunks gave, one after the other.
+  /// Gives the sum of gates.
+  Scalar addPartialSums(const KeyTask &task, Scalars &state, int64_t half, Scalar key, const Place &here) {
+    Scalar from = key + p.spec.window, place = task.row * c.n + key;
+    Scalar until = k.load(c.ends, place), some = until > from;
+    Scalar chunk = k.min(from, k.i32(c.n - 1)) / p.chunk;
+    Scalar end = k.select(some, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, chunk);
+    Scalar slot = k.choose(some, [&] { return Scalars{k.load(c.firstSlot, place)}; },
+                           [&] { return Scalars{k.i32(0)}; })[0];
+    Scalars carried{slot, k.f32(0)};
+    eachPair(half, [&](size_t sum, int64_t) { carried.append({state[sum], state[sum + 1]}); });
+    carried = k.loop(chunk, end, k.i32(1), carried, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
+      Scalar list = task.row * p.chunks() + chunk;
+      Scalar part = c.wide(list - c.firstRow * p.chunks()) * p.slotStride + c.wide(carried[0]);
+      Scalar next = k.choose(chunk + 1 < end,
+                             [&] {
+                               Scalar at = c.wide(list) * p.slotStride + c.wide(carried[0]);
+                               return Scalars{k.load(c.nextSlot, at)};
+                             },
+                             [&] { return Scalars{k.i32(0)}; })[0];
+      Scalars result{next, carried[1] + k.load(c.partScores, part)};
+      Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
+      eachPair(half, [&](size_t, int64_t place) {
+        mlir::Value pair = k.loadVector(row, k.i64(place), 2);
+        for (int64_t i = 0; i < 2; ++i)
+          result.push_back(carried[result.size()] + k.element(pair, i));
+      });
+      return result;
+    });
+    size_t taken = 2;
+    eachPair(half, [&](size_t sum, int64_t) {
+      state[sum] = carried[taken++];
+      state[sum + 1] = carried[taken++];
+    });
+    return carried[1];
+  }
+
+  void storeGradients(const KeyTask &task, Scalars state) {
+    using A = AttentionArgument;
+    Place here = placeHere();
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar key = k.min(task.first + here.rows[half], k.i32(c.n - 1));
+      Scalar valid = task.first + here.rows[half] < c.n, row = c.wide(task.row * c.n + key);
+      Scalar gates = p.spec.topk > 0 ? addPartialSums(task, state, half, key, here) : k.f32(0);
+      k.when(k.both(valid, here.firstColumn == 0),
+             [&] { k.store(gates, c.builder.buffer(k, A::DU, k.f32Type()), row); });
+      auto store = [&](A to, llvm::ArrayRef<Scalar> sums, int64_t width) {
+        storeRow(k, c.element, sums, half, k.offset(c.builder.buffer(k, to, c.element), row * width), width,
+                 valid);
+      };
+      Scalars dk;
+      for (size_t i = 0; i < keySums(); ++i)
+        dk.push_back(state[i] * p.spec.scale);
+      store(A::DK, dk, p.spec.keyWidth);
+      store(A::DV, llvm::ArrayRef(state).drop_front(keySums()), p.spec.valueWidth);
+    }
+  }
+
+  KeyWarpgroupCode &c;
+  KernelCode &k;
+  const Plan &p;
+  const Scalar warpgroup; ///< 0 or 1
+};
+
+} // namespace
+
+void emitKeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup) { KeyConsumer(code, warpgroup).emit(); }
+
+} // namespace heddle::gpu::attention

@@ -1,0 +1,108 @@
+// dk, dv and du by products of warpgroups: one warpgroup gathers, two multiply, 64 keys each.
+// Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupRows.h"
+
+namespace heddle::gpu::attention {
+
+/// How shared memory is divided: keys and values of a task, stages of queries, of cotangents of outputs and of
+/// numbers of queries, numbers of the keys, sums of gates, words, barriers.
+struct KeyWarpgroupPlan {
+  static constexpr int64_t tile = 128; ///< keys, 64 for each of the two warpgroups that multiply
+  static constexpr int64_t block = 64; ///< queries that are multiplied at a time
+  static constexpr int64_t threads = 3 * warpgroupThreads;
+  static constexpr int64_t numbers = 4; ///< of a query: lse, D and where keys have gates its threshold
+  static constexpr int64_t words = 48;
+
+  int64_t keyPanels = 0, valuePanels = 0;
+  int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
+  int64_t stages = 0;
+
+  int64_t keyBytes() const { return keyPanels * tile * panelRowBytes; }
+  int64_t valueBytes() const { return valuePanels * tile * panelRowBytes; }
+  int64_t queryBytes() const { return keyPanels * block * panelRowBytes; }
+  int64_t outBytes() const { return valuePanels * block * panelRowBytes; }
+  int64_t bytes() const;
+
+  /// The plan where warpgroups serve: elements of 16 bits, heads whose widths are multiples of 8 up to 128.
+  static std::optional<KeyWarpgroupPlan> of(const AttentionSpec &spec, const Target &target);
+};
+
+/// Numbers of the kernels' parameters that are no arguments of the operation.
+struct KeyWarpgroupParameters {
+  unsigned lse = 0, shared = 0;             ///< of queries
+  unsigned slotKeys = 0, slotTotal = 0;     ///< lists of chunks
+  unsigned firstSlot = 0, nextSlot = 0;     ///< of keys in them
+  unsigned partRows = 0, partScores = 0;    ///< partial sums
+  unsigned firstRow = 0, rows = 0;          ///< of the wave
+  unsigned counters = 0, counterNumber = 0; ///< of tasks that are taken
+};
+
+/// 128 keys of a row: of those that a chunk of queries selects, or neighbours. i32.
+struct KeyTask {
+  Scalar row, first; ///< the first slot of the chunk's list, or the first key
+  Scalar chunk, list;
+};
+
+/// What both roles know. `selected`: tasks of selected keys, whose sums are partial ones; otherwise windows.
+class KeyWarpgroupCode {
+public:
+  KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWarpgroupPlan &sizes,
+                   const ProgramBuilder &builder, const KeyWarpgroupParameters &parameters, bool selected);
+
+  static int64_t placesOfRow(const Plan &p, bool selected);
+  Scalar tasks(); ///< of the wave
+  KeyTask taskAt(Scalar index);
+  /// Whether pairs have gates, or scores get gradients through them.
+  bool gated() const { return selected && (p.routesKeys() || p.routesValues()); }
+  Scalar windowEnd(Scalar key);
+
+  Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
+  Scalar address(int64_t bytes) { return shared + bytes; }
+  enum QueryNumber { Lse, Shared, Hi, Lo };
+  Scalar queryNumbers(Scalar stage, QueryNumber which) {
+    return stage * (KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4) +
+           (shared + (numbersStart + which * KeyWarpgroupPlan::block * 4));
+  }
+  enum KeyNumber { Key, From, Until, Score }; ///< i32, and f32
+  Pointer keyNumbers(KeyNumber which) {
+    return atShared(k, address(keyNumbersStart + which * KeyWarpgroupPlan::tile * 4),
+                    which == Score ? k.f32Type() : k.i32Type());
+  }
+  /// Task, first query, blocks of queries; what the gathering threads exchange; four of each warp that multiplies.
+  enum Word { Task, First, Blocks, NextTask, Minima, Maxima = 8, OfWarps = 16 };
+  Pointer gateSums() { return atShared(k, address(gateSumsStart), k.f32Type()); } ///< two of each thread
+  Pointer words() { return atShared(k, address(wordsStart), k.i32Type()); }
+  Scalar fullKeys() { return address(barriersStart); }
+  Scalar emptyKeys() { return address(barriersStart + 8); }
+  Scalar fullQueries(Scalar stage) { return (stage << 3) + address(barriersStart + 16); }
+  Scalar emptyQueries(Scalar stage) { return (stage << 3) + address(barriersStart + 16 + 8 * w.stages); }
+  void prepareShared(); ///< barriers and what copies never write; ends with a barrier of the block
+
+  KernelCode &k;
+  const Plan &p;
+  const KeyWarpgroupPlan &w;
+  const ProgramBuilder &builder;
+  const bool selected;
+  const int64_t n;
+  const mlir::Type element;
+  Pointer queryRows, outRows, keyRows, valueRows, u, hi, lo, ends, bounds, lse, sharedSums;
+  Pointer slotKeys, slotTotal, firstSlot, nextSlot, partRows, partScores, counters;
+  Scalar firstRow, rows, counterNumber, thread, lane;
+  int64_t valuesStart = 0, queriesStart = 0, outsStart = 0; ///< bytes
+
+private:
+  Scalar shared; ///< the address of everything
+  int64_t numbersStart = 0, keyNumbersStart = 0, gateSumsStart = 0, wordsStart = 0, barriersStart = 0;
+};
+
+void emitKeyProducer(KeyWarpgroupCode &code);
+void emitKeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup);
+
+/// dk, dv and du, where there is such a plan.
+void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlan &sizes,
+                      const KeyLists &lists, const QueryStatistics &statistics, const Target &target);
+
+} // namespace heddle::gpu::attention
