@@ -175,29 +175,27 @@ private:
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
     Scalar seen = k.choose(
         masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
-    Scalar ring = carried.back(), stage = stageOf(ring);
+    const Scalar ring = carried.back();
     awaitQueries(ring);
     showToProducts(k);
-    Scalar queries = stage * c.w.queryBytes() + c.address(c.queriesStart);
-    Scalar outs = stage * c.w.outBytes() + c.address(c.outsStart);
     Scalar keyRows = computeHere(k, warpgroup) * (64 * panelRowBytes);
-    Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)), describeMatrix(k, queries),
-                                 p.spec.keyWidth);
+    Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)),
+                                 describeMatrix(k, queriesAt(stageOf(ring))), p.spec.keyWidth);
     Sums along = multiplyRows(describeMatrix(k, keyRows + c.address(c.valuesStart)),
-                              describeMatrix(k, outs), p.spec.valueWidth);
+                              describeMatrix(k, outsAt(stageOf(ring))), p.spec.valueWidth);
     products = waitForProducts(k, 1, products);
     along = waitForProducts(k, 0, along);
 
-    Scalars words = slopes(seen, stage, products, along);
+    Scalars words = slopes(seen, stageOf(computeHere(k, ring)), products, along);
     llvm::ArrayRef<Scalar> packed = words;
     const size_t count = size_t(block / 4);
-
+    Scalar stage = stageOf(computeHere(k, ring));
     Sums dk(carried.take_front(keySums())), dv(carried.slice(keySums(), valueSums()));
     beginProducts(k);
-    dv = addWeighted(dv, packed.take_front(count), describeMatrix(k, outs, true, block * panelRowBytes),
-                     p.spec.valueWidth);
-    dk = addWeighted(dk, packed.drop_front(count), describeMatrix(k, queries, true, block * panelRowBytes),
-                     p.spec.keyWidth);
+    dv = addWeighted(dv, packed.take_front(count),
+                     describeMatrix(k, outsAt(stage), true, block * panelRowBytes), p.spec.valueWidth);
+    dk = addWeighted(dk, packed.drop_front(count),
+                     describeMatrix(k, queriesAt(stage), true, block * panelRowBytes), p.spec.keyWidth);
     dv = waitForProducts(k, 1, dv);
     dk = waitForProducts(k, 0, dk);
     release(c.emptyQueries(stage));
@@ -206,6 +204,8 @@ private:
     result.push_back(following(ring));
     return result;
   }
+  Scalar queriesAt(Scalar stage) { return stage * c.w.queryBytes() + c.address(c.queriesStart); }
+  Scalar outsAt(Scalar stage) { return stage * c.w.outBytes() + c.address(c.outsStart); }
 
   /// The lane's pairs of a block whose query is in the run of the key, a bit each.
   static int64_t bitOf(int64_t tile, int64_t half, int64_t column) {
@@ -234,7 +234,7 @@ private:
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
     const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
     Scalars weights, slopes;
-    Scalar gates[2];
+    Scalar gates[2] = {k.f32(0), k.f32(0)};
     Place here = placeHere();
     Scalar firstColumn = here.firstColumn, scores[2];
     if (c.gated())
@@ -261,14 +261,12 @@ private:
           Scalar power = k.exp2Approximate(k.multiplyAdd(x, k.f32(factor), -k.element(lse, column)));
           Scalar isSeen = (seen & (int64_t(1) << bitOf(tile, half, column))) != 0;
           power = k.select(isSeen, power, k.f32(0));
-          Scalar dscore = power * ((gateValues ? gate * out : out) - k.element(shared, column));
+          Scalar moved = (gateValues ? gate * out : out) - k.element(shared, column);
+          Scalar dscore = power * moved;
           if (c.gated()) {
-            Scalar gradient = power * out;
-            if (p.routesKeys())
-              gradient = k.multiplyAdd(dscore, product * scale, gradient);
+            Scalar ofGate = p.routesKeys() ? k.multiplyAdd(moved * product, k.f32(scale), out) : out;
             Scalar moves = k.both(isSeen, k.both(gate > 0.0, gate < 1.0));
-            gradient = k.select(moves, gradient, k.f32(0));
-            gates[half] = gates[half].value ? gates[half] + gradient : gradient;
+            gates[half] = k.select(moves, k.multiplyAdd(power, ofGate, gates[half]), gates[half]);
           }
           weight[column] = gateValues ? power * gate : power;
           slope[column] = gateKeys ? dscore * gate : dscore;

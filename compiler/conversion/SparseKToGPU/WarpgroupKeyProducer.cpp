@@ -120,14 +120,14 @@ private:
       k.store(first, c.words(), k.i32(KeyWarpgroupCode::First));
       k.store(blocks, c.words(), k.i32(KeyWarpgroupCode::Blocks));
     });
-    Scalars rows;
-    for (int64_t i = 0; i < tile / rowsAtATime; ++i)
-      rows.push_back(k.load(c.keyNumbers(KeyWarpgroupCode::Key), firstRow + i * rowsAtATime));
     Scalar rowStart = c.wide(task.row * c.n);
-    copyRows(k, c.element, target + c.address(0), tile, k.offset(c.keyRows, rowStart * p.spec.keyWidth),
-             p.spec.keyWidth, rows, piece);
-    copyRows(k, c.element, target + c.address(c.valuesStart), tile,
-             k.offset(c.valueRows, rowStart * p.spec.valueWidth), p.spec.valueWidth, rows, piece);
+    auto copy = [&](Pointer from, int64_t start, int64_t width) {
+      copyEach(from, width, c.address(start), tile, [&](int64_t i) {
+        return k.load(c.keyNumbers(KeyWarpgroupCode::Key), firstRow + i * rowsAtATime);
+      });
+    };
+    copy(k.offset(c.keyRows, rowStart * p.spec.keyWidth), 0, p.spec.keyWidth);
+    copy(k.offset(c.valueRows, rowStart * p.spec.valueWidth), c.valuesStart, p.spec.valueWidth);
     arrive(k, c.fullKeys());
     arriveAfterCopies(k, c.fullKeys());
     auto overBlocks = [&](Scalar head, llvm::ArrayRef<Scalar> ring) {
@@ -146,16 +146,23 @@ private:
     return {ring[0], ring[1]};
   }
 
+  /// One row after the other: registers are few.
+  void copyEach(Pointer from, int64_t width, Scalar to, int64_t rows,
+                llvm::function_ref<Scalar(int64_t)> rowAt) {
+    for (int64_t i = 0; i < rows / rowsAtATime; ++i)
+      copyRows(k, c.element, to + target + i * rowsAtATime * panelRowBytes, rows, from, width,
+               rowAt(i), piece);
+  }
+
   void gatherQueries(Scalar row, Scalar head, Scalar first, RingPlace place) {
     waitForPhase(k, c.emptyQueries(place.stage), place.parity);
     Scalar last = k.i32(c.n - 1), headStart = c.wide(head) * c.n;
-    Scalars rows;
-    for (int64_t i = 0; i < block / rowsAtATime; ++i)
-      rows.push_back(k.min(first + firstRow + i * rowsAtATime, last));
-    copyRows(k, c.element, place.stage * c.w.queryBytes() + c.address(c.queriesStart) + target, block,
-             k.offset(c.queryRows, headStart * p.spec.keyWidth), p.spec.keyWidth, rows, piece);
-    copyRows(k, c.element, place.stage * c.w.outBytes() + c.address(c.outsStart) + target, block,
-             k.offset(c.outRows, headStart * p.spec.valueWidth), p.spec.valueWidth, rows, piece);
+    auto copyRows = [&](Pointer from, Scalar to, int64_t width) {
+      copyEach(k.offset(from, headStart * width), width, to, block,
+               [&](int64_t i) { return k.min(first + firstRow + i * rowsAtATime, last); });
+    };
+    copyRows(c.queryRows, place.stage * c.w.queryBytes() + c.address(c.queriesStart), p.spec.keyWidth);
+    copyRows(c.outRows, place.stage * c.w.outBytes() + c.address(c.outsStart), p.spec.valueWidth);
     Scalar slot = c.thread & (block - 1), query = k.min(first + slot, last);
     Scalar ofHead = headStart + c.wide(query), ofRow = c.wide(row * c.n + query);
     auto copy = [&](KeyWarpgroupCode::QueryNumber which, Pointer from, Scalar at) {
