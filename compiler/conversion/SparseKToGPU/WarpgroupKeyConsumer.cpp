@@ -1,7 +1,7 @@
-// The warpgroups that multiply: each has 64 keys of a task, a warp 16, and sums dk and dv of them in registers.
-// For every block of queries: S = K Qᵀ and dP = V dOᵀ, the slopes of pairs on the values in registers, then
-// dV += P dO and dK += dS Q with P and dS from registers. While one warpgroup has slopes to compute, the other
-// one has the tensor cores.
+// The warpgroups that multiply: each has 64 keys of a task, a warp 16, and sums dk and dv of them in
+// registers. For every block of queries: S = K Qᵀ and dP = V dOᵀ, the slopes of pairs on the values in
+// registers, then dV += P dO and dK += dS Q with P and dS from registers. While one warpgroup has slopes to
+// compute, the other one has the tensor cores.
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
 
 #include <numbers>
@@ -19,7 +19,7 @@ public:
     k.repeat(
         {awaitTask(k.i32(0)), k.i32(0)}, [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
-          Scalar state = compute(values[1]) ^ keysParity;
+          Scalar state = compute(values[1]) ^ KeyWarpgroupCode::keysParity;
           return Scalars{awaitTask(state), state};
         });
   }
@@ -27,16 +27,7 @@ public:
 private:
   static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
 
-  // Where the rings are, in one register: the stage of queries, the parity of its phase, that of the keys' one.
-  static constexpr int64_t stageBits = 7, stageParity = 8, keysParity = 16;
-  Scalar stageOf(Scalar state) { return state & stageBits; }
-  Scalar following(Scalar state) {
-    return k.select(stageOf(state) == c.w.stages - 1, (state & (stageParity | keysParity)) ^ stageParity,
-                    state + 1);
-  }
-  void awaitQueries(Scalar state) {
-    waitForPhase(k, c.fullQueries(stageOf(state)), (state >> 3) & 1);
-  }
+  void awaitQueries(Scalar state) { waitForPhase(k, c.fullQueries(c.stageOf(state)), (state >> 3) & 1); }
 
   Scalar awaitTask(Scalar state) {
     waitForPhase(k, c.fullKeys(), state >> 4);
@@ -57,7 +48,8 @@ private:
     return {{row, row + 8}, (lane & 3) * 2};
   }
   Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
-  /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of the warp.
+  /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of the
+  /// warp.
   enum WarpWord { Begin, End, WholeBegin, WholeEnd };
   Scalar warpWord(WarpWord which) {
     Scalar warp = (computeHere(k, c.thread) >> 5) - warpgroupThreads / warpSize;
@@ -105,8 +97,8 @@ private:
       return k.loop(from, until, k.i32(1), {ring}, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
         awaitQueries(ring[0]);
         k.warpBarrier(); // all lanes have seen the phase, before the next one may end
-        release(c.emptyQueries(stageOf(ring[0])));
-        return Scalars{following(ring[0])};
+        release(c.emptyQueries(c.stageOf(ring[0])));
+        return Scalars{c.following(ring[0])};
       })[0];
     };
     if (c.gated())
@@ -117,9 +109,9 @@ private:
       Scalars state(carried);
       Scalar begin = loadOfWarp(Begin);
       state.back() = skip(k.i32(0), begin, state.back());
-      state = k.loop(begin, loadOfWarp(End), k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
-        return accumulate(number, carried);
-      });
+      state =
+          k.loop(begin, loadOfWarp(End), k.i32(1), state,
+                 [&](Scalar number, llvm::ArrayRef<Scalar> carried) { return accumulate(number, carried); });
       state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks), state.back());
       return state;
     };
@@ -173,23 +165,23 @@ private:
 
   Scalars accumulate(Scalar number, llvm::ArrayRef<Scalar> carried) {
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
-    Scalar seen = k.choose(
-        masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
+    Scalar seen =
+        k.choose(masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
     const Scalar ring = carried.back();
     awaitQueries(ring);
     showToProducts(k);
     Scalar keyRows = computeHere(k, warpgroup) * (64 * panelRowBytes);
     Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)),
-                                 describeMatrix(k, queriesAt(stageOf(ring))), p.spec.keyWidth);
+                                 describeMatrix(k, queriesAt(c.stageOf(ring))), p.spec.keyWidth);
     Sums along = multiplyRows(describeMatrix(k, keyRows + c.address(c.valuesStart)),
-                              describeMatrix(k, outsAt(stageOf(ring))), p.spec.valueWidth);
+                              describeMatrix(k, outsAt(c.stageOf(ring))), p.spec.valueWidth);
     products = waitForProducts(k, 1, products);
     along = waitForProducts(k, 0, along);
 
-    Scalars words = slopes(seen, stageOf(computeHere(k, ring)), products, along);
+    Scalars words = slopes(seen, c.stageOf(computeHere(k, ring)), products, along);
     llvm::ArrayRef<Scalar> packed = words;
     const size_t count = size_t(block / 4);
-    Scalar stage = stageOf(computeHere(k, ring));
+    Scalar stage = c.stageOf(computeHere(k, ring));
     Sums dk(carried.take_front(keySums())), dv(carried.slice(keySums(), valueSums()));
     beginProducts(k);
     dv = addWeighted(dv, packed.take_front(count),
@@ -201,7 +193,7 @@ private:
     release(c.emptyQueries(stage));
     Scalars result(dk);
     result.append(dv);
-    result.push_back(following(ring));
+    result.push_back(c.following(ring));
     return result;
   }
   Scalar queriesAt(Scalar stage) { return stage * c.w.queryBytes() + c.address(c.queriesStart); }
@@ -287,8 +279,8 @@ private:
 
   int64_t partWidth() const { return p.keyPad + p.valuePad; }
 
-  /// Calls `use` for each two neighbouring sums of one of the lane's rows, with their place in a row of partial
-  /// sums.
+  /// Calls `use` for each two neighbouring sums of one of the lane's rows, with their place in a row of
+  /// partial sums.
   void eachPair(int64_t half, llvm::function_ref<void(size_t sum, int64_t place)> use) {
     auto columns = [&](size_t start, int64_t width, int64_t place) {
       for (int64_t tile = 0; tile < width / 8; ++tile)
@@ -321,19 +313,20 @@ private:
     Scalar until = k.load(c.ends, place), some = until > from;
     Scalar chunk = k.min(from, k.i32(c.n - 1)) / p.chunk;
     Scalar end = k.select(some, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, chunk);
-    Scalar slot = k.choose(some, [&] { return Scalars{k.load(c.firstSlot, place)}; },
-                           [&] { return Scalars{k.i32(0)}; })[0];
+    Scalar slot = k.choose(
+        some, [&] { return Scalars{k.load(c.firstSlot, place)}; }, [&] { return Scalars{k.i32(0)}; })[0];
     Scalars carried{slot, k.f32(0)};
     eachPair(half, [&](size_t sum, int64_t) { carried.append({state[sum], state[sum + 1]}); });
     carried = k.loop(chunk, end, k.i32(1), carried, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
       Scalar list = task.row * p.chunks() + chunk;
       Scalar part = c.wide(list - c.firstRow * p.chunks()) * p.slotStride + c.wide(carried[0]);
-      Scalar next = k.choose(chunk + 1 < end,
-                             [&] {
-                               Scalar at = c.wide(list) * p.slotStride + c.wide(carried[0]);
-                               return Scalars{k.load(c.nextSlot, at)};
-                             },
-                             [&] { return Scalars{k.i32(0)}; })[0];
+      Scalar next = k.choose(
+          chunk + 1 < end,
+          [&] {
+            Scalar at = c.wide(list) * p.slotStride + c.wide(carried[0]);
+            return Scalars{k.load(c.nextSlot, at)};
+          },
+          [&] { return Scalars{k.i32(0)}; })[0];
       Scalars result{next, carried[1] + k.load(c.partScores, part)};
       Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
       eachPair(half, [&](size_t, int64_t place) {

@@ -15,18 +15,15 @@ public:
 
   void emit() {
     setRegisters(k, c.w.gatherRegisters, /*more=*/false);
-    piece = c.thread & 7;
-    firstRow = c.thread >> 3;
-    target = panelOffset(firstRow, piece);
     Scalars last = k.repeat(
-        {takeTask(), k.i32(0), k.i32(1), k.i32(1)},
+        {takeTask(), k.i32(KeyWarpgroupCode::stageParity | KeyWarpgroupCode::keysParity)},
         [&](llvm::ArrayRef<Scalar> values) { return values[0] < c.tasks(); },
         [&](llvm::ArrayRef<Scalar> values) {
-          RingPlace place = gather(values[0], {values[1], values[2]}, values[3]);
-          return Scalars{takeTask(), place.stage, place.parity, values[3] ^ 1};
+          Scalar ring = gather(values[0], values[1]) ^ KeyWarpgroupCode::keysParity;
+          return Scalars{takeTask(), ring};
         });
     // There are no more.
-    waitForPhase(k, c.emptyKeys(), last[3]);
+    waitForPhase(k, c.emptyKeys(), last[1] >> 4);
     k.when(c.thread == 0, [&] { k.store(k.i32(-1), c.words(), k.i32(KeyWarpgroupCode::Task)); });
     arrive(k, c.fullKeys());
     arriveAfterCopies(k, c.fullKeys());
@@ -43,12 +40,13 @@ private:
     k.when(c.thread == 0, [&] {
       Scalar index = next();
       if (c.selected)
-        index = k.repeat({index},
-                         [&](llvm::ArrayRef<Scalar> values) {
-                           KeyTask task = c.taskAt(k.min(values[0], c.tasks() - 1));
-                           return k.both(values[0] < c.tasks(), k.load(c.slotTotal, task.list) <= task.first);
-                         },
-                         [&](llvm::ArrayRef<Scalar>) { return Scalars{next()}; })[0];
+        index = k.repeat(
+            {index},
+            [&](llvm::ArrayRef<Scalar> values) {
+              KeyTask task = c.taskAt(k.min(values[0], c.tasks() - 1));
+              return k.both(values[0] < c.tasks(), k.load(c.slotTotal, task.list) <= task.first);
+            },
+            [&](llvm::ArrayRef<Scalar>) { return Scalars{next()}; })[0];
       k.store(index, c.words(), k.i32(KeyWarpgroupCode::NextTask));
     });
     join();
@@ -69,8 +67,7 @@ private:
     if (c.selected) {
       Scalar total = k.load(c.slotTotal, task.list);
       valid = place < total;
-      result.key =
-          k.load(c.slotKeys, c.wide(task.list) * p.slotStride + c.wide(k.min(place, total - 1)));
+      result.key = k.load(c.slotKeys, c.wide(task.list) * p.slotStride + c.wide(k.min(place, total - 1)));
       Scalar at = c.wide(rowStart + result.key);
       Scalar start = task.chunk * p.chunk;
       result.from = k.max(result.key + p.spec.window, start);
@@ -88,13 +85,13 @@ private:
     return result;
   }
 
-  RingPlace gather(Scalar index, RingPlace place, Scalar parity) {
+  Scalar gather(Scalar index, Scalar ring) {
     KeyTask task = c.taskAt(index);
     KeyNumbers known = numbersOf(task);
     auto smaller = [&](Scalar x, Scalar y) { return k.min(x, y); };
     auto larger = [&](Scalar x, Scalar y) { return k.max(x, y); };
     Scalar first = k.warpReduce(known.from, smaller), end = k.warpReduce(known.until, larger);
-    waitForPhase(k, c.emptyKeys(), parity);
+    waitForPhase(k, c.emptyKeys(), ring >> 4);
     k.store(known.key, c.keyNumbers(KeyWarpgroupCode::Key), c.thread);
     k.store(known.from, c.keyNumbers(KeyWarpgroupCode::From), c.thread);
     k.store(known.until, c.keyNumbers(KeyWarpgroupCode::Until), c.thread);
@@ -122,51 +119,51 @@ private:
     });
     Scalar rowStart = c.wide(task.row * c.n);
     auto copy = [&](Pointer from, int64_t start, int64_t width) {
-      copyEach(from, width, c.address(start), tile, [&](int64_t i) {
-        return k.load(c.keyNumbers(KeyWarpgroupCode::Key), firstRow + i * rowsAtATime);
-      });
+      copyEach(k.offset(from, rowStart * width), width, c.address(start), tile,
+               [&](Scalar row) { return k.load(c.keyNumbers(KeyWarpgroupCode::Key), row); });
     };
-    copy(k.offset(c.keyRows, rowStart * p.spec.keyWidth), 0, p.spec.keyWidth);
-    copy(k.offset(c.valueRows, rowStart * p.spec.valueWidth), c.valuesStart, p.spec.valueWidth);
+    copy(c.keyRows, 0, p.spec.keyWidth);
+    copy(c.valueRows, c.valuesStart, p.spec.valueWidth);
     arrive(k, c.fullKeys());
     arriveAfterCopies(k, c.fullKeys());
     auto overBlocks = [&](Scalar head, llvm::ArrayRef<Scalar> ring) {
+      Scalar blocks = k.load(c.words(), k.i32(KeyWarpgroupCode::Blocks));
       return k.loop(k.i32(0), blocks, k.i32(1), ring, [&](Scalar number, llvm::ArrayRef<Scalar> ring) {
-        gatherQueries(task.row, head, first + number * block, {ring[0], ring[1]});
-        RingPlace next = nextPlace(k, {ring[0], ring[1]}, c.w.stages);
-        return Scalars{next.stage, next.parity};
+        gatherQueries(head, number, ring[0]);
+        return Scalars{c.following(ring[0])};
       });
     };
-    Scalars ring{place.stage, place.parity};
+    join(); // the words are there
     const int64_t group = p.spec.group();
     if (group == 1)
-      ring = overBlocks(task.row, ring);
-    else
-      ring = k.loop(task.row * group, (task.row + 1) * group, k.i32(1), ring, overBlocks);
-    return {ring[0], ring[1]};
+      return overBlocks(task.row, {ring})[0];
+    return k.loop(task.row * group, (task.row + 1) * group, k.i32(1), {ring}, overBlocks)[0];
   }
 
-  /// One row after the other: registers are few.
+  /// One row after the other, and what depends on the thread computed here: registers are few.
   void copyEach(Pointer from, int64_t width, Scalar to, int64_t rows,
-                llvm::function_ref<Scalar(int64_t)> rowAt) {
-    for (int64_t i = 0; i < rows / rowsAtATime; ++i)
-      copyRows(k, c.element, to + target + i * rowsAtATime * panelRowBytes, rows, from, width,
-               rowAt(i), piece);
+                llvm::function_ref<Scalar(Scalar row)> sourceOf) {
+    Scalar thread = computeHere(k, c.thread), piece = thread & 7, row = thread >> 3;
+    Scalar start = to + panelOffset(row, piece);
+    for (int64_t i = 0; i < rows; i += rowsAtATime)
+      copyRows(k, c.element, start + i * panelRowBytes, rows, from, width, sourceOf(row + i), piece);
   }
 
-  void gatherQueries(Scalar row, Scalar head, Scalar first, RingPlace place) {
-    waitForPhase(k, c.emptyQueries(place.stage), place.parity);
+  void gatherQueries(Scalar head, Scalar number, Scalar ring) {
+    Scalar stage = c.stageOf(ring);
+    waitForPhase(k, c.emptyQueries(stage), (ring >> 3) & 1);
     Scalar last = k.i32(c.n - 1), headStart = c.wide(head) * c.n;
-    auto copyRows = [&](Pointer from, Scalar to, int64_t width) {
+    Scalar first = k.load(c.words(), k.i32(KeyWarpgroupCode::First)) + number * block;
+    auto copyBlock = [&](Pointer from, Scalar to, int64_t width) {
       copyEach(k.offset(from, headStart * width), width, to, block,
-               [&](int64_t i) { return k.min(first + firstRow + i * rowsAtATime, last); });
+               [&](Scalar row) { return k.min(first + row, last); });
     };
-    copyRows(c.queryRows, place.stage * c.w.queryBytes() + c.address(c.queriesStart), p.spec.keyWidth);
-    copyRows(c.outRows, place.stage * c.w.outBytes() + c.address(c.outsStart), p.spec.valueWidth);
-    Scalar slot = c.thread & (block - 1), query = k.min(first + slot, last);
-    Scalar ofHead = headStart + c.wide(query), ofRow = c.wide(row * c.n + query);
+    copyBlock(c.queryRows, stage * c.w.queryBytes() + c.address(c.queriesStart), p.spec.keyWidth);
+    copyBlock(c.outRows, stage * c.w.outBytes() + c.address(c.outsStart), p.spec.valueWidth);
+    Scalar slot = computeHere(k, c.thread) & (block - 1), query = k.min(first + slot, last);
+    Scalar ofHead = headStart + c.wide(query), ofRow = c.wide(head / p.spec.group() * c.n + query);
     auto copy = [&](KeyWarpgroupCode::QueryNumber which, Pointer from, Scalar at) {
-      Scalar to = c.queryNumbers(place.stage, which) + (slot << 2);
+      Scalar to = c.queryNumbers(stage, which) + (slot << 2);
       mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, k.f32Type()).base, k.offset(from, at).base, 4u,
                                     mlir::NVVM::LoadCacheModifierKind::CA, mlir::Value());
     };
@@ -182,13 +179,12 @@ private:
           if (c.gated())
             copy(KeyWarpgroupCode::Lo, c.lo, ofRow);
         });
-    arriveAfterCopies(k, c.fullQueries(place.stage));
+    arriveAfterCopies(k, c.fullQueries(stage));
   }
 
   KeyWarpgroupCode &c;
   KernelCode &k;
   const Plan &p;
-  Scalar piece, firstRow, target;
 };
 
 } // namespace

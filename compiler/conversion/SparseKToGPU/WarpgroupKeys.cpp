@@ -221,8 +221,7 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
       code.prepareShared();
       // The same for all lanes, which the compiler cannot know of a quotient.
       Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));
-      k.when(
-          warpgroup == 0, [&] { emitKeyProducer(code); }, [&] { emitKeyConsumer(code, warpgroup - 1); });
+      k.when(warpgroup == 0, [&] { emitKeyProducer(code); }, [&] { emitKeyConsumer(code, warpgroup - 1); });
     });
     DeviceStep step = builder.program.steps.back();
     builder.program.steps.pop_back();

@@ -7,8 +7,8 @@
 
 namespace heddle::gpu::attention {
 
-/// How shared memory is divided: keys and values of a task, stages of queries, of cotangents of outputs and of
-/// numbers of queries, numbers of the keys, sums of gates, words, barriers.
+/// How shared memory is divided: keys and values of a task, stages of queries, of cotangents of outputs and
+/// of numbers of queries, numbers of the keys, sums of gates, words, barriers.
 struct KeyWarpgroupPlan {
   static constexpr int64_t tile = 128; ///< keys, 64 for each of the two warpgroups that multiply
   static constexpr int64_t block = 64; ///< queries that are multiplied at a time
@@ -17,7 +17,7 @@ struct KeyWarpgroupPlan {
   static constexpr int64_t words = 48;
 
   int64_t keyPanels = 0, valuePanels = 0;
-  int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
+  int64_t gatherRegisters = 24, productRegisters = 240; ///< of a thread: 168 on average
   int64_t stages = 0;
 
   int64_t keyBytes() const { return keyPanels * tile * panelRowBytes; }
@@ -71,7 +71,8 @@ public:
     return atShared(k, address(keyNumbersStart + which * KeyWarpgroupPlan::tile * 4),
                     which == Score ? k.f32Type() : k.i32Type());
   }
-  /// Task, first query, blocks of queries; what the gathering threads exchange; four of each warp that multiplies.
+  /// Task, first query, blocks of queries; what the gathering threads exchange; four of each warp that
+  /// multiplies.
   enum Word { Task, First, Blocks, NextTask, Minima, Maxima = 8, OfWarps = 16 };
   Pointer gateSums() { return atShared(k, address(gateSumsStart), k.f32Type()); } ///< two of each thread
   Pointer words() { return atShared(k, address(wordsStart), k.i32Type()); }
@@ -79,6 +80,13 @@ public:
   Scalar emptyKeys() { return address(barriersStart + 8); }
   Scalar fullQueries(Scalar stage) { return (stage << 3) + address(barriersStart + 16); }
   Scalar emptyQueries(Scalar stage) { return (stage << 3) + address(barriersStart + 16 + 8 * w.stages); }
+  // Where the rings are, in one register: the stage of queries, the parity of its phase, that of the keys'
+  // one.
+  static constexpr int64_t stageParity = 8, keysParity = 16;
+  Scalar stageOf(Scalar ring) { return ring & 7; }
+  Scalar following(Scalar ring) {
+    return k.select(stageOf(ring) == w.stages - 1, (ring - (w.stages - 1)) ^ stageParity, ring + 1);
+  }
   void prepareShared(); ///< barriers and what copies never write; ends with a barrier of the block
 
   KernelCode &k;

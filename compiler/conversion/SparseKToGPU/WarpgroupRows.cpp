@@ -60,7 +60,8 @@ static void storeExchanged(KernelCode &k, mlir::Type element, llvm::ArrayRef<Sca
     exchange(x[2], x[3], odd, 1);
     exchange(x[0], x[2], upper, 2);
     exchange(x[1], x[3], upper, 2);
-    k.when(valid, [&] { k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), row, (lane & 3) * 4 + 4 * first); });
+    k.when(valid,
+           [&] { k.storeVector(k.vectorOf({x[0], x[1], x[2], x[3]}), row, (lane & 3) * 4 + 4 * first); });
   }
 }
 

@@ -14,8 +14,8 @@ RingPlace nextPlace(KernelCode &k, RingPlace place, int64_t stages);
 /// Rows that a warpgroup copies at a time: eight lanes copy 128 bytes of a row.
 constexpr int64_t rowsAtATime = warpgroupThreads / 8;
 
-/// Starts to copy rows of `from` [.., width] to every 16th row of panels of `panelRows` rows. `to` is the place
-/// of this thread's piece in the first row of the first panel.
+/// Starts to copy rows of `from` [.., width] to every 16th row of panels of `panelRows` rows. `to` is the
+/// place of this thread's piece in the first row of the first panel.
 void copyRows(KernelCode &k, mlir::Type element, Scalar to, int64_t panelRows, Pointer from, int64_t width,
               llvm::ArrayRef<Scalar> rows, Scalar piece);
 

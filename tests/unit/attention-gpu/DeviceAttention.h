@@ -58,7 +58,8 @@ inline void runProgram(test::DeviceHarness &device, const gpu::DeviceProgram &pr
   }
 }
 
-/// For products of warpgroups. Few blocks of threads, so that each has several tiles. Nothing where the device has no such products.
+/// For products of warpgroups. Few blocks of threads, so that each has several tiles. Nothing where the
+/// device has no such products.
 inline std::optional<gpu::Target> warpgroupTarget(int64_t multiprocessors = 3) {
   test::DeviceHarness device;
   if (!device.emulated() && device.capability() != 90)

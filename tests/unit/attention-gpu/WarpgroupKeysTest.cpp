@@ -23,7 +23,8 @@ void start(AttentionCase<Element> &c) {
 }
 
 template <MatmulElement Element>
-void check(AttentionCase<Element> &c, double tolerance, std::optional<gpu::Target> target = warpgroupTarget()) {
+void check(AttentionCase<Element> &c, double tolerance,
+           std::optional<gpu::Target> target = warpgroupTarget()) {
   if (!target)
     return;
   INFO(describe(c.reference.spec));
