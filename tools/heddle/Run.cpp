@@ -114,6 +114,7 @@ int run(const RunOptions &options) {
                      " needs --device cpu or cuda\nhint: the interpreter generates no code");
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   std::vector<NamedValue> values;
+  values.reserve(options.values.size());
   for (const std::string &text : options.values)
     values.push_back(parseNamedValue(text));
 
@@ -132,7 +133,7 @@ int run(const RunOptions &options) {
   specialise.cpu = options.cpu;
   specialise.allowTF32 = options.tf32;
   std::unique_ptr<jit::Specialisation> function =
-      jit::Specialisation::create(entry.program(), options.entry, std::move(types), specialise);
+      jit::Specialisation::create(entry.program(), options.entry, types, specialise);
 
   std::vector<Tensor> results;
   std::vector<double> milliseconds;
