@@ -1,4 +1,4 @@
-// Items, statements and recovery from errors.
+// Items and recovery from errors.
 #include "compiler/frontend/Parser.h"
 #include "compiler/frontend/ParserImpl.h"
 
@@ -414,101 +414,6 @@ Name Parser::upperName(const char *what) {
         .hint("values and functions start lower case, dimensions, structs and type parameters upper case: '" +
               upper + "'");
   }
-  return result;
-}
-
-//===--- Statements ---------------------------------------------------------------------------------===//
-
-BlockPtr Parser::block(const char *what) {
-  Nested nested(*this);
-  Saved saved(header, false);
-  Span begin = here();
-  if (!at(Tok::LBrace))
-    fail(begin, std::string("expected '{' before ") + what + ", found " + found());
-  advance();
-  auto result = std::make_unique<BlockExpr>(begin);
-  unsigned height = 0;
-  skipNewlines();
-  while (!at(Tok::RBrace) && !at(Tok::Eof)) {
-    size_t before = position;
-    Span first = here();
-    try {
-      result->statements.push_back(statement());
-      expectEndOfStatement("the statement");
-    } catch (const Abandon &) {
-      skipStatement();
-      if (position == before && !at(Tok::RBrace))
-        advance();
-      // The name that a broken statement would have bound is not known; an error node keeps later passes
-      // quiet.
-      Stmt broken;
-      broken.span = since(first);
-      broken.value = std::make_unique<ErrorExpr>(broken.span);
-      result->statements.push_back(std::move(broken));
-    }
-    skipNewlines();
-  }
-  result->closing = here();
-  expect(Tok::RBrace, "after the block");
-  result->span = since(begin);
-  for (const Stmt &s : result->statements)
-    height = std::max({height, heightOf(s.annotation), heightOf(s.value), heightOf(s.message)});
-  result->height = height + 1;
-  if (result->height > maximumHeight)
-    tooDeep(begin);
-  return result;
-}
-
-Stmt Parser::statement() {
-  Stmt result;
-  Span begin = here();
-  if (accept(Tok::Let)) {
-    result.kind = Stmt::Let;
-    result.pattern = pattern();
-    if (accept(Tok::Colon))
-      result.annotation = type();
-    if (at(Tok::Comma))
-      fail(here(), "expected '=', found ','", "take a tuple apart with 'let (a, b) = …'");
-    expect(Tok::Equal, "after the name");
-    skipNewlines();
-    result.value = expression();
-  } else if (accept(Tok::Assert)) {
-    result.kind = Stmt::Assert;
-    result.value = expression();
-    if (accept(Tok::Comma)) {
-      skipNewlines();
-      result.message = expression();
-    }
-  } else {
-    if (at(Tok::Const) || at(Tok::Struct) || at(Tok::Import))
-      fail(begin, std::string(describe(token().kind)) + " stands at the top of a file, not inside a function",
-           at(Tok::Const) ? "write 'let'" : "");
-    result.value = expression();
-  }
-  result.span = since(begin);
-  return result;
-}
-
-Pattern Parser::pattern() {
-  Nested nested(*this);
-  Pattern result;
-  Span begin = here();
-  if (accept(Tok::LParen)) {
-    result.isTuple = true;
-    bool comma = false;
-    while (!at(Tok::RParen)) {
-      result.items.push_back(pattern());
-      if (!accept(Tok::Comma))
-        break;
-      comma = true;
-    }
-    expect(Tok::RParen, "after the pattern");
-    if (result.items.size() == 1 && !comma)
-      return std::move(result.items[0]);
-  } else {
-    result.name = lowerName("a name");
-  }
-  result.span = since(begin);
   return result;
 }
 

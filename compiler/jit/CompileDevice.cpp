@@ -86,7 +86,7 @@ void readTables(func::FuncOp entry, mlir::gpu::GPUModuleOp kernels, DeviceProgra
     program.products.push_back(describe(cast<DictionaryAttr>(product)));
   entry.walk([&](ir::LaunchDeviceOp launch) {
     DeviceKernel &kernel = program.kernels[numbers.at(launch.getKernel().getLeafReference().str())];
-    kernel.sharedBytes = std::max<int32_t>(kernel.sharedBytes, launch.getShared());
+    kernel.sharedBytes = std::max(kernel.sharedBytes, static_cast<int32_t>(launch.getShared()));
   });
   entry.walk(
       [&](ir::RuntimeCallOp call) { program.canBeCaptured &= call.getCallee() != "heddle_cuda_read"; });

@@ -10,11 +10,13 @@ DeviceFunction loadDeviceFunction(const DeviceProgram &code, const std::string &
                                   size_t buffers, int64_t arenaBytes,
                                   int32_t (*entry)(heddle_call_t *, void **)) {
   std::vector<heddle_cuda_kernel_t> kernels;
+  kernels.reserve(code.kernels.size());
   for (const DeviceKernel &kernel : code.kernels)
     kernels.push_back({kernel.name.c_str(), kernel.argumentBytes.data(),
                        static_cast<int32_t>(kernel.argumentBytes.size()), kernel.sharedBytes, kernel.canFail,
                        0});
   std::vector<heddle_cuda_message_t> messages;
+  messages.reserve(code.messages.size());
   for (const DeviceMessage &message : code.messages)
     messages.push_back({message.text.c_str(), message.status, 0});
   heddle_cuda_program_t program{};

@@ -32,7 +32,7 @@ void heddle::jit::registerTranslations(mlir::DialectRegistry &registry) {
 }
 
 NativeModule::NativeModule() = default;
-NativeModule::NativeModule(NativeModule &&) = default;
+NativeModule::NativeModule(NativeModule &&) noexcept = default;
 NativeModule::~NativeModule() = default;
 
 static void initialiseTargets() {

@@ -29,7 +29,7 @@ enum class Effort { Full, Quick };
 /// An optimised LLVM module and the machine it was optimised for.
 struct NativeModule {
   NativeModule();
-  NativeModule(NativeModule &&);
+  NativeModule(NativeModule &&) noexcept;
   ~NativeModule();
 
   /// Translates a module of the LLVM dialect and optimises it.

@@ -4,13 +4,10 @@
 //   tensor<4xf32>"); run.emit(gpu::emitSelection); run.call({device.put<float>({3, 1, 2, 0})}, {result});
 #pragma once
 
-#include "compiler/conversion/SparseKToGPU/DeviceProgram.h"
-#include "tests/support/DeviceHarness.h"
+#include "tests/support/ProgramSteps.h"
 
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
-
-#include <heddle/runtime.h>
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -43,42 +40,7 @@ public:
 
   /// Runs the steps. Gives the message of a failure, empty where there is none.
   std::string call(const std::vector<DeviceBuffer> &operands, const std::vector<DeviceBuffer> &results) {
-    DeviceBuffer workspace = device.fresh<char>(static_cast<size_t>(program.workspaceBytes));
-    DeviceBuffer errors = device.put<int64_t>({0, 0, 0});
-    for (const gpu::DeviceStep &step : program.steps) {
-      std::vector<uint64_t> words;
-      for (const gpu::DeviceOperand &operand : step.operands) {
-        const auto number = static_cast<size_t>(operand.number);
-        switch (operand.kind) {
-        case gpu::DeviceOperand::Operand:
-          words.push_back(operands.at(number).address);
-          break;
-        case gpu::DeviceOperand::Result:
-          words.push_back(results.at(number).address);
-          break;
-        case gpu::DeviceOperand::Workspace:
-          words.push_back(workspace.address + number);
-          break;
-        case gpu::DeviceOperand::Errors:
-          words.push_back(errors.address);
-          break;
-        default:
-          words.push_back(number);
-        }
-      }
-      device.launch(step.kernel,
-                    Grid(static_cast<unsigned>(step.grid[0]), static_cast<unsigned>(step.grid[1]),
-                         static_cast<unsigned>(step.grid[2])),
-                    words);
-    }
-    const auto record = device.get<int64_t>(errors);
-    if ((record[0] & 0xffffffff) == 0)
-      return "";
-    heddle_call_t failed{};
-    heddle_fail_values(&failed, HEDDLE_INTERNAL,
-                       program.failures[static_cast<size_t>(record[0] >> 32)].text.c_str(), record[1],
-                       record[2]);
-    return failed.message;
+    return runProgram(device, program, operands, results);
   }
 
   gpu::DeviceProgram program;

@@ -155,12 +155,12 @@ MEASURED = [
 
 
 def run(heddle, m, values, sizes):
-    """Median, 10th and 90th percentile in milliseconds, or what went wrong."""
+    """(median, 10th and 90th percentile in milliseconds, most MiB on the device), or what went wrong."""
     command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in sizes.items()),
                "--repeat", m.rounds, "--device", "cuda", *m.options]
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                             env={**os.environ, **m.environment})
-    found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+)", result.stdout)
+    found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+), \d+ runs; peak memory ([\d.]+) MiB", result.stdout)
     if not found:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
     return tuple(map(float, found.groups())), None
@@ -177,19 +177,22 @@ def measure(heddle, m, folder):
     if failure := both[0][1] or both[1][1]:
         return None, failure
     steps = m.between[1]["T"] - m.between[0]["T"]
-    return tuple(round((late - early) / steps, 5) for early, late in zip(both[0][0], both[1][0])), None
+    return tuple(round((late - early) / steps, 5) for early, late in zip(both[0][0][:3], both[1][0])) + both[1][0][3:], None
 
 
 def beside(m, times, peers, copy):
     """The measurement as JSON."""
-    median, p10, p90 = times
-    result = {"name": m.name, "params": m.params(), "median_ms": median, "p10_ms": p10, "p90_ms": p90}
+    median, p10, p90, peak = times
+    result = {"name": m.name, "params": m.params(), "median_ms": median, "p10_ms": p10, "p90_ms": p90, "peak_mib": peak}
     if m.moved:
         result["gb_per_s"] = round(m.moved / median / 1e6, 1)
     if m.flops:
         result["useful_tflops"] = round(m.flops / median / 1e9, 1)
     if m.peers and all(peer in peers for peer in m.peers):
-        result["peer"], result["peer_ms"] = f"PyTorch {peers['version']}, " + ("the same product" if m.name.startswith("matmul") else "dense attention"), round(sum(peers[p] for p in m.peers), 3)
+        if f"{m.peers[0]}_bytes" in peers:
+            result["peer_peak_mib"] = round(peers[f"{m.peers[0]}_bytes"] / 2**20, 1)
+        what = "the same product" if m.name.startswith("matmul") else "dense attention"
+        result["peer"], result["peer_ms"] = f"PyTorch {peers['version']}, {what}", round(sum(peers[p] for p in m.peers), 3)
     elif m.moved and copy:
         result["peer"], result["peer_ms"] = "copy of as many bytes", round(m.moved / copy / 1e6, 4)
     if "peer_ms" in result:

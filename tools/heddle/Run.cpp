@@ -4,6 +4,7 @@
 #include "tools/heddle/Entry.h"
 #include "tools/heddle/Values.h"
 
+#include <heddle/cuda.h>
 #include <heddle/io.hpp>
 
 #include <algorithm>
@@ -92,6 +93,16 @@ void writeResults(const std::string &folder, const std::vector<jit::LeafType> &t
   fs::remove_all(part, error);
 }
 
+/// The most memory that tensors and working memory have taken at once where the function ran.
+int64_t peakBytes(Device device) {
+  heddle_memory_stats_t memory{};
+  if (device.isCpu())
+    heddle_memory_stats(&memory);
+  else
+    heddle::check(heddle_cuda_memory_stats(device.index(), &memory));
+  return memory.peak_bytes;
+}
+
 } // namespace
 
 int run(const RunOptions &options) {
@@ -103,6 +114,7 @@ int run(const RunOptions &options) {
                      " needs --device cpu or cuda\nhint: the interpreter generates no code");
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   std::vector<NamedValue> values;
+  values.reserve(options.values.size());
   for (const std::string &text : options.values)
     values.push_back(parseNamedValue(text));
 
@@ -121,16 +133,18 @@ int run(const RunOptions &options) {
   specialise.cpu = options.cpu;
   specialise.allowTF32 = options.tf32;
   std::unique_ptr<jit::Specialisation> function =
-      jit::Specialisation::create(entry.program(), options.entry, std::move(types), specialise);
+      jit::Specialisation::create(entry.program(), options.entry, types, specialise);
 
   std::vector<Tensor> results;
   std::vector<double> milliseconds;
   for (int64_t i = 0; i < options.repeat; ++i) {
+    results.clear(); // their memory is the next results'
     auto start = std::chrono::steady_clock::now();
     results = function->run(arguments);
     milliseconds.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
+  const int64_t peak = peakBytes(specialise.device);
   for (Tensor &result : results)
     result = result.to(Device::cpu());
   if (!options.out.empty())
@@ -139,9 +153,9 @@ int run(const RunOptions &options) {
   if (options.repeat > 1) {
     std::sort(milliseconds.begin(), milliseconds.end());
     auto at = [&](double share) { return milliseconds[size_t(share * double(milliseconds.size() - 1))]; };
-    std::printf("compile %.0f ms; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs\n",
+    std::printf("compile %.0f ms; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs; peak memory %.1f MiB\n",
                 function->compileSeconds * 1e3, at(0.5), at(0.1), at(0.9),
-                static_cast<long long>(options.repeat));
+                static_cast<long long>(options.repeat), static_cast<double>(peak) / (1 << 20));
   }
   return 0;
 }

@@ -163,7 +163,8 @@ static int dispatch(int argc, char **argv) {
                    "f64: the interpreter evaluates every float type in f64")
       ->check(oneOf({"native", "f64"}))
       ->capture_default_str();
-  runCommand->add_option("--repeat", runOptions.repeat, "run this many times and print the times")
+  runCommand
+      ->add_option("--repeat", runOptions.repeat, "run this many times, print the times and the most memory")
       ->check(wholeNumber(1))
       ->capture_default_str();
   runCommand->add_flag("--decompose", runOptions.decompose,

@@ -10,8 +10,6 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 
-#include <cstdio>
-
 using namespace heddle::gpu;
 
 std::string heddle::gpu::findAssembler() {
@@ -39,10 +37,11 @@ int heddle::gpu::assemblerVersion() {
     llvm::sys::ExecuteAndWait(assembler, {assembler, "--version"}, std::nullopt,
                               {std::nullopt, logName, std::nullopt});
     auto text = llvm::MemoryBuffer::getFile(log);
+    // "release 13.0, V13.0.88"
+    llvm::StringRef release = text ? (*text)->getBuffer().split("release ").second : "";
     int major = 0, minor = 0;
-    if (text)
-      if (auto at = (*text)->getBuffer().find("release "); at != llvm::StringRef::npos)
-        std::sscanf((*text)->getBuffer().data() + at, "release %d.%d", &major, &minor);
+    if (release.consumeInteger(10, major) || !release.consume_front(".") || release.consumeInteger(10, minor))
+      return 0;
     return 1000 * major + 10 * minor;
   }();
   return version;

@@ -20,6 +20,7 @@ template <typename Body>
 void within(heddle_call_t *call, Body &&body) noexcept {
   if (!call || call->status != HEDDLE_OK)
     return;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the field is an integer
   const heddle_status_t status = guard([&] { body(*reinterpret_cast<CallState *>(call->reserved)); });
   if (status != HEDDLE_OK)
     heddle_fail(call, status, heddle_last_error());
@@ -115,7 +116,7 @@ void heddle_cuda_launch(heddle_call_t *call, int32_t kernel, int64_t gridX, int6
         many.resize(count + 1);
       all = count < few.size() ? few.data() : many.data();
       std::copy_n(arguments, count, all);
-      all[count] = &record;
+      all[count] = static_cast<void *>(&record);
     }
     const Driver &driver = function.device.driver;
     auto require = [&](CUresult result) {

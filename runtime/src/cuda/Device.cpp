@@ -15,12 +15,12 @@ namespace {
 
 CUdeviceptr address(const void *pointer) { return reinterpret_cast<CUdeviceptr>(pointer); }
 
-constexpr int64_t mebibyte = int64_t(1) << 20;
+constexpr int64_t mebibyte = int64_t(1) << 20, gibibyte = int64_t(1) << 30;
 
 /// "512 MiB", "79 GiB", for messages.
 std::string sizeText(int64_t bytes) {
-  if (bytes >= 10 * 1024 * mebibyte)
-    return std::to_string(bytes / (1024 * mebibyte)) + " GiB";
+  if (bytes >= 10 * gibibyte)
+    return std::to_string(bytes / gibibyte) + " GiB";
   return bytes >= 10 * mebibyte ? std::to_string(bytes / mebibyte) + " MiB"
                                 : std::to_string(bytes) + " bytes";
 }
@@ -123,7 +123,7 @@ void *Device::allocate(int64_t bytes) {
   }
   ++allocations;
   ++liveAllocations;
-  return reinterpret_cast<void *>(pointer);
+  return reinterpret_cast<void *>(pointer); // NOLINT(performance-no-int-to-ptr): CUdeviceptr is an integer
 }
 
 void Device::release(void *pointer, int64_t bytes) noexcept {

@@ -11,6 +11,7 @@
 namespace heddle::runtime::cuda {
 
 struct Driver {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declarator
 #define HEDDLE_CUDA_MEMBER(name, parameters) CUresult(*name) parameters = nullptr;
   HEDDLE_CUDA_SYMBOLS(HEDDLE_CUDA_MEMBER)
 #undef HEDDLE_CUDA_MEMBER

@@ -87,7 +87,8 @@ void Function::load(const heddle_cuda_program_t &program) {
   const Driver &driver = device.driver;
   char log[4096] = "";
   CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
+  void *values[] = {
+      log, reinterpret_cast<void *>(sizeof log)}; // NOLINT(performance-no-int-to-ptr): the driver's way
   if (CUresult result = driver.cuModuleLoadDataEx(&module, program.image, 2, options, values)) {
     log[sizeof log - 1] = '\0';
     throw imageFailure(device, result, name, log);

@@ -72,10 +72,11 @@ struct CallState {
   Function &function;
   Mode mode;
   CUstream stream;
-  Graph *graph = nullptr;       ///< that is patched
-  Recording recording = {};     ///< of a capture
-  size_t steps = 0;             ///< so far
-  bool differs = false;         ///< a step cannot be patched
+  Graph *graph = nullptr;   ///< that is patched
+  Recording recording = {}; ///< of a capture
+  size_t steps = 0;         ///< so far
+  bool differs = false;     ///< a step cannot be patched
+  // NOLINTNEXTLINE(readability-redundant-member-init): initialisers leave it out
   std::vector<char> bytes = {}; ///< of the arguments of a step
 };
 

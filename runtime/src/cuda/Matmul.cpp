@@ -18,6 +18,7 @@ using namespace heddle::runtime::cuda;
 namespace {
 
 struct Library {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declarator
 #define HEDDLE_CUBLASLT_MEMBER(result, name, parameters) result(*name) parameters = nullptr;
   HEDDLE_CUBLASLT_SYMBOLS(HEDDLE_CUBLASLT_MEMBER)
 #undef HEDDLE_CUBLASLT_MEMBER
@@ -169,7 +170,8 @@ public:
   void enqueue(const Operands &operands, CUstream stream) const override {
     if (problem.has_bias)
       library.require(library.cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                                             &operands.bias, sizeof operands.bias),
+                                                             static_cast<const void *>(&operands.bias),
+                                                             sizeof operands.bias),
                       "take a bias");
     const float one32 = 1, beta32 = problem.beta;
     const double one64 = 1, beta64 = problem.beta;

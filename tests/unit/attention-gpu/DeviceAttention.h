@@ -3,7 +3,7 @@
 
 #include "../sparsek/AttentionCase.h"
 #include "AttentionText.h"
-#include "tests/support/DeviceHarness.h"
+#include "tests/support/ProgramSteps.h"
 
 #include "compiler/conversion/GPUToPTX/GPUToPTX.h"
 #include "compiler/conversion/SparseKToGPU/Attention.h"
@@ -30,33 +30,6 @@ struct ParsedOperation {
     module->walk([&](mlir::func::FuncOp function) { op = &function.front().front(); });
   }
 };
-
-/// Runs the steps of a program on the buffers of its operation's operands and results.
-inline void runProgram(test::DeviceHarness &device, const gpu::DeviceProgram &program,
-                       const std::vector<test::DeviceBuffer> &operands,
-                       const std::vector<test::DeviceBuffer> &results) {
-  using O = gpu::DeviceOperand;
-  test::DeviceBuffer workspace = device.fresh<char>(size_t(std::max<int64_t>(program.workspaceBytes, 1)));
-  for (const gpu::DeviceStep &step : program.steps) {
-    std::vector<uint64_t> words;
-    for (const O &operand : step.operands)
-      switch (operand.kind) {
-      case O::Operand:
-        words.push_back(operands[size_t(operand.number)].address);
-        break;
-      case O::Result:
-        words.push_back(results[size_t(operand.number)].address);
-        break;
-      case O::Workspace:
-        words.push_back(workspace.address + uint64_t(operand.number));
-        break;
-      default:
-        words.push_back(uint64_t(operand.number));
-      }
-    device.launch(step.kernel, {unsigned(step.grid[0]), unsigned(step.grid[1]), unsigned(step.grid[2])},
-                  words);
-  }
-}
 
 /// For products of warpgroups. Few blocks of threads, so that each has several tiles. Nothing where the
 /// device has no such products.

@@ -1,7 +1,7 @@
 // One dense product by generated kernels, on the harness's device, against sums in double.
 #pragma once
 
-#include "tests/support/DeviceHarness.h"
+#include "tests/support/ProgramSteps.h"
 
 #include "compiler/conversion/HeddleToGPU/Products.h"
 
@@ -77,16 +77,7 @@ struct DeviceProduct {
     if (spec.addend)
       operands.push_back(device.put(addend));
     const test::DeviceBuffer result = device.fresh<T>(size_t(spec.elements()));
-    const auto workspace = device.fresh<char>(size_t(std::max<int64_t>(steps.program.workspaceBytes, 1)));
-    for (const gpu::DeviceStep &step : steps.program.steps) {
-      std::vector<uint64_t> words;
-      for (const gpu::DeviceOperand &operand : step.operands)
-        words.push_back(operand.kind == gpu::DeviceOperand::Operand ? operands[size_t(operand.number)].address
-                        : operand.kind == gpu::DeviceOperand::Result
-                            ? result.address
-                            : workspace.address + uint64_t(operand.number));
-      device.launch(step.kernel, {unsigned(step.grid[0])}, words);
-    }
+    runProgram(device, steps.program, operands, {result});
     c = device.get<T>(result);
   }
   void run() { run(gpu::planProduct(spec)); }
