@@ -9,7 +9,8 @@ namespace heddle::gpu::attention {
 RowSums::RowSums(int64_t width, int64_t elementBytes) : width(width), piece(16 / elementBytes) {
   if (width % piece != 0)
     piece = 1;
-  lanes = std::min<int64_t>(int64_t(llvm::PowerOf2Ceil(uint64_t(std::max<int64_t>(width / piece, 1)))), warpSize);
+  lanes =
+      std::min<int64_t>(int64_t(llvm::PowerOf2Ceil(uint64_t(std::max<int64_t>(width / piece, 1)))), warpSize);
 }
 
 Scalar RowSums::sum(TileCode &t, llvm::ArrayRef<Pointer> matrices, Scalar row, Term term) const {

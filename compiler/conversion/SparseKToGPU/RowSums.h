@@ -15,8 +15,8 @@ public:
   Scalar row(TileCode &t) const { return t.divide(t.thread, lanes); }
   Scalar first(TileCode &t) const { return t.remainder(t.thread, lanes) == 0; }
 
-  /// The sum of `term` over the elements of row `row` (i64) of matrices [.., width] in the type of sums; each of
-  /// the row's lanes gets it. The order is fixed.
+  /// The sum of `term` over the elements of row `row` (i64) of matrices [.., width] in the type of sums; each
+  /// of the row's lanes gets it. The order is fixed.
   using Term = llvm::function_ref<Scalar(llvm::ArrayRef<Scalar> elements, Scalar sum)>;
   Scalar sum(TileCode &t, llvm::ArrayRef<Pointer> matrices, Scalar row, Term term) const;
 
