@@ -29,7 +29,7 @@ OddRows emitOddRows(ProgramBuilder &builder, const Plan &plan, AttentionArgument
     };
     Scalar first = t.wide(k.block()) * rowsOfBlock;
     if (!wanted) {
-      mark(first);
+      k.when(first < count, [&] { mark(first); });
       return;
     }
     k.when(k.load(k.pointer(asked, k.i32Type()), k.i32(0)) != 0,
