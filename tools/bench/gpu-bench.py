@@ -103,9 +103,8 @@ def passes(name, factor, n=32768, d=128, kv_heads=16):
                        flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10, between=[{"T": 4}, {"T": 12}])
 
 
-def whole(name, entry, factor, peers, values=()):
+def whole(name, entry, factor, peers, values=(), n=32768, d=128):
     """A call with its selection."""
-    n, d = 32768, 128
     return Measurement(name, HERE / "attention.heddle", entry, ["q=normal:1", "k=normal:2", "v=normal:3", "u=normal:4", *values],
                        sizes_of(n, d, 16), "bf16", flops=useful(factor, n, d), peers=[f"attention_{peer}_{n}_{d}" for peer in peers])
 
@@ -142,7 +141,7 @@ MEASURED = [
     *(passes("sparsek_backward", 2.5, n) for n in (4096, 32768, 131072)),
     passes("sparsek_backward", 2.5, kv_heads=4),
     passes("sparsek_backward", 2.5, d=64),
-    whole("sparsek_forward_selection", "forward", 1, ["forward"]),
+    *(whole("sparsek_forward_selection", "forward", 1, ["forward"], n=n) for n in (4096, 32768)),
     whole("sparsek_forward_backward", "gradients", 3.5, ["forward", "backward"], ["dout=normal:5"]),
     decode(10_000),
     decode(1_000_000),

@@ -12,6 +12,7 @@ BOUNDS = {("forward", 128): (380, 440), ("forward", 64): (240, 275), ("backward"
 # Whole calls that all versions have measured alike: what, name, parameters.
 VERSIONS = [
     ("forward with its selection, N = 32,768", "sparsek_forward_selection", USUAL),
+    ("forward with its selection, N = 4,096", "sparsek_forward_selection", USUAL | {"n": 4096}),
     ("forward and backward, N = 32,768", "sparsek_forward_backward", USUAL),
     ("thresholds, normal scores, N = 32,768", "sparsek_selection", dict(n=32768, scores="normal")),
     ("thresholds, rising scores, N = 32,768", "sparsek_selection", dict(n=32768, scores="rising")),

@@ -128,6 +128,7 @@ TARGETS = [
     Target("backward with 4 key-value heads over that with 16", 1, 1, "",
            quotient(pass_time("backward", kv_heads=4), pass_time("backward")), True),
     Target("forward, N = 4,096, times as fast as dense", 1, 1.5, "", times_faster("sparsek_forward", **USUAL | {"n": 4096})),
+    Target("the same for a whole call with its selection", 1, 1.5, "", times_faster("sparsek_forward_selection", **USUAL | {"n": 4096})),
     Target("growth from 8,192 to 262,144 over that of N", 1.1, 1.03, "",
            quotient(pass_time("forward", n=262144), pass_time("forward", n=8192), "{:.3f}: {} after {}", 32), True),
     Target("a token after 1,000,000", 30, 15, "µs", microseconds("sparsek_decode", n=1_000_000), True),
