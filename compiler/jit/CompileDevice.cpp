@@ -115,10 +115,8 @@ DeviceProgram compileDevice(ModuleOp module, const std::string &entry, const Dev
   if (failed(manager.run(module)))
     throw Error(HEDDLE_INTERNAL, "lowering of device code to NVVM failed");
   if (target.emulated) {
-    std::shared_ptr<EmulatedKernels> emulated = expect(EmulatedKernels::compile(kernels));
-    const char *header = reinterpret_cast<const char *>(&emulated->image());
-    program.image.assign(header, sizeof(emulated->image()));
-    program.code = std::move(emulated);
+    program.image = expect(EmulatedKernels::compile(kernels));
+    program.emulated = true;
   } else {
     program.image =
         expect(gpu::emitPTX(kernels, expect(gpu::Chip::forCapability(10 * target.major + target.minor))));

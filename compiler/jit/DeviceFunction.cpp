@@ -2,6 +2,8 @@
 
 #include "compiler/jit/DeviceFunction.h"
 
+#include "compiler/jit/EmulatedKernels.h"
+
 #include <heddle/error.hpp>
 
 namespace heddle::jit {
@@ -19,10 +21,19 @@ DeviceFunction loadDeviceFunction(const DeviceProgram &code, const std::string &
   messages.reserve(code.messages.size());
   for (const DeviceMessage &message : code.messages)
     messages.push_back({message.text.c_str(), message.status, 0});
+  DeviceFunction result;
   heddle_cuda_program_t program{};
   program.name = name.c_str();
   program.image = code.image.c_str();
   program.image_bytes = static_cast<int64_t>(code.image.size());
+  if (code.emulated) {
+    auto loaded = EmulatedKernels::load(code.image);
+    if (!loaded)
+      throw Error(HEDDLE_INTERNAL, llvm::toString(loaded.takeError()));
+    result.emulated = std::move(*loaded);
+    program.image = &result.emulated->image();
+    program.image_bytes = sizeof result.emulated->image();
+  }
   program.kernels = kernels.data();
   program.kernel_count = static_cast<int32_t>(kernels.size());
   program.messages = messages.data();
@@ -35,7 +46,8 @@ DeviceFunction loadDeviceFunction(const DeviceProgram &code, const std::string &
   program.entry = entry;
   heddle_cuda_function_t *function = nullptr;
   check(heddle_cuda_function_create(device, &program, &function));
-  return DeviceFunction(function);
+  result.function.reset(function);
+  return result;
 }
 
 } // namespace heddle::jit

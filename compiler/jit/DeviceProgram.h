@@ -55,8 +55,8 @@ struct DeviceMessage {
 };
 
 struct DeviceProgram {
-  std::string image;                 ///< PTX text, a cubin, or the emulator's image
-  std::shared_ptr<void> code;        ///< what the emulator's image points into
+  std::string image;                 ///< PTX text, a cubin, or code for the emulated device
+  bool emulated = false;             ///< the last; loadDeviceFunction links it
   std::vector<DeviceKernel> kernels; ///< by the numbers that heddle_cuda_launch gets
   std::vector<DeviceMessage> messages;
   std::vector<heddle_cuda_matmul_t> products; ///< by the numbers that heddle_cuda_matmul gets

@@ -10,9 +10,10 @@ namespace heddle::jit {
 /// Kernels that the emulated device of the tests can load. Its library must be open before they are compiled.
 class EmulatedKernels {
 public:
-  /// Compiles what the kernel pipeline has lowered. An operation that cannot be emulated is an error at its
-  /// place.
-  static llvm::Expected<std::unique_ptr<EmulatedKernels>> compile(mlir::gpu::GPUModuleOp lowered);
+  /// Compiles what the kernel pipeline has lowered, to bytes for `load`. An operation that cannot be emulated
+  /// is an error at its place.
+  static llvm::Expected<std::string> compile(mlir::gpu::GPUModuleOp lowered);
+  static llvm::Expected<std::unique_ptr<EmulatedKernels>> load(std::string_view compiled);
 
   /// What cuModuleLoadData takes. The object must live as long as the module that is loaded.
   const heddle_emulated_image &image() const { return header; }

@@ -241,8 +241,8 @@ static llvm::Expected<std::string> compilePart(const std::string &bitcode,
   return emit(**module, **machine, llvm::CodeGenFileType::ObjectFile);
 }
 
-llvm::Expected<std::unique_ptr<Executable>>
-Executable::compile(mlir::ModuleOp source, const std::string &entry, const CpuTarget &target) {
+llvm::Expected<std::vector<std::string>> Executable::compileObjects(mlir::ModuleOp source,
+                                                                    const CpuTarget &target) {
   auto builder = machineBuilder(target);
   if (!builder)
     return builder.takeError();
@@ -276,7 +276,13 @@ Executable::compile(mlir::ModuleOp source, const std::string &entry, const CpuTa
   for (const std::string &error : errors)
     if (!error.empty())
       return llvm::createStringError(error);
+  return objects;
+}
 
+llvm::Expected<std::unique_ptr<Executable>> Executable::link(const std::vector<std::string> &objects) {
+  auto builder = machineBuilder({});
+  if (!builder)
+    return builder.takeError();
   auto lljit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*builder)).create();
   if (!lljit)
     return lljit.takeError();
@@ -287,9 +293,25 @@ Executable::compile(mlir::ModuleOp source, const std::string &entry, const CpuTa
     if (llvm::Error error =
             result->jit->lljit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "heddle")))
       return error;
-  if (llvm::Error error = result->find(entry))
+  return result;
+}
+
+llvm::Expected<std::unique_ptr<Executable>> Executable::link(const std::vector<std::string> &objects,
+                                                             const std::string &entry) {
+  auto result = link(objects);
+  if (!result)
+    return result.takeError();
+  if (llvm::Error error = (*result)->find(entry))
     return error;
   return result;
+}
+
+llvm::Expected<std::unique_ptr<Executable>>
+Executable::compile(mlir::ModuleOp source, const std::string &entry, const CpuTarget &target) {
+  auto objects = compileObjects(source, target);
+  if (!objects)
+    return objects.takeError();
+  return link(*objects, entry);
 }
 
 llvm::Error Executable::find(const std::string &entry) {

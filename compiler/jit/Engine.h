@@ -7,6 +7,7 @@
 #include <heddle/runtime.h>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace llvm {
 class LLVMContext;
@@ -54,6 +55,13 @@ public:
   /// this process.
   static llvm::Expected<std::unique_ptr<Executable>> compile(mlir::ModuleOp module, const std::string &entry,
                                                              const CpuTarget &target = {});
+  /// The same in two steps, with the object files of the parts in between.
+  static llvm::Expected<std::vector<std::string>> compileObjects(mlir::ModuleOp module,
+                                                                 const CpuTarget &target = {});
+  static llvm::Expected<std::unique_ptr<Executable>> link(const std::vector<std::string> &objects);
+  /// Finds the entry `heddle_entry_<name>` for `run`, too.
+  static llvm::Expected<std::unique_ptr<Executable>> link(const std::vector<std::string> &objects,
+                                                          const std::string &entry);
 
   /// Links a module with this process, which holds the runtime.
   static llvm::Expected<std::unique_ptr<Executable>> load(NativeModule module);

@@ -8,13 +8,9 @@
 
 #include "compiler/jit/OnDevice.h"
 
-#include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/jit/DeviceFunction.h"
-#include "compiler/jit/Engine.h"
 #include "compiler/jit/Specialisations.h"
 #include "compiler/jit/Stages.h"
-
-#include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
 
@@ -111,31 +107,24 @@ public:
            OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
       : SpecialisationBase(program, std::move(context), std::move(owned), entry), device(options.device) {
     const DeviceTarget target = DeviceTarget::of(device.index());
-    pipelines::PipelineOptions passes;
-    passes.decompose = options.decompose;
     const CpuTarget host = runnableTarget(options.cpu);
-    passes.cpu.level = host.level;
-    passes.device = target.options();
-    passes.device->tf32 = options.allowTF32;
-    runPipeline(*module, pipelines::Stage::Lowered, passes);
-    readPlan(entry);
-    DeviceProgram code = compileDevice(*module, entry, target);
-    assemble(code, target);
-    PassManager manager(this->context.get(), ModuleOp::getOperationName());
-    cpu::buildLLVMPipeline(manager);
-    if (failed(manager.run(*module)))
-      throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
-    auto compiled = Executable::compile(*module, entry, host);
-    if (!compiled)
-      throw Error(HEDDLE_INTERNAL, llvm::toString(compiled.takeError()));
-    executable = std::move(*compiled);
-    deviceCode = std::move(code.code);
-    function = loadDeviceFunction(code, entry, device.index(), inputs.size() + outputs.size(), arenaBytes,
-                                  executable->entry());
+    const CompiledEntry code = obtain(entry, host, settingsOf(options) + describeForCache(target), [&] {
+      pipelines::PipelineOptions passes;
+      passes.decompose = options.decompose;
+      passes.cpu.level = host.level;
+      passes.device = target.options();
+      passes.device->tf32 = options.allowTF32;
+      runPipeline(*module, pipelines::Stage::Lowered, passes);
+      CompiledEntry compiled = plan(entry);
+      compiled.device = compileDevice(*module, entry, target);
+      assemble(*compiled.device, target);
+      compiled.objects = compileHost(host);
+      return compiled;
+    });
+    executable = link(code, entry);
+    function = loadDeviceFunction(*code.device, entry, device.index(), inputs.size() + outputs.size(),
+                                  arenaBytes, executable->entry());
     uploads.emplace(device, inputs);
-    // Only the machine code is needed from here on.
-    module = nullptr;
-    this->context.reset();
   }
 
   Started evaluate(std::vector<Tensor> arguments) override {
@@ -171,7 +160,6 @@ public:
 private:
   const Device device;
   std::unique_ptr<Executable> executable; ///< whose code `function` runs
-  std::shared_ptr<void> deviceCode;       ///< and what the emulated device runs
   std::optional<Uploads> uploads;
   DeviceFunction function;
 };

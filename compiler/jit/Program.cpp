@@ -326,6 +326,7 @@ const Compilation &Function::State::compile(const std::vector<Argument> &argumen
   }
   auto code = jit::Specialisation::create(*program->program, name, types, options, donated);
   stats.specialisations += 1;
+  stats.fromCache += code->fromCache;
   stats.compileSeconds += code->compileSeconds;
   stats.arenaBytes = code->arenaBytes;
   std::vector<Struct> results = grouped(code->outputs);

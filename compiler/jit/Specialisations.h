@@ -1,6 +1,8 @@
 //===- Specialisations.h - What the kinds of specialisations share --------===//
 #pragma once
 
+#include "compiler/jit/CompiledEntry.h"
+#include "compiler/jit/Engine.h"
 #include "compiler/jit/Excerpts.h"
 #include "compiler/jit/Specialise.h"
 #include "compiler/jit/Target.h"
@@ -23,9 +25,15 @@ protected:
 
   virtual Started evaluate(std::vector<Tensor> arguments) = 0;
 
-  /// From the lowered entry: the size of the arena, and for each result the argument whose memory it takes,
-  /// or -1.
-  void readPlan(const std::string &entry);
+  /// The code of the entry from the cache, or what `compile` makes of the module, which is then kept. From
+  /// here on only machine code is needed: the module is gone. `settings` are the options that `compile`
+  /// depends on.
+  CompiledEntry obtain(const std::string &entry, const CpuTarget &host, const std::string &settings,
+                       llvm::function_ref<CompiledEntry()> compile);
+  /// From the lowered entry: the size of the arena, and the donors.
+  CompiledEntry plan(const std::string &entry);
+  /// The host's code of a module that is lowered, and has no device code.
+  std::vector<std::string> compileHost(const CpuTarget &host);
   /// A place for each result, donated or new.
   std::vector<Tensor> makeResults(const std::vector<Tensor> &arguments, Device device) const;
 
@@ -34,6 +42,12 @@ protected:
   std::vector<int64_t> donors;
   Excerpts excerpts;
 };
+
+/// Machine code in this process. Throws Error.
+std::unique_ptr<Executable> link(const CompiledEntry &code, const std::string &entry);
+
+/// The options that code depends on, beside the processor, as part of a key.
+std::string settingsOf(const FunctionOptions &options);
 
 /// What went wrong while `what` was allocated, in terms of the program.
 Error allocationError(const Error &error, const std::string &what);

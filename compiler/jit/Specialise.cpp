@@ -2,6 +2,7 @@
 
 #include "compiler/jit/Specialisations.h"
 
+#include "compiler/cache/Identity.h"
 #include "compiler/conversion/HeddleToLLVM/HeddleToLLVM.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/jit/DeviceProgram.h"
@@ -97,13 +98,62 @@ Started SpecialisationBase::start(std::vector<Tensor> arguments) {
   }
 }
 
-void SpecialisationBase::readPlan(const std::string &entry) {
+CompiledEntry SpecialisationBase::obtain(const std::string &entry, const CpuTarget &host,
+                                         const std::string &settings,
+                                         llvm::function_ref<CompiledEntry()> compile) {
+  const std::optional<cache::Store> store =
+      cache::compilerIdentity().empty() ? std::nullopt : cache::Store::fromEnvironment();
+  std::string key;
+  std::optional<CompiledEntry> code;
+  if (store) {
+    key = cacheKey(*module, entry, host, settings);
+    if (std::optional<std::string> kept = store->read(key))
+      code = CompiledEntry::deserialise(*kept);
+  }
+  fromCache = code.has_value();
+  if (!code) {
+    code = compile();
+    if (store)
+      store->write(key, code->serialise());
+  }
+  arenaBytes = code->arenaBytes;
+  donors = code->donors;
+  module = nullptr;
+  context.reset();
+  return std::move(*code);
+}
+
+CompiledEntry SpecialisationBase::plan(const std::string &entry) {
+  CompiledEntry code;
   auto lowered = module->lookupSymbol<func::FuncOp>(entry);
-  arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
+  code.arenaBytes = lowered->getAttrOfType<IntegerAttr>("heddle.arena_bytes").getInt();
   for (size_t i = 0; i < outputs.size(); ++i) {
     auto donor = lowered.getArgAttrOfType<IntegerAttr>(1 + inputs.size() + i, "heddle.donor");
-    donors.push_back(donor ? donor.getInt() : -1);
+    code.donors.push_back(donor ? donor.getInt() : -1);
   }
+  return code;
+}
+
+std::string settingsOf(const FunctionOptions &options) {
+  return std::string(options.decompose ? "decompose " : "") + (options.allowTF32 ? "tf32 " : "");
+}
+
+std::vector<std::string> SpecialisationBase::compileHost(const CpuTarget &host) {
+  PassManager manager(context.get(), ModuleOp::getOperationName());
+  cpu::buildLLVMPipeline(manager);
+  if (failed(manager.run(*module)))
+    throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
+  auto objects = Executable::compileObjects(*module, host);
+  if (!objects)
+    throw Error(HEDDLE_INTERNAL, llvm::toString(objects.takeError()));
+  return std::move(*objects);
+}
+
+std::unique_ptr<Executable> link(const CompiledEntry &code, const std::string &entry) {
+  auto loaded = Executable::link(code.objects, entry);
+  if (!loaded)
+    throw Error(HEDDLE_INTERNAL, llvm::toString(loaded.takeError()));
+  return std::move(*loaded);
 }
 
 std::vector<Tensor> SpecialisationBase::makeResults(const std::vector<Tensor> &arguments,
@@ -203,23 +253,18 @@ public:
   Compiled(const frontend::Program &program, std::unique_ptr<MLIRContext> context,
            OwningOpRef<ModuleOp> owned, const std::string &entry, const FunctionOptions &options)
       : SpecialisationBase(program, std::move(context), std::move(owned), entry) {
-    pipelines::PipelineOptions passes;
-    passes.decompose = options.decompose;
-    CpuTarget target = runnableTarget(options.cpu);
-    passes.cpu.level = target.level;
-    runPipeline(*module, pipelines::Stage::Lowered, passes);
-    readPlan(entry);
-    PassManager manager(this->context.get(), ModuleOp::getOperationName());
-    cpu::buildLLVMPipeline(manager);
-    if (failed(manager.run(*module)))
-      throw Error(HEDDLE_INTERNAL, "lowering to LLVM failed");
-    auto loaded = Executable::compile(*module, entry, target);
-    if (!loaded)
-      throw Error(HEDDLE_INTERNAL, llvm::toString(loaded.takeError()));
-    executable = std::move(*loaded);
-    // Only the machine code is needed from here on.
-    module = nullptr;
-    this->context.reset();
+    const CpuTarget target = runnableTarget(options.cpu);
+    executable = link(obtain(entry, target, settingsOf(options),
+                             [&] {
+                               pipelines::PipelineOptions passes;
+                               passes.decompose = options.decompose;
+                               passes.cpu.level = target.level;
+                               runPipeline(*module, pipelines::Stage::Lowered, passes);
+                               CompiledEntry code = plan(entry);
+                               code.objects = compileHost(target);
+                               return code;
+                             }),
+                      entry);
   }
 
   Started evaluate(std::vector<Tensor> arguments) override {

@@ -57,6 +57,7 @@ public:
 
   std::vector<LeafType> inputs, outputs;
   double compileSeconds = 0;
+  bool fromCache = false; ///< compiled by an earlier process
   int64_t arenaBytes = 0;
 };
 

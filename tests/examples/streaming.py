@@ -12,7 +12,7 @@ import sys
 
 PROGRAM = sys.argv[1]
 # One thread: the processor time of several holds the time in which they wait for each other.
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "HEDDLE_CACHE": "off"}
 
 
 def stream(*options, status=0):

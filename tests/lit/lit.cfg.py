@@ -16,7 +16,7 @@ config.environment["PATH"] = os.pathsep.join(
 )
 # Messages and progress must not depend on who runs the tests.
 config.environment["NO_COLOR"] = "1"
-config.environment["HEDDLE_CACHE"] = os.path.join(config.test_exec_root, "cache")
+config.environment["HEDDLE_CACHE"] = "off"
 config.environment.pop("HEDDLE_DEVICE", None)
 if shutil.which("ptxas", path=os.pathsep.join([os.environ["PATH"], "/usr/local/cuda/bin"])):
     config.available_features.add("ptxas")

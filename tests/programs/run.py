@@ -17,6 +17,7 @@ interpreter in f64.
 
 import argparse
 import concurrent.futures
+import os
 import pathlib
 import re
 import shlex
@@ -25,6 +26,8 @@ import sys
 import tempfile
 
 import numpy as np
+
+os.environ["HEDDLE_CACHE"] = "off"  # what is tested is compiled
 
 HERE = pathlib.Path(__file__).resolve().parent
 

@@ -24,7 +24,7 @@ MEGABYTE = 1e6
 def call(command, environment={}):
     """The standard output of a command that succeeds, and the most memory it held, in bytes."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                               env={**os.environ, **environment})
+                               env={**os.environ, "HEDDLE_CACHE": "off", **environment})
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -211,7 +211,10 @@ void DeviceHarness::load() {
   std::string text;
   if (impl->emulated) {
     OwningOpRef<ModuleOp> module = lowered();
-    auto code = jit::EmulatedKernels::compile(*module->getOps<mlir::gpu::GPUModuleOp>().begin());
+    auto compiled = jit::EmulatedKernels::compile(*module->getOps<mlir::gpu::GPUModuleOp>().begin());
+    if (!compiled)
+      impl->refuse(llvm::toString(compiled.takeError()));
+    auto code = jit::EmulatedKernels::load(*compiled);
     if (!code)
       impl->refuse(llvm::toString(code.takeError()));
     impl->code = std::move(*code);

@@ -9,6 +9,8 @@ device, which a graph replays; some tens of microseconds of each are the host's.
 
 import argparse
 import array
+import concurrent.futures
+import dataclasses
 import json
 import math
 import os
@@ -19,22 +21,30 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHAR_LM = next((p for p in (HERE.parent / "examples", HERE.parents[1] / "examples") if p.exists()), HERE) / "char_lm/char_lm.heddle"
 RENAMED = {"N": "n", "E": "d", "Hq": "heads", "H": "kv_heads", "K": "k", "W": "w", "B": "batch", "M": "m"}
 
 
+@dataclasses.dataclass
 class Measurement:
-    """An entry of a program, its values and dimensions; bytes that must be moved, useful FLOPs, and names of what PyTorch
-    does in the same time (gpu-peers.py), which are added."""
-
-    def __init__(self, name, program, entry, values, sizes, dtype, moved=0, flops=0, peers=(), rounds=30):
-        self.name, self.program, self.entry, self.values, self.sizes = name, program, entry, values, sizes
-        self.dtype, self.moved, self.flops, self.peers, self.rounds = dtype, moved, flops, peers, rounds
-        self.scores = None  # a name of SCORES for the argument u, else it is among the values
-        self.options, self.environment = [], {}
-        self.between = None  # dimensions of two runs; what is measured is their difference for each step
+    """An entry of a program, its values and dimensions, and what its time is compared with."""
+    name: str
+    program: pathlib.Path
+    entry: str
+    values: list
+    sizes: dict
+    dtype: str
+    moved: int = 0  # bytes that must be moved
+    flops: float = 0  # useful ones
+    peers: list = ()  # names of what PyTorch does in the same time (gpu-peers.py), which are added
+    rounds: int = 30
+    scores: str = ""  # a name of SCORES for the argument u, else it is among the values
+    options: list = ()
+    environment: dict = dataclasses.field(default_factory=dict)
+    between: list = ()  # dimensions of two runs; what is measured is their difference for each step
 
     def params(self):
         special = {"scores": self.scores} if self.scores else {}
@@ -47,7 +57,7 @@ class Measurement:
 
 def rows(name, entry, values, moved):
     """64 Mi elements, `moved` bytes for each."""
-    return Measurement(name, HERE / "rows.heddle", entry, values, dict(M=16384, N=4096), "f32", moved * 16384 * 4096)
+    return Measurement(name, HERE / "rows.heddle", entry, values, dict(M=16384, N=4096), "f32", moved=moved * 16384 * 4096)
 
 
 # Scores that select differently: of all keys alike, of every new key, of ties, of blocks that replace each other.
@@ -74,9 +84,8 @@ def write_scores(path, name, heads, n):
 
 
 def selection(n, scores="normal"):
-    m = Measurement("sparsek_selection", HERE / "attention.heddle", "selection", [], dict(N=n, H=16, K=512, W=512), "f32")
-    m.scores = scores
-    return m
+    return Measurement("sparsek_selection", HERE / "attention.heddle", "selection", [], dict(N=n, H=16, K=512, W=512), "f32",
+                       scores=scores)
 
 
 def sizes_of(n, d, kv_heads):
@@ -91,33 +100,27 @@ def useful(factor, n, d):
 def passes(name, factor, n=32768, d=128, kv_heads=16):
     """One pass of attention over keys that are selected already: twelve passes less four."""
     direction = name.removeprefix("sparsek_")
-    m = Measurement(name, HERE / "attention.heddle", f"{direction}_passes", ["seed=1"], sizes_of(n, d, kv_heads), "bf16",
-                    flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10)
-    m.between = [{"T": 4}, {"T": 12}]
-    return m
+    return Measurement(name, HERE / "attention.heddle", f"{direction}_passes", ["seed=1"], sizes_of(n, d, kv_heads), "bf16",
+                       flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10, between=[{"T": 4}, {"T": 12}])
 
 
-def whole(name, entry, factor, peers, values=()):
+def whole(name, entry, factor, peers, values=(), n=32768, d=128):
     """A call with its selection."""
-    n, d = 32768, 128
     return Measurement(name, HERE / "attention.heddle", entry, ["q=normal:1", "k=normal:2", "v=normal:3", "u=normal:4", *values],
                        sizes_of(n, d, 16), "bf16", flops=useful(factor, n, d), peers=[f"attention_{peer}_{n}_{d}" for peer in peers])
 
 
-def product(name, entry, dtype, sizes, values, options=(), environment=None):
+def product(name, entry, dtype, sizes, values, options=(), environment={}):
     """2 m n k FLOPs. Beside the library's product stands the kernel that is generated where the library is missing."""
-    m = Measurement(name, HERE / "products.heddle", entry, values, sizes, dtype, flops=2 * math.prod(sizes.values()))
-    m.options, m.environment = list(options), environment or {}
-    m.peers = [] if options else [name]
-    return m
+    return Measurement(name, HERE / "products.heddle", entry, values, sizes, dtype, flops=2 * math.prod(sizes.values()),
+                       peers=[] if options else [name], options=options, environment=environment)
 
 
 def decode(position):
     """A token after `position` others: a run of 576 tokens less one of 64, since both fill the cache first."""
     sizes = dict(N=position, Hq=16, H=16, E=128, K=512, W=512, C=8192)
-    m = Measurement("sparsek_decode", HERE / "decode.heddle", "stream", ["seed=1"], sizes, "f32", rounds=10)
-    m.between = [{"T": 64}, {"T": 576}]
-    return m
+    return Measurement("sparsek_decode", HERE / "decode.heddle", "stream", ["seed=1"], sizes, "f32", rounds=10,
+                       between=[{"T": 64}, {"T": 576}])
 
 
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
@@ -139,7 +142,7 @@ MEASURED = [
     *(passes("sparsek_backward", 2.5, n) for n in (4096, 32768, 131072)),
     passes("sparsek_backward", 2.5, kv_heads=4),
     passes("sparsek_backward", 2.5, d=64),
-    whole("sparsek_forward_selection", "forward", 1, ["forward"]),
+    *(whole("sparsek_forward_selection", "forward", 1, ["forward"], n=n) for n in (4096, 32768)),
     whole("sparsek_forward_backward", "gradients", 3.5, ["forward", "backward"], ["dout=normal:5"]),
     decode(10_000),
     decode(1_000_000),
@@ -154,26 +157,37 @@ MEASURED = [
 ]
 
 
-def run(heddle, m, values, sizes):
+def run(heddle, m, values, sizes, environment, rounds):
     """(median, 10th and 90th percentile in milliseconds, most MiB on the device), or what went wrong."""
     command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in sizes.items()),
-               "--repeat", m.rounds, "--device", "cuda", *m.options]
+               "--repeat", rounds, "--device", "cuda", *m.options]
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                            env={**os.environ, **m.environment})
+                            env={**os.environ, **environment, **m.environment})
     found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+), \d+ runs; peak memory ([\d.]+) MiB", result.stdout)
     if not found:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
     return tuple(map(float, found.groups())), None
 
 
-def measure(heddle, m, folder):
+def compile_all(heddle, measurements, environment):
+    """Runs every program once, several at a time, so that what is measured later finds its code in the cache."""
+    def once(m, sizes):
+        values = [re.sub("=normal:.*", "=zeros", value) for value in m.values] + (["u=zeros"] if m.scores else [])
+        run(heddle, m, values, m.sizes | sizes, environment, rounds=1)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for m in measurements:
+            for sizes in m.between or [{}]:
+                pool.submit(once, m, sizes)
+
+
+def measure(heddle, m, folder, environment):
     values = list(m.values)
     if m.scores:
         write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
         values.append(f"u={folder / 'u.npy'}")
     if not m.between:
-        return run(heddle, m, values, m.sizes)
-    both = [run(heddle, m, values, m.sizes | sizes) for sizes in m.between]
+        return run(heddle, m, values, m.sizes, environment, m.rounds)
+    both = [run(heddle, m, values, m.sizes | sizes, environment, m.rounds) for sizes in m.between]
     if failure := both[0][1] or both[1][1]:
         return None, failure
     steps = m.between[1]["T"] - m.between[0]["T"]
@@ -200,12 +214,15 @@ def beside(m, times, peers, copy):
     return result
 
 
+HEAD = f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':>9}{'GB/s':>8}{'TFLOP/s':>9}{'took s':>8}  times faster than"
+
+
 def show(m):
     p = m["params"]
     peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else ""
     peer = " ".join([peer, p.get("scores", ""), "TF32" if p.get("tf32") else "", "generated" if p.get("library") is False else ""]).strip()
     print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{m['p10_ms']:>9.4g}{m['p90_ms']:>9.4g}"
-          f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}  {peer}", flush=True)
+          f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}{m['seconds']:>8}  {peer}", flush=True)
 
 
 def main():
@@ -215,20 +232,26 @@ def main():
     parser.add_argument("--only", nargs="+", help="names of measurements", metavar="NAME")
     options = parser.parse_args()
     chosen = [m for m in MEASURED if not options.only or m.name in options.only]
+    start = time.monotonic()
     found = subprocess.run([sys.executable, str(HERE / "gpu-peers.py")], capture_output=True, text=True)
     peers = json.loads(found.stdout) if found.returncode == 0 else {}
-    if not peers:
-        print("PyTorch cannot be used here, so there are no peers")
+    print(f"PyTorch took {time.monotonic() - start:.0f} s" if peers else "PyTorch cannot be used here, so there are no peers")
     measurements, failures, copy = [], {}, None
-    print(f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':>9}{'GB/s':>8}{'TFLOP/s':>9}  times faster than")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        environment = {"HEDDLE_CACHE": str(folder / "cache")}
+        start = time.monotonic()
+        compile_all(options.heddle, chosen, environment)
+        print(f"compilation took {time.monotonic() - start:.0f} s")
+        print(HEAD)
         for m in chosen:
-            times, failure = measure(options.heddle, m, pathlib.Path(folder))
+            start = time.monotonic()
+            times, failure = measure(options.heddle, m, folder, environment)
             if failure:
                 failures[f"{m.name} {m.params()}"] = failure
                 print(f"{m.name:<26} failed: {failure}")
                 continue
-            result = beside(m, times, peers, copy)
+            result = beside(m, times, peers, copy) | {"seconds": round(time.monotonic() - start, 1)}
             copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
             measurements.append(result)
             show(result)

@@ -36,6 +36,11 @@ struct MaskOptions : EntryOptions {
   int64_t layer = 0, batch = 0, head = 0;
 };
 
+struct CacheOptions {
+  bool clear = false;
+};
+
+int cache(const CacheOptions &options);
 int check(const std::vector<std::string> &files);
 int run(const RunOptions &options);
 int compile(const CompileOptions &options);

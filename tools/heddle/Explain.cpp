@@ -127,7 +127,8 @@ int explain(const ExplainOptions &options) {
   std::printf("memory: %s of arguments, %s of results, %s of working memory\n",
               scaled(double(inputs), "B").c_str(), scaled(double(results), "B").c_str(),
               scaled(double(specialised->arenaBytes), "B").c_str());
-  std::printf("compiled in %.2f s\n", specialised->compileSeconds);
+  std::printf("%s in %.2f s\n", specialised->fromCache ? "loaded from the cache" : "compiled",
+              specialised->compileSeconds);
   return 0;
 }
 

@@ -153,9 +153,10 @@ int run(const RunOptions &options) {
   if (options.repeat > 1) {
     std::sort(milliseconds.begin(), milliseconds.end());
     auto at = [&](double share) { return milliseconds[size_t(share * double(milliseconds.size() - 1))]; };
-    std::printf("compile %.0f ms; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs; peak memory %.1f MiB\n",
-                function->compileSeconds * 1e3, at(0.5), at(0.1), at(0.9),
-                static_cast<long long>(options.repeat), static_cast<double>(peak) / (1 << 20));
+    std::printf(
+        "compile %.0f ms%s; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs; peak memory %.1f MiB\n",
+        function->compileSeconds * 1e3, function->fromCache ? " (cached)" : "", at(0.5), at(0.1), at(0.9),
+        static_cast<long long>(options.repeat), static_cast<double>(peak) / (1 << 20));
   }
   return 0;
 }

@@ -211,6 +211,11 @@ static int dispatch(int argc, char **argv) {
   maskCommand->add_option("-o", maskOptions.outs, "the picture, .svg or .png; may be repeated")
       ->allow_extra_args(false);
 
+  CacheOptions cacheOptions;
+  CLI::App *cacheCommand = app.add_subcommand(
+      "cache", "say what is kept of compiled programs and measured plans, and where (HEDDLE_CACHE)");
+  cacheCommand->add_flag("--clear", cacheOptions.clear, "remove all of it");
+
   if (argc > 1 && argv[1][0] != '-') {
     std::vector<std::string> commands;
     for (const CLI::App *command : app.get_subcommands({}))
@@ -237,6 +242,8 @@ static int dispatch(int argc, char **argv) {
   }
   if (*compileCommand)
     return compile(compileOptions);
+  if (*cacheCommand)
+    return cache(cacheOptions);
   if (*maskCommand)
     return mask(maskOptions);
   return explain(explainOptions);

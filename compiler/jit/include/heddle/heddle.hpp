@@ -104,7 +104,8 @@ struct FunctionOptions {
 /// What one specialisation of a function to shapes has cost.
 struct FunctionStats {
   int64_t specialisations = 0; ///< how many sets of shapes and of donated arguments were compiled
-  double compileSeconds = 0;   ///< spent compiling, in total
+  int64_t fromCache = 0;       ///< how many of them an earlier process had compiled
+  double compileSeconds = 0;   ///< spent compiling, or loading, in total
   int64_t arenaBytes = 0;      ///< working memory of the latest specialisation
 };
 
