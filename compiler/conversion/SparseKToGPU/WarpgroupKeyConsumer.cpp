@@ -1,7 +1,7 @@
 // The warpgroups that multiply: each has 64 keys of a task, a warp 16, and sums dk and dv of them in
 // registers. For every block of queries: S = K Qᵀ and dP = V dOᵀ, the slopes of pairs on the values in
-// registers, then dV += P dO and dK += dS Q with P and dS from registers. While one warpgroup has slopes to
-// compute, the other one has the tensor cores.
+// registers, then dV += P dO and dK += dS Q with P and dS from registers. A turn on the tensor cores is the
+// sums of a block and the products of the next one; the other warpgroup has slopes to compute meanwhile.
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
 
 #include <numbers>
@@ -16,16 +16,19 @@ public:
 
   void emit() {
     setRegisters(k, c.w.productRegisters, /*more=*/true);
+    k.when(warpgroup == 1, [&] { passTurn(); });
     k.repeat(
         {awaitTask(k.i32(0)), k.i32(0)}, [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
           Scalar state = compute(values[1]) ^ KeyWarpgroupCode::keysParity;
           return Scalars{awaitTask(state), state};
         });
+    k.when(warpgroup == 0, [&] { awaitTurn(); }); // the last one that was passed
   }
 
 private:
   static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
+  static constexpr int64_t firstTurn = 2; ///< of the named barriers
 
   void awaitQueries(Scalar state) { waitForPhase(k, c.fullQueries(c.stageOf(state)), (state >> 3) & 1); }
 
@@ -34,6 +37,8 @@ private:
     showToProducts(k);
     return word(KeyWarpgroupCode::Task);
   }
+  void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
+  void passTurn() { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); }
   void release(Scalar barrier) {
     k.when((computeHere(k, c.thread) & (warpSize - 1)) == 0, [&] { arrive(k, barrier); });
   }
@@ -48,21 +53,22 @@ private:
     return {{row, row + 8}, (lane & 3) * 2};
   }
   Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
-  /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of the
-  /// warp.
-  enum WarpWord { Begin, End, WholeBegin, WholeEnd };
+  /// Of a task and warp: blocks of queries that see keys of the warpgroup, those that see all of the warp,
+  /// and the turns that each warpgroup has.
+  enum WarpWord { Begin, End, WholeBegin, WholeEnd, Turns };
   Scalar warpWord(WarpWord which) {
     Scalar warp = (computeHere(k, c.thread) >> 5) - warpgroupThreads / warpSize;
-    return warp * 4 + (int64_t(KeyWarpgroupCode::OfWarps) + which);
+    return warp * KeyWarpgroupCode::wordsOfWarp + (int64_t(KeyWarpgroupCode::OfWarps) + which);
   }
   Scalar loadOfWarp(WarpWord which) { return k.load(c.words(), warpWord(which)); }
   size_t keySums() const { return size_t(p.spec.keyWidth / 2); }
   size_t valueSums() const { return size_t(p.spec.valueWidth / 2); }
 
-  /// What is carried from block to block: dk, dv, where the ring is.
-  Scalar compute(Scalar ring) {
-    Scalar first = word(KeyWarpgroupCode::First), blocks = word(KeyWarpgroupCode::Blocks);
-    // Blocks of queries that see keys of this warpgroup, and those that see all keys of this warp.
+  struct Range {
+    Scalar begin, end;
+  };
+  /// Blocks of queries that see keys of a warpgroup.
+  Range blocksOf(Scalar warpgroup, llvm::function_ref<Scalar(Scalar)> inTask) {
     Scalar from, until;
     for (int64_t i = 0; i < 2; ++i) {
       Scalar key = warpgroup * 64 + c.lane + 32 * i;
@@ -73,10 +79,16 @@ private:
     }
     from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.min(x, y); });
     until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.max(x, y); });
-    Scalar limit = first + blocks * block;
-    auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
     Scalar begin = inTask(from) / block;
-    Scalar end = k.max((inTask(until) + (block - 1)) / block, begin);
+    return {begin, k.max((inTask(until) + (block - 1)) / block, begin)};
+  }
+
+  /// Of the task and this warp, into its words.
+  void prepareTask() {
+    Scalar first = word(KeyWarpgroupCode::First), limit = first + word(KeyWarpgroupCode::Blocks) * block;
+    auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
+    Range own = blocksOf(warpgroup, inTask), other = blocksOf(1 - warpgroup, inTask);
+    Scalar most = k.max(own.end - own.begin, other.end - other.begin), from, until;
     Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
       Scalar begins = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
@@ -86,13 +98,18 @@ private:
     }
     from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.max(x, y); });
     until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.min(x, y); });
-    Scalar ofWarp[] = {begin, end, (inTask(from) + (block - 1)) / block, inTask(until) / block};
+    Scalar ofWarp[] = {own.begin, own.end, (inTask(from) + (block - 1)) / block, inTask(until) / block,
+                       k.select(most > 0, most + 1, most)};
     k.when(c.lane == 0, [&] {
-      for (int64_t i = 0; i < 4; ++i)
+      for (int64_t i = 0; i < KeyWarpgroupCode::wordsOfWarp; ++i)
         k.store(ofWarp[i], c.words(), warpWord(WarpWord(i)));
     });
     k.warpBarrier();
+  }
 
+  /// What is carried from block to block: dk, dv, where the ring is.
+  Scalar compute(Scalar ring) {
+    prepareTask();
     auto skip = [&](Scalar from, Scalar until, Scalar ring) {
       return k.loop(from, until, k.i32(1), {ring}, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
         awaitQueries(ring[0]);
@@ -109,9 +126,7 @@ private:
       Scalars state(carried);
       Scalar begin = loadOfWarp(Begin);
       state.back() = skip(k.i32(0), begin, state.back());
-      state =
-          k.loop(begin, loadOfWarp(End), k.i32(1), state,
-                 [&](Scalar number, llvm::ArrayRef<Scalar> carried) { return accumulate(number, carried); });
+      state = accumulate(begin, loadOfWarp(End), state);
       state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks), state.back());
       return state;
     };
@@ -163,37 +178,102 @@ private:
     return sums;
   }
 
-  Scalars accumulate(Scalar number, llvm::ArrayRef<Scalar> carried) {
+  /// The rows of keys or values that the warpgroup has.
+  Scalar ownRows(int64_t start) {
+    return describeMatrix(k, computeHere(k, warpgroup) * (64 * panelRowBytes) + c.address(start));
+  }
+  Sums multiplyQueries(Scalar ring) {
+    return multiplyRows(ownRows(0), describeMatrix(k, queriesAt(c.stageOf(ring))), p.spec.keyWidth);
+  }
+  Sums multiplyCotangents(Scalar ring) {
+    return multiplyRows(ownRows(c.valuesStart), describeMatrix(k, outsAt(c.stageOf(ring))),
+                        p.spec.valueWidth);
+  }
+
+  /// The blocks [begin, end). Both warpgroups take as many turns, whether they have work in them or not.
+  Scalars accumulate(Scalar begin, Scalar end, llvm::ArrayRef<Scalar> carried) {
+    const size_t sums = keySums() + valueSums(), pairs = size_t(block);
+    Scalars state(carried);
+    Scalar ring = state.pop_back_val();
+    Scalars products = k.choose(
+        begin < end,
+        [&] {
+          awaitQueries(ring);
+          showToProducts(k);
+          awaitTurn();
+          Scalars products = multiplyQueries(ring);
+          products.append(multiplyCotangents(ring));
+          passTurn();
+          return Scalars(waitForProducts(k, 0, products));
+        },
+        [&] { return Scalars(pairs, k.f32(0)); });
+    state.append(products);
+    state.push_back(ring);
+    state = k.loop(begin, end, k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
+      return accumulateBlock(number, carried.take_front(sums), carried.slice(sums, pairs), carried.back());
+    });
+    Scalar taken = loadOfWarp(End) - loadOfWarp(Begin);
+    k.loop(k.select(taken > 0, taken + 1, taken), loadOfWarp(Turns), k.i32(1), [&](Scalar) {
+      awaitTurn();
+      passTurn();
+    });
+    ring = state.back();
+    state.truncate(sums);
+    state.push_back(ring);
+    return state;
+  }
+
+  /// Adds a block to the sums, and multiplies for the next one if there is one.
+  Scalars accumulateBlock(Scalar number, llvm::ArrayRef<Scalar> sums, llvm::ArrayRef<Scalar> products,
+                          Scalar ring) {
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
     Scalar seen =
         k.choose(masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
-    const Scalar ring = carried.back();
-    awaitQueries(ring);
-    showToProducts(k);
-    Scalar keyRows = computeHere(k, warpgroup) * (64 * panelRowBytes);
-    Sums products = multiplyRows(describeMatrix(k, keyRows + c.address(0)),
-                                 describeMatrix(k, queriesAt(c.stageOf(ring))), p.spec.keyWidth);
-    Sums along = multiplyRows(describeMatrix(k, keyRows + c.address(c.valuesStart)),
-                              describeMatrix(k, outsAt(c.stageOf(ring))), p.spec.valueWidth);
-    products = waitForProducts(k, 1, products);
-    along = waitForProducts(k, 0, along);
-
-    Scalars words = slopes(seen, c.stageOf(computeHere(k, ring)), products, along);
+    const size_t half = size_t(block / 2), count = size_t(block / 4);
+    Scalars words =
+        slopes(seen, c.stageOf(computeHere(k, ring)), products.take_front(half), products.take_back(half));
     llvm::ArrayRef<Scalar> packed = words;
-    const size_t count = size_t(block / 4);
-    Scalar stage = c.stageOf(computeHere(k, ring));
-    Sums dk(carried.take_front(keySums())), dv(carried.slice(keySums(), valueSums()));
-    beginProducts(k);
-    dv = addWeighted(dv, packed.take_front(count),
-                     describeMatrix(k, outsAt(stage), true, block * panelRowBytes), p.spec.valueWidth);
-    dk = addWeighted(dk, packed.drop_front(count),
-                     describeMatrix(k, queriesAt(stage), true, block * panelRowBytes), p.spec.keyWidth);
-    dv = waitForProducts(k, 1, dv);
-    dk = waitForProducts(k, 0, dk);
-    release(c.emptyQueries(stage));
-    Scalars result(dk);
-    result.append(dv);
-    result.push_back(c.following(ring));
+    Scalar next = c.following(ring), more = number + 1 < loadOfWarp(End);
+    k.when(more, [&] { awaitQueries(next); });
+    showToProducts(k);
+    awaitTurn();
+    Sums dk(sums.take_front(keySums())), dv(sums.take_back(valueSums()));
+    auto add = [&] {
+      Scalar stage = c.stageOf(computeHere(k, ring));
+      beginProducts(k);
+      dv = addWeighted(dv, packed.take_front(count),
+                       describeMatrix(k, outsAt(stage), true, block * panelRowBytes), p.spec.valueWidth);
+      dk = addWeighted(dk, packed.drop_front(count),
+                       describeMatrix(k, queriesAt(stage), true, block * panelRowBytes), p.spec.keyWidth);
+    };
+    auto all = [&](llvm::ArrayRef<Scalar> products) {
+      Scalars result(dk);
+      result.append(dv);
+      result.append(products.begin(), products.end());
+      return result;
+    };
+    const Sums before[] = {dk, dv};
+    Scalars result = k.choose(
+        more,
+        [&] {
+          add();
+          Scalars products = multiplyQueries(next);
+          dv = waitForProducts(k, 1, dv);
+          dk = waitForProducts(k, 1, dk);
+          products.append(multiplyCotangents(next));
+          passTurn();
+          return all(waitForProducts(k, 0, products));
+        },
+        [&] {
+          dk = before[0], dv = before[1];
+          add();
+          passTurn();
+          dv = waitForProducts(k, 1, dv);
+          dk = waitForProducts(k, 0, dk);
+          return all(Scalars(size_t(block), k.f32(0)));
+        });
+    release(c.emptyQueries(c.stageOf(computeHere(k, ring))));
+    result.push_back(next);
     return result;
   }
   Scalar queriesAt(Scalar stage) { return stage * c.w.queryBytes() + c.address(c.queriesStart); }
@@ -222,7 +302,7 @@ private:
   }
 
   /// Of a block: weights of dO, then cotangents of products, packed.
-  Scalars slopes(Scalar seen, Scalar stage, const Sums &products, const Sums &along) {
+  Scalars slopes(Scalar seen, Scalar stage, llvm::ArrayRef<Scalar> products, llvm::ArrayRef<Scalar> along) {
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
     const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
     Scalars weights, slopes;
