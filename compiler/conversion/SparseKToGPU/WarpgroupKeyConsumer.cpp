@@ -135,7 +135,13 @@ private:
     else
       state = k.loop(k.i32(0), k.i32(p.spec.group()), k.i32(1), state, ofHead);
     KeyTask task = c.taskAt(word(KeyWarpgroupCode::Task));
-    k.warpBarrier(); // all lanes have read it
+    PartialRun runs[2];
+    if (c.addsPartialSums()) {
+      Place here = placeHere();
+      for (int64_t half = 0; half < 2; ++half)
+        runs[half] = partialRunOf(here.rows[half]);
+    }
+    k.warpBarrier(); // all lanes have read what is of the task
     release(c.emptyKeys());
 
     Scalar after = state.pop_back_val();
@@ -145,7 +151,7 @@ private:
       for (int64_t half = 0; half < 2; ++half)
         gates[half] = k.warpReduce(k.element(sums, half), [](Scalar x, Scalar y) { return x + y; }, 4);
     }
-    c.selected ? storePartialSums(task, state, gates) : storeGradients(task, std::move(state));
+    c.selected ? storePartialSums(task, state, gates) : storeGradients(task, std::move(state), runs);
     return after;
   }
 
@@ -334,14 +340,14 @@ private:
           Scalar isSeen = (seen & (int64_t(1) << bitOf(tile, half, column))) != 0;
           power = k.select(isSeen, power, k.f32(0));
           Scalar moved = (gateValues ? gate * out : out) - k.element(shared, column);
-          Scalar dscore = power * moved;
           if (c.gated()) {
             Scalar ofGate = p.routesKeys() ? k.multiplyAdd(moved * product, k.f32(scale), out) : out;
             Scalar moves = k.both(isSeen, k.both(gate > 0.0, gate < 1.0));
             gates[half] = k.select(moves, k.multiplyAdd(power, ofGate, gates[half]), gates[half]);
           }
-          weight[column] = gateValues ? power * gate : power;
-          slope[column] = gateKeys ? dscore * gate : dscore;
+          Scalar gated = gateKeys || gateValues ? power * gate : power;
+          weight[column] = gateValues ? gated : power;
+          slope[column] = (gateKeys ? gated : power) * moved;
         }
         weights.push_back(packInPlace(k, weight[0], weight[1], c.element));
         slopes.push_back(packInPlace(k, slope[0], slope[1], c.element));
@@ -386,36 +392,43 @@ private:
     }
   }
 
-  /// Adds what the chunks gave, one after the other.
-  /// Gives the sum of gates.
-  Scalar addPartialSums(const KeyTask &task, Scalars &state, int64_t half, Scalar key, const Place &here) {
-    Scalar from = key + p.spec.window, place = task.row * c.n + key;
-    Scalar until = k.load(c.ends, place), some = until > from;
-    Scalar chunk = k.min(from, k.i32(c.n - 1)) / p.chunk;
-    Scalar end = k.select(some, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, chunk);
-    Scalar slot = k.choose(
-        some, [&] { return Scalars{k.load(c.firstSlot, place)}; }, [&] { return Scalars{k.i32(0)}; })[0];
-    Scalars carried{slot, k.f32(0)};
+  /// The chunks of queries that select a key, and its slot in the first one's list.
+  struct PartialRun {
+    Scalar from, until, slot;
+  };
+  PartialRun partialRunOf(Scalar keyOfTile) {
+    Scalar from = k.load(c.keyNumbers(KeyWarpgroupCode::Key), keyOfTile) + p.spec.window;
+    Scalar until = k.load(c.keyNumbers(KeyWarpgroupCode::SelectedUntil), keyOfTile);
+    Scalar first = k.min(from, k.i32(c.n - 1)) / p.chunk;
+    Scalar end = k.select(until > from, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, first);
+    return {first, end, k.load(c.keyNumbers(KeyWarpgroupCode::Slot), keyOfTile)};
+  }
+
+  /// Adds what the chunks gave, one after the other, and gives the sum of gates.
+  Scalar addPartialSums(const KeyTask &task, Scalars &state, int64_t half, const PartialRun &run,
+                        const Place &here) {
+    Scalars carried{run.slot, k.f32(0)};
     eachPair(half, [&](size_t sum, int64_t) { carried.append({state[sum], state[sum + 1]}); });
-    carried = k.loop(chunk, end, k.i32(1), carried, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
-      Scalar list = task.row * p.chunks() + chunk;
-      Scalar part = c.wide(list - c.firstRow * p.chunks()) * p.slotStride + c.wide(carried[0]);
-      Scalar next = k.choose(
-          chunk + 1 < end,
-          [&] {
-            Scalar at = c.wide(list) * p.slotStride + c.wide(carried[0]);
-            return Scalars{k.load(c.nextSlot, at)};
-          },
-          [&] { return Scalars{k.i32(0)}; })[0];
-      Scalars result{next, carried[1] + k.load(c.partScores, part)};
-      Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
-      eachPair(half, [&](size_t, int64_t place) {
-        mlir::Value pair = k.loadVector(row, k.i64(place), 2);
-        for (int64_t i = 0; i < 2; ++i)
-          result.push_back(carried[result.size()] + k.element(pair, i));
-      });
-      return result;
-    });
+    carried =
+        k.loop(run.from, run.until, k.i32(1), carried, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
+          Scalar list = task.row * p.chunks() + chunk;
+          Scalar part = c.wide(list - c.firstRow * p.chunks()) * p.slotStride + c.wide(carried[0]);
+          Scalar next = k.choose(
+              chunk + 1 < run.until,
+              [&] {
+                Scalar at = c.wide(list) * p.slotStride + c.wide(carried[0]);
+                return Scalars{k.load(c.nextSlot, at)};
+              },
+              [&] { return Scalars{k.i32(0)}; })[0];
+          Scalars result{next, carried[1] + k.load(c.partScores, part)};
+          Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
+          eachPair(half, [&](size_t, int64_t place) {
+            mlir::Value pair = k.loadVector(row, k.i64(place), 2);
+            for (int64_t i = 0; i < 2; ++i)
+              result.push_back(carried[result.size()] + k.element(pair, i));
+          });
+          return result;
+        });
     size_t taken = 2;
     eachPair(half, [&](size_t sum, int64_t) {
       state[sum] = carried[taken++];
@@ -424,13 +437,13 @@ private:
     return carried[1];
   }
 
-  void storeGradients(const KeyTask &task, Scalars state) {
+  void storeGradients(const KeyTask &task, Scalars state, llvm::ArrayRef<PartialRun> runs) {
     using A = AttentionArgument;
     Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
       Scalar key = k.min(task.first + here.rows[half], k.i32(c.n - 1));
       Scalar valid = task.first + here.rows[half] < c.n, row = c.wide(task.row * c.n + key);
-      Scalar gates = p.spec.topk > 0 ? addPartialSums(task, state, half, key, here) : k.f32(0);
+      Scalar gates = p.spec.topk > 0 ? addPartialSums(task, state, half, runs[size_t(half)], here) : k.f32(0);
       k.when(k.both(valid, here.firstColumn == 0),
              [&] { k.store(gates, c.builder.buffer(k, A::DU, k.f32Type()), row); });
       auto store = [&](A to, llvm::ArrayRef<Scalar> sums, int64_t width) {

@@ -56,7 +56,7 @@ private:
   }
 
   struct KeyNumbers {
-    Scalar key, from, until, score;
+    Scalar key, from, until, score, selectedUntil, slot;
   };
 
   /// Of the key that this thread looks after.
@@ -79,6 +79,11 @@ private:
       result.key = k.min(place, k.i32(c.n - 1));
       result.from = result.key;
       result.until = c.windowEnd(result.key);
+      if (c.addsPartialSums()) {
+        Scalar at = c.wide(rowStart + result.key);
+        result.selectedUntil = k.load(c.ends, at);
+        result.slot = k.load(c.firstSlot, at); // means nothing where no query selects the key
+      }
     }
     result.from = k.select(valid, result.from, k.i32(INT32_MAX));
     result.until = k.select(valid, result.until, k.i32(0));
@@ -97,6 +102,10 @@ private:
     k.store(known.until, c.keyNumbers(KeyWarpgroupCode::Until), c.thread);
     if (c.gated())
       k.store(known.score, c.keyNumbers(KeyWarpgroupCode::Score), c.thread);
+    if (c.addsPartialSums()) {
+      k.store(known.selectedUntil, c.keyNumbers(KeyWarpgroupCode::SelectedUntil), c.thread);
+      k.store(known.slot, c.keyNumbers(KeyWarpgroupCode::Slot), c.thread);
+    }
     constexpr int64_t warps = warpgroupThreads / warpSize;
     k.when(c.lane == 0, [&] {
       Scalar warp = c.thread >> 5;

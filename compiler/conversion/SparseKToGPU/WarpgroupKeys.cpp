@@ -6,7 +6,7 @@ namespace heddle::gpu::attention {
 
 int64_t KeyWarpgroupPlan::bytes() const {
   return keyBytes() + valueBytes() + stages * (queryBytes() + outBytes() + numbers * block * 4) +
-         4 * tile * 4 + 2 * threads * 4 + words * 4 + (2 + 2 * stages) * 8;
+         keyNumbers * tile * 4 + 2 * threads * 4 + words * 4 + (2 + 2 * stages) * 8;
 }
 
 std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, const Target &target) {
@@ -66,7 +66,7 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
   outsStart = queriesStart + w.stages * w.queryBytes();
   numbersStart = outsStart + w.stages * w.outBytes();
   keyNumbersStart = numbersStart + w.stages * KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4;
-  gateSumsStart = keyNumbersStart + 4 * KeyWarpgroupPlan::tile * 4;
+  gateSumsStart = keyNumbersStart + KeyWarpgroupPlan::keyNumbers * KeyWarpgroupPlan::tile * 4;
   wordsStart = gateSumsStart + 2 * KeyWarpgroupPlan::threads * 4;
   barriersStart = wordsStart + KeyWarpgroupPlan::words * 4;
 }

@@ -14,6 +14,7 @@ struct KeyWarpgroupPlan {
   static constexpr int64_t block = 64; ///< queries that are multiplied at a time
   static constexpr int64_t threads = 3 * warpgroupThreads;
   static constexpr int64_t numbers = 4; ///< of a query: lse, D and where keys have gates its threshold
+  static constexpr int64_t keyNumbers = 6;
   static constexpr int64_t words = 56;
 
   int64_t keyPanels = 0, valuePanels = 0;
@@ -66,11 +67,14 @@ public:
     return stage * (KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4) +
            (shared + (numbersStart + which * KeyWarpgroupPlan::block * 4));
   }
-  enum KeyNumber { Key, From, Until, Score }; ///< i32, and f32
+  /// Of a key, i32 but for its score, f32. For windows also until where chunks of queries select it, and its
+  /// slot in the first one's list.
+  enum KeyNumber { Key, From, Until, Score, SelectedUntil, Slot };
   Pointer keyNumbers(KeyNumber which) {
     return atShared(k, address(keyNumbersStart + which * KeyWarpgroupPlan::tile * 4),
                     which == Score ? k.f32Type() : k.i32Type());
   }
+  bool addsPartialSums() const { return !selected && p.spec.topk > 0; }
   /// Task, first query, blocks of queries; what the gathering threads exchange; some of each warp that
   /// multiplies.
   enum Word { Task, First, Blocks, NextTask, Minima, Maxima = 8, OfWarps = 16 };
