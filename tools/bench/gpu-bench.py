@@ -45,6 +45,7 @@ class Measurement:
     options: list = ()
     environment: dict = dataclasses.field(default_factory=dict)
     between: list = ()  # dimensions of two runs; what is measured is their difference for each step
+    each: int = 1  # what a step does of what is measured
 
     def params(self):
         special = {"scores": self.scores} if self.scores else {}
@@ -98,10 +99,10 @@ def useful(factor, n, d):
 
 
 def passes(name, factor, n=32768, d=128, kv_heads=16):
-    """One pass of attention over keys that are selected already: twelve passes less four."""
+    """One pass of attention over keys that are selected already: sixteen passes less eight, four a step."""
     direction = name.removeprefix("sparsek_")
     return Measurement(name, HERE / "attention.heddle", f"{direction}_passes", ["seed=1"], sizes_of(n, d, kv_heads), "bf16",
-                       flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10, between=[{"T": 4}, {"T": 12}])
+                       flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10, between=[{"T": 2}, {"T": 4}], each=4)
 
 
 def whole(name, entry, factor, peers, values=(), n=32768, d=128):
@@ -190,7 +191,7 @@ def measure(heddle, m, folder, environment):
     both = [run(heddle, m, values, m.sizes | sizes, environment, m.rounds) for sizes in m.between]
     if failure := both[0][1] or both[1][1]:
         return None, failure
-    steps = m.between[1]["T"] - m.between[0]["T"]
+    steps = (m.between[1]["T"] - m.between[0]["T"]) * m.each
     return tuple(round((late - early) / steps, 5) for early, late in zip(both[0][0][:3], both[1][0])) + both[1][0][3:], None
 
 

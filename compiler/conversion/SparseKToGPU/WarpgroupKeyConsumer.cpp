@@ -37,6 +37,8 @@ private:
     showToProducts(k);
     return word(KeyWarpgroupCode::Task);
   }
+  // Turns of a task: one before each block of queries and one after the last, whether the warpgroup has work
+  // in it or not. Neither may lead by more, or its stages of the ring could wait for those of the other one.
   void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
   void passTurn() { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); }
   void release(Scalar barrier) {
@@ -53,22 +55,21 @@ private:
     return {{row, row + 8}, (lane & 3) * 2};
   }
   Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
-  /// Of a task and warp: blocks of queries that see keys of the warpgroup, those that see all of the warp,
-  /// and the turns that each warpgroup has.
-  enum WarpWord { Begin, End, WholeBegin, WholeEnd, Turns };
+  /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of
+  /// the warp.
+  enum WarpWord { Begin, End, WholeBegin, WholeEnd };
   Scalar warpWord(WarpWord which) {
     Scalar warp = (computeHere(k, c.thread) >> 5) - warpgroupThreads / warpSize;
-    return warp * KeyWarpgroupCode::wordsOfWarp + (int64_t(KeyWarpgroupCode::OfWarps) + which);
+    return warp * 4 + (int64_t(KeyWarpgroupCode::OfWarps) + which);
   }
   Scalar loadOfWarp(WarpWord which) { return k.load(c.words(), warpWord(which)); }
   size_t keySums() const { return size_t(p.spec.keyWidth / 2); }
   size_t valueSums() const { return size_t(p.spec.valueWidth / 2); }
 
-  struct Range {
-    Scalar begin, end;
-  };
-  /// Blocks of queries that see keys of a warpgroup.
-  Range blocksOf(Scalar warpgroup, llvm::function_ref<Scalar(Scalar)> inTask) {
+  /// Of the task and this warp, into its words.
+  void prepareTask() {
+    Scalar first = word(KeyWarpgroupCode::First), limit = first + word(KeyWarpgroupCode::Blocks) * block;
+    auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
     Scalar from, until;
     for (int64_t i = 0; i < 2; ++i) {
       Scalar key = warpgroup * 64 + c.lane + 32 * i;
@@ -80,15 +81,7 @@ private:
     from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.min(x, y); });
     until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.max(x, y); });
     Scalar begin = inTask(from) / block;
-    return {begin, k.max((inTask(until) + (block - 1)) / block, begin)};
-  }
-
-  /// Of the task and this warp, into its words.
-  void prepareTask() {
-    Scalar first = word(KeyWarpgroupCode::First), limit = first + word(KeyWarpgroupCode::Blocks) * block;
-    auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
-    Range own = blocksOf(warpgroup, inTask), other = blocksOf(1 - warpgroup, inTask);
-    Scalar most = k.max(own.end - own.begin, other.end - other.begin), from, until;
+    Scalar end = k.max((inTask(until) + (block - 1)) / block, begin);
     Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
       Scalar begins = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
@@ -98,10 +91,9 @@ private:
     }
     from = k.warpReduce(from, [&](Scalar x, Scalar y) { return k.max(x, y); });
     until = k.warpReduce(until, [&](Scalar x, Scalar y) { return k.min(x, y); });
-    Scalar ofWarp[] = {own.begin, own.end, (inTask(from) + (block - 1)) / block, inTask(until) / block,
-                       k.select(most > 0, most + 1, most)};
+    Scalar ofWarp[] = {begin, end, (inTask(from) + (block - 1)) / block, inTask(until) / block};
     k.when(c.lane == 0, [&] {
-      for (int64_t i = 0; i < KeyWarpgroupCode::wordsOfWarp; ++i)
+      for (int64_t i = 0; i < 4; ++i)
         k.store(ofWarp[i], c.words(), warpWord(WarpWord(i)));
     });
     k.warpBarrier();
@@ -115,6 +107,8 @@ private:
         awaitQueries(ring[0]);
         k.warpBarrier(); // all lanes have seen the phase, before the next one may end
         release(c.emptyQueries(c.stageOf(ring[0])));
+        awaitTurn();
+        passTurn();
         return Scalars{c.following(ring[0])};
       })[0];
     };
@@ -196,7 +190,7 @@ private:
                         p.spec.valueWidth);
   }
 
-  /// The blocks [begin, end). Both warpgroups take as many turns, whether they have work in them or not.
+  /// The blocks [begin, end).
   Scalars accumulate(Scalar begin, Scalar end, llvm::ArrayRef<Scalar> carried) {
     const size_t sums = keySums() + valueSums(), pairs = size_t(block);
     Scalars state(carried);
@@ -212,16 +206,15 @@ private:
           passTurn();
           return Scalars(waitForProducts(k, 0, products));
         },
-        [&] { return Scalars(pairs, k.f32(0)); });
+        [&] {
+          awaitTurn();
+          passTurn();
+          return Scalars(pairs, k.f32(0));
+        });
     state.append(products);
     state.push_back(ring);
     state = k.loop(begin, end, k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
       return accumulateBlock(number, carried.take_front(sums), carried.slice(sums, pairs), carried.back());
-    });
-    Scalar taken = loadOfWarp(End) - loadOfWarp(Begin);
-    k.loop(k.select(taken > 0, taken + 1, taken), loadOfWarp(Turns), k.i32(1), [&](Scalar) {
-      awaitTurn();
-      passTurn();
     });
     ring = state.back();
     state.truncate(sums);

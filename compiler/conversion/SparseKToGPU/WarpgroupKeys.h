@@ -15,7 +15,7 @@ struct KeyWarpgroupPlan {
   static constexpr int64_t threads = 3 * warpgroupThreads;
   static constexpr int64_t numbers = 4; ///< of a query: lse, D and where keys have gates its threshold
   static constexpr int64_t keyNumbers = 6;
-  static constexpr int64_t words = 56;
+  static constexpr int64_t words = 48;
 
   int64_t keyPanels = 0, valuePanels = 0;
   int64_t gatherRegisters = 24, productRegisters = 240; ///< of a thread: 168 on average
@@ -75,10 +75,9 @@ public:
                     which == Score ? k.f32Type() : k.i32Type());
   }
   bool addsPartialSums() const { return !selected && p.spec.topk > 0; }
-  /// Task, first query, blocks of queries; what the gathering threads exchange; some of each warp that
+  /// Task, first query, blocks of queries; what the gathering threads exchange; four of each warp that
   /// multiplies.
   enum Word { Task, First, Blocks, NextTask, Minima, Maxima = 8, OfWarps = 16 };
-  static constexpr int64_t wordsOfWarp = 5;
   Pointer gateSums() { return atShared(k, address(gateSumsStart), k.f32Type()); } ///< two of each thread
   Pointer words() { return atShared(k, address(wordsStart), k.i32Type()); }
   Scalar fullKeys() { return address(barriersStart); }

@@ -84,6 +84,18 @@ TEST_CASE("keys that many chunks of queries select, by warpgroups", "[device][wa
   CHECK(c.exact(c.du) == du);
 }
 
+TEST_CASE("keys of a tile that are selected long after each other, by warpgroups",
+          "[device][warpgroup-keys]") {
+  // One chunk of twelve blocks of queries in the middle, for a ring of six: most keys are selected when it
+  // begins, those of one warpgroup near its end.
+  AttentionCase<MatmulElement::BF16> c(attentionSpec(1, 1, 1, 2400, 8, 8, 1300, 10));
+  for (size_t i = 0; i < c.u.size(); ++i)
+    c.u[i] = float(i < 1300 ? 1 : i < 2100 || i > 2250 ? -1 : 2) + 0.0001F * float(i % 37);
+  c.reference.u.assign(c.u.begin(), c.u.end());
+  c.select();
+  check(c, 1e-2);
+}
+
 TEST_CASE("NaN in a key or value reaches its own gradients and no other key's by warpgroups",
           "[device][warpgroup-keys]") {
   auto target = warpgroupTarget();
