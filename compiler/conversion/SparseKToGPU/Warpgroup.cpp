@@ -111,12 +111,11 @@ void WarpgroupCode::prepareShared() {
 }
 
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
-  // Query heads of a group follow each other, since they read the same keys; long walks come first.
-  const int64_t tiles = p.tiles(), group = p.spec.group();
-  Scalar reversed = (p.spec.rows() * tiles * group - 1) - index;
-  Scalar tile = reversed / group, row = tile / tiles;
-  tile = tile % tiles;
-  Scalar head = row * group + reversed % group;
+  // Long walks come first, so that all blocks of threads end together: the tiles of all heads from the last
+  // queries to the first ones, whose walks are short. Query heads of a group, which read the same keys, are
+  // neighbours.
+  const int64_t tiles = p.tiles(), group = p.spec.group(), heads = p.spec.rows() * group;
+  Scalar tile = (tiles - 1) - index / heads, head = index % heads, row = head / group;
   WarpgroupTile result;
   result.index = index;
   result.number = head * tiles + tile;
