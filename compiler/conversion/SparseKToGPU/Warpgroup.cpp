@@ -111,11 +111,13 @@ void WarpgroupCode::prepareShared() {
 }
 
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
-  // Long walks come first, so that all blocks of threads end together: the tiles of all heads from the last
-  // queries to the first ones, whose walks are short. Query heads of a group, which read the same keys, are
-  // neighbours.
+  // Long walks come first. In the forward pass the tiles of all heads go from the last queries to the first
+  // ones, whose walks are short, so that all blocks of threads end together; gradients go head by head, since
+  // they read more and find it in the cache. Query heads of a group, which read the same keys, are neighbours.
   const int64_t tiles = p.tiles(), group = p.spec.group(), heads = p.spec.rows() * group;
-  Scalar tile = (tiles - 1) - index / heads, head = index % heads, row = head / group;
+  const int64_t together = w.cotangentPanels > 0 ? group : heads;
+  Scalar reversed = (tiles * heads - 1) - index, place = reversed / together;
+  Scalar tile = place % tiles, head = place / tiles * together + reversed % together, row = head / group;
   WarpgroupTile result;
   result.index = index;
   result.number = head * tiles + tile;
