@@ -74,9 +74,9 @@ void splitLong(ReduceOp op, const ReductionTasks &wanted) {
   // keep threads busy: more of them where rows are short.
   constexpr int64_t busyColumns = 1 << 20;
   const int64_t mostParts = std::clamp(busyColumns / shape.inner, wanted.enoughTasks, 2 * wanted.enoughTasks);
-  const int64_t columnParts =
-      wanted.rowsPerTask ? std::clamp<int64_t>(shape.reduced / wanted.rowsPerTask, 64, mostParts)
-                         : std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
+  const int64_t columnParts = wanted.rowsPerTask
+                                  ? std::clamp<int64_t>(shape.reduced / wanted.rowsPerTask, 64, mostParts)
+                                  : std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
   int64_t parts =
       shape.inner == 1
           ? divisorNear(shape.reduced, std::clamp<int64_t>(shape.reduced / wanted.rowPart, 8, 1024), 4, 4096)
