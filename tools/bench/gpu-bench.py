@@ -157,12 +157,19 @@ MEASURED = [
 ]
 
 
+LIMIT = 75  # seconds of a run
+TOO_LONG = f"stopped after {LIMIT} s"
+
+
 def run(heddle, m, values, sizes, environment, rounds):
     """(median, 10th and 90th percentile in milliseconds, most MiB on the device), or what went wrong."""
     command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in sizes.items()),
                "--repeat", rounds, "--device", "cuda", *m.options]
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                            env={**os.environ, **environment, **m.environment})
+    try:
+        result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                env={**os.environ, **environment, **m.environment}, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return None, TOO_LONG
     found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+), \d+ runs; peak memory ([\d.]+) MiB", result.stdout)
     if not found:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
@@ -170,14 +177,13 @@ def run(heddle, m, values, sizes, environment, rounds):
 
 
 def compile_all(heddle, measurements, environment):
-    """Runs every program once, several at a time, so that what is measured later finds its code in the cache."""
-    def once(m, sizes):
+    """Runs every program once, several at a time, so that what is measured later finds its code in the cache. Gives back those that
+    do not end."""
+    def once(m):
         values = [re.sub("=normal:.*", "=zeros", value) for value in m.values] + (["u=zeros"] if m.scores else [])
-        run(heddle, m, values, m.sizes | sizes, environment, rounds=1)
+        return any(run(heddle, m, values, m.sizes | sizes, environment, rounds=1)[1] == TOO_LONG for sizes in m.between or [{}])
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for m in measurements:
-            for sizes in m.between or [{}]:
-                pool.submit(once, m, sizes)
+        return [m for m, hangs in zip(measurements, pool.map(once, measurements)) if hangs]
 
 
 def measure(heddle, m, folder, environment):
@@ -241,24 +247,24 @@ def main():
         folder = pathlib.Path(name)
         environment = {"HEDDLE_CACHE": str(folder / "cache")}
         start = time.monotonic()
-        compile_all(options.heddle, chosen, environment)
+        hanging = compile_all(options.heddle, chosen, environment)
         print(f"compilation took {time.monotonic() - start:.0f} s")
         print(HEAD)
         for m in chosen:
             start = time.monotonic()
-            times, failure = measure(options.heddle, m, folder, environment)
+            times, failure = (None, TOO_LONG) if m in hanging else measure(options.heddle, m, folder, environment)
             if failure:
                 failures[f"{m.name} {m.params()}"] = failure
                 print(f"{m.name:<26} failed: {failure}")
-                continue
-            result = beside(m, times, peers, copy) | {"seconds": round(time.monotonic() - start, 1)}
-            copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
-            measurements.append(result)
-            show(result)
-    if options.out:
-        partial = options.out.with_suffix(".part")
-        partial.write_text(json.dumps({"measurements": measurements, "failures": failures, "peers": peers}, indent=1) + "\n")
-        partial.replace(options.out)
+            else:
+                result = beside(m, times, peers, copy) | {"seconds": round(time.monotonic() - start, 1)}
+                copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
+                measurements.append(result)
+                show(result)
+            if options.out:  # whole or not at all, after every measurement
+                partial = options.out.with_suffix(".part")
+                partial.write_text(json.dumps({"measurements": measurements, "failures": failures, "peers": peers}, indent=1) + "\n")
+                partial.replace(options.out)
     sys.exit(1 if failures else 0)
 
 
