@@ -42,6 +42,7 @@ class Measurement:
     peers: list = ()  # names of what PyTorch does in the same time (gpu-peers.py), which are added
     rounds: int = 30
     scores: str = ""  # a name of SCORES for the argument u, else it is among the values
+    checkpoint: bool = False  # whether activations are computed again in the backward pass
     options: list = ()
     environment: dict = dataclasses.field(default_factory=dict)
     between: list = ()  # dimensions of two runs; what is measured is their difference for each step
@@ -50,6 +51,8 @@ class Measurement:
         special = {"scores": self.scores} if self.scores else {}
         if "--tf32" in self.options:
             special["tf32"] = True
+        if self.checkpoint:
+            special["checkpoint"] = True
         if self.environment:
             special["library"] = False
         return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype} | special
@@ -123,6 +126,15 @@ def decode(position):
                        between=[{"T": 64}, {"T": 576}])
 
 
+def train(n, checkpoint=False, rounds=10):
+    """A step of char_lm on one sequence, in the memory of the parameters and their moments."""
+    values = ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"]
+    sizes = dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=n, B=1)
+    program, entry = (HERE / "checkpoint.heddle", "train_step_checkpoint") if checkpoint else (CHAR_LM, "train_step_bf16")
+    return Measurement("train_step", program, entry, values, sizes, "bf16", peers=[f"train_step_{n}"], rounds=rounds,
+                       options=["--donate", "p,state"], checkpoint=checkpoint)
+
+
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
 SQUARE = dict(M=4096, K=4096, N=4096)
 LENGTHS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
@@ -151,9 +163,9 @@ MEASURED = [
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"]),
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"], environment=WITHOUT_LIBRARY),
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"], options=["--tf32"]),
-    Measurement("train_step", CHAR_LM, "train_step_bf16", ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"],
-                dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=32768, B=1), "bf16", peers=["train_step_32768"],
-                rounds=10),
+    train(32768),
+    train(32768, checkpoint=True),
+    train(131072, rounds=5),
 ]
 
 
@@ -226,7 +238,8 @@ HEAD = f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':
 def show(m):
     p = m["params"]
     peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else ""
-    peer = " ".join([peer, p.get("scores", ""), "TF32" if p.get("tf32") else "", "generated" if p.get("library") is False else ""]).strip()
+    peer = " ".join([peer, p.get("scores", ""), *(word for key, word in (("tf32", "TF32"), ("checkpoint", "checkpoints")) if p.get(key)),
+                     *(["generated"] if p.get("library") is False else [])]).strip()
     print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{m['p10_ms']:>9.4g}{m['p90_ms']:>9.4g}"
           f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}{m['seconds']:>8}  {peer}", flush=True)
 
