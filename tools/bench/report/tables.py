@@ -38,8 +38,12 @@ class Target:
     most: bool = False  # whether floor and goal are the most that it may be, and not the least
 
 
+def short(value):
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+
+
 def ms(value):
-    return f"{value:.3g} ms" if value >= 0.1 else f"{value * 1e3:.3g} µs"
+    return f"{short(value)} ms" if value >= 0.1 else f"{value * 1e3:.3g} µs"
 
 
 def peer_of(m):
@@ -169,7 +173,7 @@ def targets(history):
 
 def lengths(history):
     run = history[-1]
-    cell = lambda m, key="median_ms", form="{:.3g}": form.format(m[key]) if m and key in m else "–"
+    cell = lambda m, key="median_ms", form="": (form.format(m[key]) if form else short(m[key])) if m and key in m else "–"
 
     def row(n):
         forward, backward = pass_of(run, "forward", n=n), pass_of(run, "backward", n=n)
@@ -188,7 +192,7 @@ def kernels(history):
     def row(what, useful, done, bytes_moved, m):
         return (what, f"{useful / 1e9:,.0f}", f"{done / 1e9:,.0f}", f"{done / product / 1e9:.3g}" if product else "–",
                 f"{bytes_moved / 1e6:.0f}" if bytes_moved else "", f"{bytes_moved / copy / 1e6:.2g}" if bytes_moved and copy else "",
-                f"{m['median_ms']:.3g}" if m else NONE, f"{done / m['median_ms'] / 1e9:.0f}" if m else "")
+                short(m["median_ms"]) if m else NONE, f"{done / m['median_ms'] / 1e9:.0f}" if m else "")
     rows = [row(f"{direction}, heads of {d}", counts.useful(32768, d, direction), counts.executed(32768, d, direction),
                 counts.moved(32768, d, direction), pass_of(run, direction, d=d)) for direction in ("forward", "backward") for d in (128, 64)]
     rows += [row(f"training step, {n:,} tokens", counts.training_step(n, counts.useful), counts.training_step(n, counts.executed), 0,
@@ -216,7 +220,7 @@ def others(history):
 
 def versions(history):
     return table(["whole calls, ms", *(run.commit for run in history)],
-                 [(what, *(f"{run.ms(name, **params):.3g}" if run.ms(name, **params) else "–" for run in history))
+                 [(what, *(short(run.ms(name, **params)) if run.ms(name, **params) else "–" for run in history))
                   for what, name, params in series.VERSIONS])
 
 
