@@ -130,9 +130,8 @@ def train(n, checkpoint=False, rounds=10):
     """A step of char_lm on one sequence, in the memory of the parameters and their moments."""
     values = ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"]
     sizes = dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=n, B=1)
-    program, entry = (HERE / "checkpoint.heddle", "train_step_checkpoint") if checkpoint else (CHAR_LM, "train_step_bf16")
-    return Measurement("train_step", program, entry, values, sizes, "bf16", peers=[f"train_step_{n}"], rounds=rounds,
-                       options=["--donate", "p,state"], checkpoint=checkpoint)
+    return Measurement("train_step", CHAR_LM, "train_step_bf16", values, sizes, "bf16", peers=[f"train_step_{n}"], rounds=rounds,
+                       options=["--donate", "p,state", *(["--dim", "R=1"] if checkpoint else [])], checkpoint=checkpoint)
 
 
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
