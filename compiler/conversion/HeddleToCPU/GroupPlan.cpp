@@ -78,9 +78,8 @@ bool GroupPlan::planColumnSums() {
   if (width > limits.keptColumns || width < 64 || (tasks < 32 && across->reduced > 8))
     return false;
   if (along ? along->outer != all || along->reduced != width || along->inner != 1
-            : llvm::none_of(outputs, [&](Value output) {
-                return tensorType(output).getNumElements() == all * width;
-              }))
+            : llvm::none_of(outputs,
+                            [&](Value output) { return tensorType(output).getNumElements() == all * width; }))
     return false;
   // Nothing in the group reads their results.
   auto isRead = [&](Value value) { return llvm::is_contained(over, value.getDefiningOp()); };
