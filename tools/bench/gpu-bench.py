@@ -145,7 +145,7 @@ MEASURED = [
     rows("softmax_backward", "soft_grad", ["x=normal:1", "dy=normal:2"], 12),
     rows("rms_norm_backward", "rms_grad", ["x=normal:1", "gain=ones", "dy=normal:2"], 12),
     rows("adamw", "optimiser", ["p=normal:1", "g=normal:2", "state=zeros", "rate=0.001"], 28),
-    selection(8192),
+    *(selection(n) for n in (4096, 8192, 131072, 262144)),
     *(selection(32768, scores) for scores in SCORES),
     *(passes("sparsek_forward", 1, n) for n in LENGTHS),
     passes("sparsek_forward", 1, kv_heads=4),
