@@ -21,7 +21,7 @@ namespace {
 /// Derives functions of one module, each once.
 class Deriver {
 public:
-  explicit Deriver(ModuleOp module) : module(module), symbols(module) {
+  Deriver(ModuleOp module, const KeepOptions &options) : module(module), symbols(module), options(options) {
     module.walk([&](FenceOp fence) { fences = std::max(fences, (int64_t)fence.getId() + 1); });
   }
 
@@ -131,6 +131,8 @@ private:
     if (failed(inlineCalls(function, symbols, !forward)) || failed(checkStatic(function)))
       return failure();
     if (!forward) {
+      if (failed(inlineAttention(function, symbols)))
+        return failure();
       hoistInvariants(function);
       cutLongLoops(function, symbols);
     }
@@ -178,7 +180,7 @@ private:
     auto deriveInner = [&](func::FuncOp callee, ArrayRef<int64_t> inner) {
       return derive(callee, inner, false, request);
     };
-    ReverseSweep sweep(activity, symbols, request, deriveInner, fences);
+    ReverseSweep sweep(activity, symbols, request, deriveInner, fences, options);
     if (failed(sweep.sweep(function.front(), scope, builder)))
       return failure();
     SmallVector<Value> gradients;
@@ -217,6 +219,7 @@ private:
 
   ModuleOp module;
   SymbolTable symbols;
+  const KeepOptions options;
   int64_t fences = 0;
   llvm::DenseMap<Operation *, State> states;
   std::map<Key, func::FuncOp> known;
@@ -224,9 +227,11 @@ private:
 };
 
 struct Differentiate : impl::HeddleDifferentiateBase<Differentiate> {
+  using HeddleDifferentiateBase::HeddleDifferentiateBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    Deriver deriver(module);
+    Deriver deriver(module, {.expandingBytes = expandingBytes});
     for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       if (failed(deriver.process(function)))
         return signalPassFailure();

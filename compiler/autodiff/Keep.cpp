@@ -4,6 +4,8 @@
 #include "compiler/autodiff/Activity.h"
 #include "compiler/autodiff/Support.h"
 
+#include "dialects/sparsek/IR/SparseK.h"
+
 #include <limits>
 
 using namespace mlir;
@@ -18,6 +20,10 @@ bool isCheap(Operation &op) {
              PadOp, ConcatOp, DynamicSliceOp, RandomOp, FoldInOp>(op);
 }
 
+bool isLong(Operation &op) {
+  return isa<sparsek::ThresholdOp, sparsek::AttentionOp, sparsek::VariantAttentionOp>(op);
+}
+
 bool isCheckpointed(ForOp loop) { return loop->hasAttr("heddle.checkpoint"); }
 
 namespace {
@@ -30,6 +36,16 @@ int64_t bytes(Value value) {
   if (!type.hasStaticShape())
     return unbounded / 1024;
   return type.getNumElements() * std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+}
+
+/// Whether an operation of a loop is a product with much larger results than factors, which are kept instead.
+bool isExpanding(Operation &op, ForOp loop, const KeepOptions &options) {
+  auto product = dyn_cast<EinsumOp>(op);
+  if (!product)
+    return false;
+  const int64_t size = bytes(product.getResult());
+  return size >= options.expandingBytes / std::max<int64_t>(loop.getCount(), 1) &&
+         llvm::all_of(product->getOperands(), [&](Value factor) { return size >= 2 * bytes(factor); });
 }
 
 /// A flow network with maximum flow by shortest augmenting levels (Dinic).
@@ -111,9 +127,12 @@ private:
 
 } // namespace
 
-SmallVector<Value> chooseKept(ForOp loop, const llvm::SetVector<Value> &needed) {
+SmallVector<Value> chooseKept(ForOp loop, const llvm::SetVector<Value> &needed, const KeepOptions &options) {
   Block *body = &loop.getBody().front();
-  bool checkpointed = isCheckpointed(loop);
+  const bool checkpointed = isCheckpointed(loop);
+  auto isAgain = [&](Operation *op) {
+    return op && (checkpointed ? !isLong(*op) : isCheap(*op) || isExpanding(*op, loop, options));
+  };
   YieldOp yield = loop.getYield();
   auto collected = yield.getValues().drop_front(loop.getNumCarries());
   auto carries = loop.getCarries();
@@ -131,7 +150,7 @@ SmallVector<Value> chooseKept(ForOp loop, const llvm::SetVector<Value> &needed) 
     nodes[value] = in;
     bool isCarry = llvm::is_contained(carries, value);
     Operation *op = value.getDefiningOp();
-    bool again = op && (checkpointed || isCheap(*op));
+    const bool again = isAgain(op);
     network.addEdge(in, out, llvm::is_contained(collected, value) ? 0 : bytes(value));
     if (isCarry || (op && !again))
       network.addEdge(source, in, unbounded);
@@ -144,7 +163,7 @@ SmallVector<Value> chooseKept(ForOp loop, const llvm::SetVector<Value> &needed) 
     if (needed.contains(value))
       network.addEdge(in + 1, sink, unbounded);
     Operation *op = value.getDefiningOp();
-    if (op && (checkpointed || isCheap(*op)))
+    if (isAgain(op))
       for (Value read : readValues(*op))
         if (read.getParentBlock() == body)
           network.addEdge(nodes[read] + 1, in, unbounded);

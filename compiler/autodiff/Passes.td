@@ -26,6 +26,11 @@ def HeddleDifferentiate : Pass<"heddle-differentiate", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::heddle::ir::HeddleDialect", "::heddle::sparsek::SparseKDialect", "::mlir::func::FuncDialect"];
+  let options = [
+    Option<"expandingBytes", "expanding-bytes", "int64_t", /*default=*/"INT64_MAX",
+           "Loops compute products again whose results take this many bytes over all steps and are twice as large as their "
+           "factors, or larger">
+  ];
   let statistics = [
     Statistic<"numDerived", "derived-functions", "functions derived">
   ];

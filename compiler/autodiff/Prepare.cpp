@@ -19,14 +19,18 @@ bool isOpaque(func::FuncOp function) {
 // Calls
 //===----------------------------------------------------------------------===//
 
+static bool callsOpaque(func::CallOp call, SymbolTable &symbols) {
+  auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+  return callee && isOpaque(callee);
+}
+
+/// Calls in what is inlined are inlined too, but for those of opaque functions where `keepOpaque`.
 static LogicalResult inlineCall(func::CallOp call, SymbolTable &symbols, bool keepOpaque,
                                 SmallVectorImpl<StringRef> &path) {
   auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
   if (!callee || callee.isExternal())
     return call.emitError() << "cannot differentiate a call of @" << call.getCallee()
                             << ", which has no body";
-  if (keepOpaque && isOpaque(callee))
-    return success();
   if (llvm::is_contained(path, callee.getName()))
     return call.emitError() << "cannot differentiate @" << callee.getName() << ", which calls itself";
   path.push_back(callee.getName());
@@ -41,7 +45,7 @@ static LogicalResult inlineCall(func::CallOp call, SymbolTable &symbols, bool ke
     result.replaceAllUsesWith(mapping.lookupOrDefault(value));
   call.erase();
   for (func::CallOp next : inner)
-    if (failed(inlineCall(next, symbols, keepOpaque, path)))
+    if (!(keepOpaque && callsOpaque(next, symbols)) && failed(inlineCall(next, symbols, keepOpaque, path)))
       return failure();
   path.pop_back();
   return success();
@@ -52,8 +56,57 @@ LogicalResult inlineCalls(func::FuncOp function, SymbolTable &symbols, bool keep
   function.walk([&](func::CallOp call) { calls.push_back(call); });
   SmallVector<StringRef> path;
   for (func::CallOp call : calls)
-    if (failed(inlineCall(call, symbols, keepOpaque, path)))
+    if (!(keepOpaque && callsOpaque(call, symbols)) && failed(inlineCall(call, symbols, keepOpaque, path)))
       return failure();
+  return success();
+}
+
+/// Whether there is attention in a function or in what it calls.
+static bool holdsAttention(func::FuncOp function, SymbolTable &symbols, llvm::DenseSet<Operation *> &seen) {
+  if (!function || !seen.insert(function).second)
+    return false;
+  return function
+      .walk([&](Operation *op) {
+        auto call = dyn_cast<func::CallOp>(op);
+        const bool found = call
+                               ? holdsAttention(symbols.lookup<func::FuncOp>(call.getCallee()), symbols, seen)
+                               : isLong(*op);
+        return found ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// The calls of a loop's body if they are its costly work and of checkpointed functions, otherwise none.
+static SmallVector<func::CallOp> checkpointedCalls(ForOp loop, SymbolTable &symbols) {
+  SmallVector<func::CallOp> calls;
+  for (Operation &op : loop.getBody().front().without_terminator()) {
+    if (isCheap(op))
+      continue;
+    auto call = dyn_cast<func::CallOp>(op);
+    auto callee = call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
+    if (!callee || !callee->hasAttr("heddle.checkpoint"))
+      return {};
+    calls.push_back(call);
+  }
+  return calls;
+}
+
+LogicalResult inlineAttention(func::FuncOp function, SymbolTable &symbols) {
+  SmallVector<ForOp> loops;
+  function.walk([&](ForOp loop) { loops.push_back(loop); });
+  for (ForOp loop : loops) {
+    SmallVector<func::CallOp> calls = checkpointedCalls(loop, symbols);
+    llvm::DenseSet<Operation *> seen;
+    if (loop.getCount() < 2 || llvm::none_of(calls, [&](func::CallOp call) {
+          return holdsAttention(symbols.lookup<func::FuncOp>(call.getCallee()), symbols, seen);
+        }))
+      continue;
+    SmallVector<StringRef> path;
+    for (func::CallOp call : calls)
+      if (failed(inlineCall(call, symbols, true, path)))
+        return failure();
+    loop->setAttr("heddle.checkpoint", UnitAttr::get(loop.getContext()));
+  }
   return success();
 }
 
@@ -221,25 +274,10 @@ private:
 };
 } // namespace
 
-/// Whether a loop's costly work is calls of checkpointed functions alone.
-static bool onlyCallsCheckpointed(ForOp loop, SymbolTable &symbols) {
-  bool any = false;
-  for (Operation &op : loop.getBody().front().without_terminator()) {
-    if (isCheap(op))
-      continue;
-    auto call = dyn_cast<func::CallOp>(op);
-    auto callee = call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
-    if (!callee || !callee->hasAttr("heddle.checkpoint"))
-      return false;
-    any = true;
-  }
-  return any;
-}
-
 void cutLongLoops(func::FuncOp function, SymbolTable &symbols) {
   SmallVector<ForOp> loops;
   function.walk([&](ForOp loop) {
-    if (loop.getCount() > 64 && (isCheckpointed(loop) || onlyCallsCheckpointed(loop, symbols)))
+    if (loop.getCount() > 64 && (isCheckpointed(loop) || !checkpointedCalls(loop, symbols).empty()))
       loops.push_back(loop);
   });
   for (ForOp loop : loops)

@@ -16,6 +16,11 @@ bool isOpaque(mlir::func::FuncOp function);
 /// `keepOpaque`. An error where functions call each other in a circle.
 mlir::LogicalResult inlineCalls(mlir::func::FuncOp function, mlir::SymbolTable &symbols, bool keepOpaque);
 
+/// Makes loops whose costly work is nothing but calls of checkpointed functions with attention in them
+/// checkpointed loops over the bodies of those functions, so that the results of attention can be kept. Loops
+/// of one step stay.
+mlir::LogicalResult inlineAttention(mlir::func::FuncOp function, mlir::SymbolTable &symbols);
+
 /// Moves costly work that is the same in each step out of loops, so that it is done once and not stacked.
 void hoistInvariants(mlir::func::FuncOp function);
 

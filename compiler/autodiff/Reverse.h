@@ -4,6 +4,7 @@
 #define HEDDLE_COMPILER_AUTODIFF_REVERSE_H
 
 #include "compiler/autodiff/Activity.h"
+#include "compiler/autodiff/Keep.h"
 #include "compiler/autodiff/Support.h"
 #include "dialects/autodiff/IR/Autodiff.h"
 
@@ -43,8 +44,9 @@ private:
 class ReverseSweep {
 public:
   ReverseSweep(Activity &activity, mlir::SymbolTable &symbols, mlir::Location request, DeriveAdjoint derive,
-               int64_t &fences)
-      : activity(activity), symbols(symbols), request(request), derive(derive), fences(fences) {}
+               int64_t &fences, const KeepOptions &options)
+      : activity(activity), symbols(symbols), request(request), derive(derive), fences(fences),
+        options(options) {}
   ~ReverseSweep();
 
   /// Sweeps the operations of `block` that have a cotangent in `scope`, from last to first. `builder` stands
@@ -74,6 +76,7 @@ private:
   mlir::Location request;
   DeriveAdjoint derive;
   int64_t &fences;
+  const KeepOptions options;
   llvm::SmallVector<mlir::Operation *> retired;
 };
 

@@ -251,7 +251,7 @@ LogicalResult ReverseSweep::sweepFor(ForOp loop, BlockCotangents &outer, OpBuild
   YieldOp::create(inside, loc, yields);
 
   llvm::SetVector<Value> needed = adjoint.needed();
-  SmallVector<Value> kept = chooseKept(loop, needed), stacks;
+  SmallVector<Value> kept = chooseKept(loop, needed, options), stacks;
   adjoint.detach(needed, kept);
   SmallVector<Value> inits(loop.getInits());
   collect(loop, kept, stacks);

@@ -47,7 +47,10 @@ void heddle::pipelines::buildPipeline(OpPassManager &manager, Stage last, const 
   if (last >= Stage::Grad) {
     if (options.decompose)
       manager.addPass(sparsek::createSparseKDecompose());
-    manager.addPass(autodiff::createHeddleDifferentiate());
+    autodiff::HeddleDifferentiateOptions derivatives;
+    if (options.device)
+      derivatives.expandingBytes = int64_t(1) << 30;
+    manager.addPass(autodiff::createHeddleDifferentiate(derivatives));
     manager.addPass(createCanonicalizerPass());
     manager.addPass(createCSEPass());
     manager.addPass(createSymbolDCEPass());

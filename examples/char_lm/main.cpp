@@ -72,9 +72,11 @@ int run(const Options &options) {
                                       .device = device};
   const heddle::FunctionOptions attention{
       .dims = {{"K", options.topk}, {"W", options.window}}, .device = device, .decompose = options.decompose};
+  heddle::FunctionOptions stepOptions = attention;
+  stepOptions.dims["R"] = options.checkpoint;
   heddle::Function init = program.function("init", sizes), initState = program.function("init_state", sizes),
                    step = program.function(options.dtype == "bf16" ? "train_step_bf16" : "train_step",
-                                           attention),
+                                           stepOptions),
                    loss = program.function("loss", attention),
                    selectionLog = program.function("selection_log", attention);
   char_lm::Generator generate{program.function("prefill", {.dims = attention.dims, .device = device}),

@@ -44,6 +44,8 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_option("--temperature", options.temperature, "of the sampling; 0 takes the likeliest byte")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
+  app.add_flag("--checkpoint", options.checkpoint,
+               "compute blocks again in the backward pass, which takes less memory and more time");
   app.add_flag("--dense", options.decompose,
                "use the dense decomposition of SPARSEK, O(N^2): for comparison");
   try {

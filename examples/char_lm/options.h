@@ -15,7 +15,7 @@ struct Options {
   int64_t sample = 400, logEvery = 50;
   uint64_t seed = 1;
   double rate = 3e-3, temperature = 0.8;
-  bool decompose = false;
+  bool decompose = false, checkpoint = false;
 };
 
 /// Reads the command line into `options`. An exit status when the program should end at once: 0 after

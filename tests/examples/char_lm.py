@@ -121,6 +121,13 @@ def trains_in_bf16(folder):
     assert abs(a[-1] - b[-1]) < 0.02 * a[-1], f"bf16 ends at {b[-1]}, f32 at {a[-1]}"
 
 
+def computes_again(folder):
+    """Blocks that are computed again in the backward pass give the same losses."""
+    kept, _ = train(folder, "kept", "--steps", "4", *ODD)
+    again, _ = train(folder, "again", "--steps", "4", "--checkpoint", *ODD)
+    assert losses(kept) == losses(again), (losses(kept), losses(again))
+
+
 def model_of(checkpoint, path):
     """The tensors `model.…` of a checkpoint as a file of their own, which `heddle run` reads."""
     data = checkpoint.read_bytes()
@@ -164,7 +171,7 @@ def refuses(folder):
     assert result.returncode == 1 and "cannot read the text" in result.stderr, result.stderr
 
 
-CHECKS = {check.__name__: check for check in (learns, logs_selection, resumes, agrees_with_dense, trains_in_bf16, generates, refuses)}
+CHECKS = {check.__name__: check for check in (learns, logs_selection, resumes, agrees_with_dense, trains_in_bf16, computes_again, generates, refuses)}
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:

@@ -121,6 +121,18 @@ def training_step_is_linear(options):
     assert arenas[1] <= 1.2 * arenas[0], arenas
 
 
+def step_keeps_little(options):
+    """What layers keep on a GPU at 131,072 tokens in bf16: queries, keys, values, outputs of attention and two sums, but no value inside a
+    feed-forward layer; with R = 1 the sum before a block and what attention gave."""
+    n, width, inside, layers = 131072, 128, 384, 12
+    sizes = dims(V=256, D=width, Hq=4, H=2, E=32, M=inside, L=layers, K=32, W=32, B=1, N=n)
+    kept, again = (buffers(options, options.model, "train_step_bf16", [*sizes, *dims(R=r), "--target", "cuda"])[0] / (layers * n) for r in (0, 1))
+    print(f"{kept:.0f} and {again:.0f} bytes a token and layer")
+    row = 2 * width  # of a sequence of that width in bf16
+    assert 5 * row < kept < 5 * row + 2 * inside, kept
+    assert 2 * row < again < 0.7 * kept, again
+
+
 def training_is_linear(options):
     """The same for the whole program: char_lm with a context of 16,384 and of 256."""
     peaks = []
@@ -207,7 +219,7 @@ def table(options):
     growth.show()
 
 
-CHECKS = [buffers_are_linear, training_step_is_linear, slopes_are_linear, attention_is_linear, packed_is_linear,
+CHECKS = [buffers_are_linear, training_step_is_linear, step_keeps_little, slopes_are_linear, attention_is_linear, packed_is_linear,
           variant_is_linear, long_slopes_are_linear, training_is_linear]
 
 

@@ -42,6 +42,7 @@ class Measurement:
     peers: list = ()  # names of what PyTorch does in the same time (gpu-peers.py), which are added
     rounds: int = 30
     scores: str = ""  # a name of SCORES for the argument u, else it is among the values
+    checkpoint: bool = False  # whether activations are computed again in the backward pass
     options: list = ()
     environment: dict = dataclasses.field(default_factory=dict)
     between: list = ()  # dimensions of two runs; what is measured is their difference for each step
@@ -51,6 +52,8 @@ class Measurement:
         special = {"scores": self.scores} if self.scores else {}
         if "--tf32" in self.options:
             special["tf32"] = True
+        if self.checkpoint:
+            special["checkpoint"] = True
         if self.environment:
             special["library"] = False
         return {RENAMED.get(key, key.lower()): size for key, size in self.sizes.items()} | {"dtype": self.dtype} | special
@@ -124,6 +127,14 @@ def decode(position):
                        between=[{"T": 64}, {"T": 576}])
 
 
+def train(n, checkpoint=False, rounds=10):
+    """A step of char_lm on one sequence, in the memory of the parameters and their moments."""
+    values = ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"]
+    sizes = dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=n, B=1)
+    return Measurement("train_step", CHAR_LM, "train_step_bf16", values, sizes, "bf16", peers=[f"train_step_{n}"], rounds=rounds,
+                       options=["--donate", "p,state", *(["--dim", "R=1"] if checkpoint else [])], checkpoint=checkpoint)
+
+
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
 SQUARE = dict(M=4096, K=4096, N=4096)
 LENGTHS = [4096, 8192, 16384, 32768, 65536, 131072, 262144]
@@ -135,7 +146,7 @@ MEASURED = [
     rows("softmax_backward", "soft_grad", ["x=normal:1", "dy=normal:2"], 12),
     rows("rms_norm_backward", "rms_grad", ["x=normal:1", "gain=ones", "dy=normal:2"], 12),
     rows("adamw", "optimiser", ["p=normal:1", "g=normal:2", "state=zeros", "rate=0.001"], 28),
-    selection(8192),
+    *(selection(n) for n in (4096, 8192, 131072, 262144)),
     *(selection(32768, scores) for scores in SCORES),
     *(passes("sparsek_forward", 1, n) for n in LENGTHS),
     passes("sparsek_forward", 1, kv_heads=4),
@@ -152,18 +163,25 @@ MEASURED = [
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"]),
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"], environment=WITHOUT_LIBRARY),
     product("matmul_f32", "matmul_f32", "f32", SQUARE, ["a=normal:1", "b=normal:2"], options=["--tf32"]),
-    Measurement("train_step", CHAR_LM, "train_step_bf16", ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"],
-                dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=32768, B=1), "bf16", peers=["train_step_32768"],
-                rounds=10),
+    train(32768),
+    train(32768, checkpoint=True),
+    train(131072, rounds=5),
 ]
+
+
+LIMIT = 75  # seconds of a run
+TOO_LONG = f"stopped after {LIMIT} s"
 
 
 def run(heddle, m, values, sizes, environment, rounds):
     """(median, 10th and 90th percentile in milliseconds, most MiB on the device), or what went wrong."""
     command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in sizes.items()),
                "--repeat", rounds, "--device", "cuda", *m.options]
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                            env={**os.environ, **environment, **m.environment})
+    try:
+        result = subprocess.run([str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                env={**os.environ, **environment, **m.environment}, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return None, TOO_LONG
     found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+), \d+ runs; peak memory ([\d.]+) MiB", result.stdout)
     if not found:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
@@ -171,14 +189,13 @@ def run(heddle, m, values, sizes, environment, rounds):
 
 
 def compile_all(heddle, measurements, environment):
-    """Runs every program once, several at a time, so that what is measured later finds its code in the cache."""
-    def once(m, sizes):
+    """Runs every program once, several at a time, so that what is measured later finds its code in the cache. Gives back those that
+    do not end."""
+    def once(m):
         values = [re.sub("=normal:.*", "=zeros", value) for value in m.values] + (["u=zeros"] if m.scores else [])
-        run(heddle, m, values, m.sizes | sizes, environment, rounds=1)
+        return any(run(heddle, m, values, m.sizes | sizes, environment, rounds=1)[1] == TOO_LONG for sizes in m.between or [{}])
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for m in measurements:
-            for sizes in m.between or [{}]:
-                pool.submit(once, m, sizes)
+        return [m for m, hangs in zip(measurements, pool.map(once, measurements)) if hangs]
 
 
 def measure(heddle, m, folder, environment):
@@ -221,7 +238,8 @@ HEAD = f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':
 def show(m):
     p = m["params"]
     peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else ""
-    peer = " ".join([peer, p.get("scores", ""), "TF32" if p.get("tf32") else "", "generated" if p.get("library") is False else ""]).strip()
+    peer = " ".join([peer, p.get("scores", ""), *(word for key, word in (("tf32", "TF32"), ("checkpoint", "checkpoints")) if p.get(key)),
+                     *(["generated"] if p.get("library") is False else [])]).strip()
     print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{m['p10_ms']:>9.4g}{m['p90_ms']:>9.4g}"
           f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}{m['seconds']:>8}  {peer}", flush=True)
 
@@ -242,24 +260,24 @@ def main():
         folder = pathlib.Path(name)
         environment = {"HEDDLE_CACHE": str(folder / "cache")}
         start = time.monotonic()
-        compile_all(options.heddle, chosen, environment)
+        hanging = compile_all(options.heddle, chosen, environment)
         print(f"compilation took {time.monotonic() - start:.0f} s")
         print(HEAD)
         for m in chosen:
             start = time.monotonic()
-            times, failure = measure(options.heddle, m, folder, environment)
+            times, failure = (None, TOO_LONG) if m in hanging else measure(options.heddle, m, folder, environment)
             if failure:
                 failures[f"{m.name} {m.params()}"] = failure
                 print(f"{m.name:<26} failed: {failure}")
-                continue
-            result = beside(m, times, peers, copy) | {"seconds": round(time.monotonic() - start, 1)}
-            copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
-            measurements.append(result)
-            show(result)
-    if options.out:
-        partial = options.out.with_suffix(".part")
-        partial.write_text(json.dumps({"measurements": measurements, "failures": failures, "peers": peers}, indent=1) + "\n")
-        partial.replace(options.out)
+            else:
+                result = beside(m, times, peers, copy) | {"seconds": round(time.monotonic() - start, 1)}
+                copy = copy or (result["gb_per_s"] if m.name == "copy" else None)
+                measurements.append(result)
+                show(result)
+            if options.out:  # whole or not at all, after every measurement
+                partial = options.out.with_suffix(".part")
+                partial.write_text(json.dumps({"measurements": measurements, "failures": failures, "peers": peers}, indent=1) + "\n")
+                partial.replace(options.out)
     sys.exit(1 if failures else 0)
 
 

@@ -16,7 +16,8 @@ struct EntryOptions {
 };
 
 struct RunOptions : EntryOptions {
-  std::vector<std::string> values; ///< `NAME=VALUE`
+  std::vector<std::string> values;  ///< `NAME=VALUE`
+  std::vector<std::string> donated; ///< names of parameters
   std::string out, device = "cpu", precision = "native", cpu = "native";
   int64_t repeat = 1;
   bool decompose = false, tf32 = false;

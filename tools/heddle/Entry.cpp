@@ -193,6 +193,34 @@ private:
 
 } // namespace
 
+void Entry::requireParameter(const std::string &parameter) const {
+  std::vector<std::string> names;
+  for (const SignatureParameter &known : signature.parameters)
+    names.push_back(known.name);
+  if (std::find(names.begin(), names.end(), parameter) != names.end())
+    return;
+  std::string near = frontend::nearest(parameter, names);
+  throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' has no parameter '" + parameter + "'",
+              near.empty() ? "it takes (" + signature.str() + ")" : "did you mean '" + near + "'?");
+}
+
+std::vector<bool> Entry::donated(const std::vector<std::string> &names,
+                                 const frontend::EntryArguments &arguments) const {
+  for (const std::string &parameter : names)
+    requireParameter(parameter);
+  std::vector<bool> result;
+  for (size_t i = 0; i < signature.parameters.size(); ++i) {
+    const std::string &parameter = signature.parameters[i].name;
+    const bool given = std::find(names.begin(), names.end(), parameter) != names.end();
+    const auto &leaves = arguments.parameters[i];
+    if (given && !leaves)
+      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + parameter + "' is donated, but has no value",
+                  "write " + parameter + "=VALUE");
+    result.insert(result.end(), leaves ? leaves->size() : 0, given);
+  }
+  return result;
+}
+
 /// The element type of a parameter's leaf: as declared, or where a type parameter stands for it that of its
 /// value; f32 where the value is made up.
 static frontend::ElementType elementOf(const SignatureParameter &parameter, size_t index,
@@ -220,15 +248,8 @@ frontend::EntryArguments Entry::bind(const std::vector<NamedValue> &values,
   for (const NamedValue &value : values)
     if (!byName.try_emplace(value.name, &value).second)
       throw Error(HEDDLE_INVALID_ARGUMENT, "'" + value.name + "' is given twice");
-  std::vector<std::string> names;
-  for (const SignatureParameter &parameter : signature.parameters)
-    names.push_back(parameter.name);
   for (const NamedValue &value : values)
-    if (std::find(names.begin(), names.end(), value.name) == names.end()) {
-      std::string near = frontend::nearest(value.name, names);
-      throw Error(HEDDLE_INVALID_ARGUMENT, "'" + name + "' has no parameter '" + value.name + "'",
-                  near.empty() ? "it takes (" + signature.str() + ")" : "did you mean '" + near + "'?");
-    }
+    requireParameter(value.name);
 
   requireDims(dims);
   DimBinder binder(dims);

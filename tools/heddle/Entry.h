@@ -27,10 +27,17 @@ public:
                                 const std::map<std::string, int64_t> &dims,
                                 std::vector<Tensor> &tensors) const;
 
+  /// For each leaf of the arguments whether its parameter is among `names`. Throws Error for a name that no
+  /// argument has.
+  std::vector<bool> donated(const std::vector<std::string> &names,
+                            const frontend::EntryArguments &arguments) const;
+
   /// The types alone, with every dimension taken from `dims`.
   frontend::EntryArguments types(const std::map<std::string, int64_t> &dims) const;
 
 private:
+  /// Throws Error where the function has no parameter of a name.
+  void requireParameter(const std::string &parameter) const;
   /// Throws Error for a dimension that the function does not have, and for one that only `--dim` can give.
   void requireDims(const std::map<std::string, int64_t> &dims) const;
 

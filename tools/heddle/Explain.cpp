@@ -30,6 +30,29 @@ static std::string shortened(const std::string &text, size_t most) {
   return text.size() > most ? text.substr(0, most - 3) + "..." : text;
 }
 
+/// Arguments and results of an elaborated entry.
+struct Footprint {
+  explicit Footprint(mlir::func::FuncOp function) {
+    for (mlir::Type type : function.getArgumentTypes())
+      arguments += bytes(type);
+    for (mlir::Type type : function.getResultTypes())
+      results += bytes(type);
+  }
+  void print(int64_t workingBytes) const {
+    std::printf("memory: %s of arguments, %s of results, %s of working memory\n",
+                scaled(double(arguments), "B").c_str(), scaled(double(results), "B").c_str(),
+                scaled(double(workingBytes), "B").c_str());
+  }
+
+private:
+  static int64_t bytes(mlir::Type type) {
+    auto tensor = mlir::cast<mlir::RankedTensorType>(type);
+    return tensor.getNumElements() * std::max<int64_t>(tensor.getElementTypeBitWidth() / 8, 1);
+  }
+
+  int64_t arguments = 0, results = 0;
+};
+
 /// The kernels of an entry on a GPU, with what ptxas says about them where it is installed.
 static int explainDevice(const ExplainOptions &options) {
   Entry entry(options.file, options.entry);
@@ -39,6 +62,7 @@ static int explainDevice(const ExplainOptions &options) {
   passes.device->capability = chip.capability;
   jit::OwnedModule owned =
       jit::elaborate(entry.program(), options.entry, entry.types(parseDims(options.dims)));
+  const Footprint footprint(owned.module->lookupSymbol<mlir::func::FuncOp>(options.entry));
   jit::runPipeline(*owned.module, pipelines::Stage::Lowered, passes);
   const std::vector<jit::Launch> launches = jit::countLaunches(*owned.module, options.entry);
   std::map<std::string, gpu::KernelResources> resources;
@@ -84,6 +108,8 @@ static int explainDevice(const ExplainOptions &options) {
   }
   std::printf("\n%lld launches in a call, %s moved\n", static_cast<long long>(count),
               scaled(moved, "B").c_str());
+  auto lowered = owned.module->lookupSymbol<mlir::func::FuncOp>(options.entry);
+  footprint.print(lowered->getAttrOfType<mlir::IntegerAttr>("heddle.arena_bytes").getInt());
   return 0;
 }
 
@@ -94,16 +120,7 @@ int explain(const ExplainOptions &options) {
   Entry entry(options.file, options.entry);
   frontend::EntryArguments types = entry.types(dims);
   jit::OwnedModule owned = jit::elaborate(entry.program(), options.entry, types);
-  int64_t inputs = 0, results = 0;
-  auto function = owned.module->lookupSymbol<mlir::func::FuncOp>(options.entry);
-  auto bytes = [](mlir::Type type) {
-    auto tensor = mlir::cast<mlir::RankedTensorType>(type);
-    return tensor.getNumElements() * std::max<int64_t>(tensor.getElementTypeBitWidth() / 8, 1);
-  };
-  for (mlir::Type type : function.getArgumentTypes())
-    inputs += bytes(type);
-  for (mlir::Type type : function.getResultTypes())
-    results += bytes(type);
+  const Footprint footprint(owned.module->lookupSymbol<mlir::func::FuncOp>(options.entry));
   jit::runPipeline(*owned.module, pipelines::Stage::Fused, {});
   std::vector<jit::Step> steps = jit::countSteps(*owned.module, options.entry);
   auto specialised = jit::Specialisation::create(entry.program(), options.entry, types, {});
@@ -124,9 +141,7 @@ int explain(const ExplainOptions &options) {
   }
   std::printf("\n%zu steps, %s in a call, %s moved\n", steps.size(), scaled(flops, "FLOP").c_str(),
               scaled(moved, "B").c_str());
-  std::printf("memory: %s of arguments, %s of results, %s of working memory\n",
-              scaled(double(inputs), "B").c_str(), scaled(double(results), "B").c_str(),
-              scaled(double(specialised->arenaBytes), "B").c_str());
+  footprint.print(specialised->arenaBytes);
   std::printf("%s in %.2f s\n", specialised->fromCache ? "loaded from the cache" : "compiled",
               specialised->compileSeconds);
   return 0;

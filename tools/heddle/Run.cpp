@@ -112,6 +112,8 @@ int run(const RunOptions &options) {
   if (options.cpu != "native" && options.device == "interp")
     throw UsageError("--cpu " + options.cpu +
                      " needs --device cpu or cuda\nhint: the interpreter generates no code");
+  if (!options.donated.empty() && options.device == "interp")
+    throw UsageError("--donate needs --device cpu or cuda\nhint: the interpreter makes every result anew");
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   std::vector<NamedValue> values;
   values.reserve(options.values.size());
@@ -132,15 +134,15 @@ int run(const RunOptions &options) {
   specialise.decompose = options.decompose;
   specialise.cpu = options.cpu;
   specialise.allowTF32 = options.tf32;
-  std::unique_ptr<jit::Specialisation> function =
-      jit::Specialisation::create(entry.program(), options.entry, types, specialise);
+  std::unique_ptr<jit::Specialisation> function = jit::Specialisation::create(
+      entry.program(), options.entry, types, specialise, entry.donated(options.donated, types));
 
   std::vector<Tensor> results;
   std::vector<double> milliseconds;
   for (int64_t i = 0; i < options.repeat; ++i) {
     results.clear(); // their memory is the next results'
     auto start = std::chrono::steady_clock::now();
-    results = function->run(arguments);
+    results = function->run(arguments); // what was donated has the elements of a result then
     milliseconds.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }

@@ -167,6 +167,13 @@ static int dispatch(int argc, char **argv) {
       ->add_option("--repeat", runOptions.repeat, "run this many times, print the times and the most memory")
       ->check(wholeNumber(1))
       ->capture_default_str();
+  runCommand
+      ->add_option(
+          "--donate", runOptions.donated,
+          "let results take the memory of these arguments, which the next of several runs begins with")
+      ->type_name("NAME,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   runCommand->add_flag("--decompose", runOptions.decompose,
                        "replace fused SPARSEK operations by dense ones, for comparison");
 

@@ -169,14 +169,24 @@ private:
     return filter(x, long1) == filter(y, long1);
   }
 
+  /// Whether two orders of labels end alike.
+  bool sameRows(StringRef x, StringRef y) const {
+    auto long1 = [&](char c) { return extents.at(c) != 1; };
+    std::string left = filter(x, long1), right = filter(y, long1);
+    return !left.empty() && !right.empty() && left.back() == right.back();
+  }
+
   void rate(Form &form) const {
     const Operand &first = form.swapped ? rhs : lhs, &second = form.swapped ? lhs : rhs;
     auto place = [&](const Operand &operand, const std::string &plain, const std::string &flipped,
                      bool &transpose, bool &move) {
       transpose = !sameOrder(operand.labels, plain) && sameOrder(operand.labels, flipped);
       move = !transpose && !sameOrder(operand.labels, plain);
-      if (move)
+      if (move) {
+        // Rows that stay whole move in long pieces.
+        transpose = sameRows(operand.labels, flipped) && !sameRows(operand.labels, plain);
         form.cost += size(operand.labels);
+      }
     };
     place(first, form.batch + form.m + form.k, form.batch + form.k + form.m, form.transposeA, form.moveA);
     place(second, form.batch + form.k + form.n, form.batch + form.n + form.k, form.transposeB, form.moveB);
@@ -220,9 +230,9 @@ private:
       auto to = RankedTensorType::get({size(form.batch), size(rows), size(columns)}, element);
       return moved.getType() == to ? moved : ReshapeOp::create(b, loc, to, moved).getResult();
     };
-    Value a =
-        form.transposeA ? operand(first, form.k, form.m, false) : operand(first, form.m, form.k, form.moveA);
-    Value c = form.transposeB ? operand(second, form.n, form.k, false)
+    Value a = form.transposeA ? operand(first, form.k, form.m, form.moveA)
+                              : operand(first, form.m, form.k, form.moveA);
+    Value c = form.transposeB ? operand(second, form.n, form.k, form.moveB)
                               : operand(second, form.k, form.n, form.moveB);
     auto productType = RankedTensorType::get({size(form.batch), size(form.m), size(form.n)}, element);
     Value product = MatmulOp::create(b, loc, productType, a, c, /*bias=*/Value(), /*addend=*/Value(),

@@ -69,13 +69,17 @@ bool GroupPlan::planColumnSums() {
   }
   if (!across)
     return false;
-  const int64_t all = across->outer * across->reduced;
-  if (across->inner > limits.keptColumns || across->inner < 64 || (across->outer < 32 && across->reduced > 8))
+  // Rows of a part are adjacent, or those of all parts take turns.
+  const int64_t length = along ? along->reduced : tensorType(over.front()->getOperand(0)).getShape().back();
+  const bool inTurns =
+      across->outer == 1 && across->inner > length && length > 0 && across->inner % length == 0;
+  const int64_t tasks = inTurns ? across->inner / length : across->outer;
+  const int64_t width = inTurns ? length : across->inner, all = tasks * across->reduced;
+  if (width > limits.keptColumns || width < 64 || (tasks < 32 && across->reduced > 8))
     return false;
-  if (along ? along->outer != all || along->reduced != across->inner || along->inner != 1
-            : llvm::none_of(outputs, [&](Value output) {
-                return tensorType(output).getNumElements() == all * across->inner;
-              }))
+  if (along ? along->outer != all || along->reduced != width || along->inner != 1
+            : llvm::none_of(outputs,
+                            [&](Value output) { return tensorType(output).getNumElements() == all * width; }))
     return false;
   // Nothing in the group reads their results.
   auto isRead = [&](Value value) { return llvm::is_contained(over, value.getDefiningOp()); };
@@ -93,9 +97,10 @@ bool GroupPlan::planColumnSums() {
       return false;
     llvm::append_range(open, value.getDefiningOp()->getOperands());
   }
-  parts = across->outer;
+  parts = tasks;
+  interleaved = inTurns;
   rows = all;
-  columns = across->inner;
+  columns = width;
   reductions = others;
   columnReductions.assign(over.begin(), over.end());
   return true;

@@ -96,7 +96,8 @@ protected:
   bool flat = false; ///< one row whose columns are the tasks
   llvm::SmallVector<Phase, 2> phases;
   llvm::SmallVector<unsigned> rowOutputs;
-  int64_t parts = 0; ///< of the rows, each with its own reductions over rows; 0: there are none
+  int64_t parts = 0;        ///< of the rows, each with its own reductions over rows; 0: there are none
+  bool interleaved = false; ///< the rows of a part are every `parts`-th, not adjacent ones
   llvm::SmallVector<mlir::Operation *, 2> columnReductions; ///< those over the rows of a part
   bool readsAgain = false;         ///< each pass reads the row, which is too long to be kept
   bool reloads = false;            ///< passes load again what does not fit into scratch memory

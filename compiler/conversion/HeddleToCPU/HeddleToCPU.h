@@ -27,7 +27,9 @@ struct ReductionTasks {
   int64_t enoughTasks = 16;     ///< fewer leave threads idle
   int64_t columnsPerTask = 512; ///< where rows are summed up
   int64_t rowPart = 4096;       ///< elements of one part of a long row
-  int64_t rowsPerTask = 0;      ///< where rows are summed up, in 64 to `enoughTasks` parts; 0: as tasks need
+  int64_t rowsPerTask = 0;      ///< where rows are summed up, in 64 or more parts; 0: as tasks need
+  /// Rows of a part lie that far apart that all parts together go through memory from its start to its end.
+  bool interleaved = false;
 };
 
 /// What decides about groups.

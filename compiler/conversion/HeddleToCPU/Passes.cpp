@@ -78,6 +78,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const FusedOptions 
   manager.addPass(createCSEPass());
   manager.addPass(createFoldEmptyPass());
   manager.addPass(createEinsumToMatmulPass());
+  manager.addPass(createCSEPass()); // of what products read in another order
   manager.addPass(createSplitReductionsPass(options.reductions));
   // No elimination of common subexpressions from here on: fences, which keep recomputed work apart, are gone.
   manager.addPass(createPreparePass());

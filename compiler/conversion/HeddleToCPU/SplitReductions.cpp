@@ -71,10 +71,12 @@ void splitLong(ReduceOp op, const ReductionTasks &wanted) {
   if (total < smallReduction || tasks >= wanted.enoughTasks)
     return;
   // Some thousand elements for each partial result along a row, as many partial results down the columns as
-  // keep threads busy.
-  const int64_t columnParts =
-      wanted.rowsPerTask ? std::clamp<int64_t>(shape.reduced / wanted.rowsPerTask, 64, wanted.enoughTasks)
-                         : std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
+  // keep threads busy: more of them where rows are short.
+  constexpr int64_t busyColumns = 1 << 20;
+  const int64_t mostParts = std::clamp(busyColumns / shape.inner, wanted.enoughTasks, 2 * wanted.enoughTasks);
+  const int64_t columnParts = wanted.rowsPerTask
+                                  ? std::clamp<int64_t>(shape.reduced / wanted.rowsPerTask, 64, mostParts)
+                                  : std::max<int64_t>(64, 2 * wanted.enoughTasks / tasks);
   int64_t parts =
       shape.inner == 1
           ? divisorNear(shape.reduced, std::clamp<int64_t>(shape.reduced / wanted.rowPart, 8, 1024), 4, 4096)
@@ -90,9 +92,12 @@ void splitLong(ReduceOp op, const ReductionTasks &wanted) {
   Location loc = op.getLoc();
   Value x = wideOperand(b, op);
   Type element = tensorType(x).getElementType();
+  const bool interleaved = wanted.interleaved && shape.outer == 1 && shape.inner > 1;
   SmallVector<int64_t> view = {shape.outer, parts, shape.reduced / parts, shape.inner};
+  if (interleaved)
+    std::swap(view[1], view[2]);
   x = ReshapeOp::create(b, loc, RankedTensorType::get(view, element), x);
-  x = reduce(b, loc, op.getKind(), x, {2});
+  x = reduce(b, loc, op.getKind(), x, {interleaved ? 1 : 2});
   x = reduce(b, loc, op.getKind(), x, {1});
   auto type = cast<RankedTensorType>(op.getResult().getType());
   x = ReshapeOp::create(b, loc, RankedTensorType::get(type.getShape(), element), x);

@@ -1,6 +1,7 @@
 //===- DeviceRowSums.cpp - Groups over rows that also sum up rows ---------===//
 //
-// A block works on the rows of one part, one after the other, or several at a time where they are short. Its
+// A block works on the rows of one part, one after the other, or several at a time where they are short. The
+// rows of parts take turns, so that all blocks together read memory from its start to its end. A block's
 // threads keep their columns and with them the sums over the rows so far, in registers; what they store at
 // the end is a row of partial results for each part.
 //
@@ -25,6 +26,12 @@ void DeviceGroup::emitRowsOfPart(ValueRange results) {
   ImplicitLocOpBuilder &b = code->b;
   const int64_t partRows = rows / parts, rowsAtOnce = blockThreads / rowThreads,
                 trips = (partRows + rowsAtOnce - 1) / rowsAtOnce;
+  // A part is worked on from its first row to its last, so all blocks should be resident from the start.
+  constexpr int64_t multiprocessors = 132, residentThreads = 1024;
+  const int64_t resident =
+      std::min((blockCount + multiprocessors - 1) / multiprocessors, residentThreads / blockThreads);
+  if (resident > 1)
+    code->function->setAttr("nvvm.minctasm", b.getI32IntegerAttr(int32_t(resident)));
   sumOutputs.clear();
   for (const Phase &phase : phases)
     llvm::append_range(sumOutputs, phase.sums);
@@ -58,7 +65,9 @@ void DeviceGroup::emitRowsOfPart(ValueRange results) {
       rowValid = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, index(partRows));
       number = arith::MinUIOp::create(b, number, index(partRows - 1));
     }
-    row = space.add(space.scale(part, partRows), counter({0, partRows - 1}, 1, number));
+    const Linear inPart = counter({0, partRows - 1}, 1, number);
+    row = interleaved ? space.add(space.scale(inPart, parts), part)
+                      : space.add(space.scale(part, partRows), inPart);
     emitPasses(results);
     b.setInsertionPointToEnd(loop.getBody());
     scf::YieldOp::create(b, columnSums);

@@ -79,6 +79,7 @@ void heddle::gpu::buildFusedPipeline(OpPassManager &manager, const GpuOptions &o
   fused.reductions.rowsPerTask = 8;
   fused.reductions.columnsPerTask = 128;
   fused.reductions.rowPart = 8192;
+  fused.reductions.interleaved = true;
   fused.beforeGroups = [&](OpPassManager &inner) {
     if (options.fuse)
       inner.addPass(createFuseEpiloguesPass(options.hasMatmul));

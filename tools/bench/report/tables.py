@@ -26,6 +26,7 @@ class Figure:
     text: str
     peer: str = ""
     ratio: float = None
+    partial: bool = False  # whether something is missing that would make it worse
 
 
 @dataclasses.dataclass
@@ -38,8 +39,12 @@ class Target:
     most: bool = False  # whether floor and goal are the most that it may be, and not the least
 
 
+def short(value):
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+
+
 def ms(value):
-    return f"{value:.3g} ms" if value >= 0.1 else f"{value * 1e3:.3g} µs"
+    return f"{short(value)} ms" if value >= 0.1 else f"{value * 1e3:.3g} µs"
 
 
 def peer_of(m):
@@ -89,13 +94,27 @@ def microseconds(name, **params):
     return measured
 
 
+def selecting(run, n):
+    """(Milliseconds of thresholds and lists, or of thresholds alone where only these were measured, and which of the two it is.)"""
+    both = run.ms("sparsek_lists", n=n, scores="normal")
+    return (both, "") if both else (run.ms("sparsek_selection", n=n, scores="normal"), " without lists")
+
+
+def lists_time(run):
+    time, what = selecting(run, 8192)
+    return time and Figure(time * 1e3, f"{time * 1e3:.3g} µs{what}", partial=bool(what))
+
+
 def lists_share(run):
-    """Thresholds and lists over a pass of attention, the largest of the lengths from 32,768 on."""
-    shares = [(lists / attention, lists, attention, n) for n in LENGTHS if n >= 32768
-              for lists, attention in [(run.ms("sparsek_lists", n=n, scores="normal"), pass_time("forward", n=n)(run))] if lists and attention]
+    """Thresholds and lists over a pass of attention, the largest share of the lengths from 32,768 on."""
+    shares = []
+    for n in LENGTHS:
+        (time, what), attention = selecting(run, n), pass_time("forward", n=n)(run)
+        if n >= 32768 and time and attention:
+            shares.append((time / attention, f"{100 * time / attention:.0f} %{what}: {ms(time)} of {ms(attention)}, N = {n:,}", bool(what)))
     if shares:
-        share, lists, attention, n = max(shares)
-        return Figure(100 * share, f"{100 * share:.0f} %: {ms(lists)} of {ms(attention)}, N = {n:,}")
+        share, text, partial = max(shares)
+        return Figure(100 * share, text, partial=partial)
 
 
 def families(run):
@@ -107,12 +126,13 @@ def families(run):
         return Figure(ratio, f"{ratio:.2f}, {slowest['params']['scores']}: {ms(slowest['median_ms'])} of {ms(normal)}")
 
 
-def memory(run, n=32768, **params):
-    m = run.one("train_step", n=n, **params)
-    peer = run.get("peer_peak_mib", "train_step", n=n)
-    if m and peer:
-        share = m["peak_mib"] / peer
-        return Figure(share, f"{share:.2f}: {m['peak_mib'] / 1024:.3g} GiB", f"PyTorch, {peer / 1024:.3g} GiB", peer / m["peak_mib"])
+def memory(run, **params):
+    """The most memory of a training step over PyTorch's."""
+    m, plain = run.one("train_step", n=32768, **params), run.one("train_step", n=32768)
+    if m and plain and "peer_peak_mib" in plain:
+        peak, peer = m["peak_mib"], plain["peer_peak_mib"]
+        besides = f", {peak / plain['peak_mib']:.2f} of that without" if m is not plain else ""
+        return Figure(peak / peer, f"{peak / peer:.2f}: {peak / 1024:.3g} GiB{besides}", f"PyTorch, {peer / 1024:.3g} GiB", peer / peak)
 
 
 TARGETS = [
@@ -121,7 +141,7 @@ TARGETS = [
     Target("backward, heads of 128", *series.BOUNDS["backward", 128], "TFLOP/s", rate("backward")),
     Target("backward, heads of 64", *series.BOUNDS["backward", 64], "TFLOP/s", rate("backward", d=64)),
     Target("thresholds and lists of forward, N from 32,768", 25, 12, "%", lists_share, True),
-    Target("thresholds and lists, N = 8,192", 100, 60, "µs", microseconds("sparsek_lists", n=8192, scores="normal"), True),
+    Target("thresholds and lists, N = 8,192", 100, 60, "µs", lists_time, True),
     Target("slowest family of scores over normal ones", 4, 2, "", families, True),
     Target("forward with 4 key-value heads over that with 16", 1, 1, "",
            quotient(pass_time("forward", kv_heads=4), pass_time("forward")), True),
@@ -137,7 +157,7 @@ TARGETS = [
     Target("training step of 32,768 tokens, times as fast as PyTorch", 2.5, 3.5, "", times_faster("train_step", n=32768)),
     Target("training step of 131,072 tokens, times as fast as PyTorch", 7, 9, "", times_faster("train_step", n=131072)),
     Target("memory of a training step of PyTorch's", 0.65, 0.5, "", memory, True),
-    Target("the same with `@checkpoint`", 0.33, 0.33, "", lambda run: memory(run, checkpoint=True), True),
+    Target("the same with `@checkpoint`", 0.333, 0.333, "", lambda run: memory(run, checkpoint=True), True),
     Target("time with `@checkpoint` over that without", 1.25, 1.25, "",
            quotient(time_of("train_step", n=32768, checkpoint=True), time_of("train_step", n=32768)), True),
 ]
@@ -160,7 +180,7 @@ def targets(history):
         if not figure:
             return target.what, bound(target.floor), bound(target.goal), NONE, "", "", ""
         reaches = lambda value: figure.value <= value if target.most else figure.value >= value
-        reached = "goal" if reaches(target.goal) else "floor" if reaches(target.floor) else "no"
+        reached = "no" if not reaches(target.floor) else "" if figure.partial else "goal" if reaches(target.goal) else "floor"
         return (target.what, bound(target.floor), bound(target.goal), figure.text, figure.peer,
                 f"{figure.ratio:.2f}" if figure.ratio else "", reached)
     return table(["what", "floor", "goal", "measured", "peer", "ratio", "reached"], map(row, TARGETS))
@@ -168,7 +188,7 @@ def targets(history):
 
 def lengths(history):
     run = history[-1]
-    cell = lambda m, key="median_ms", form="{:.3g}": form.format(m[key]) if m and key in m else "–"
+    cell = lambda m, key="median_ms", form="": (form.format(m[key]) if form else short(m[key])) if m and key in m else "–"
 
     def row(n):
         forward, backward = pass_of(run, "forward", n=n), pass_of(run, "backward", n=n)
@@ -187,7 +207,7 @@ def kernels(history):
     def row(what, useful, done, bytes_moved, m):
         return (what, f"{useful / 1e9:,.0f}", f"{done / 1e9:,.0f}", f"{done / product / 1e9:.3g}" if product else "–",
                 f"{bytes_moved / 1e6:.0f}" if bytes_moved else "", f"{bytes_moved / copy / 1e6:.2g}" if bytes_moved and copy else "",
-                f"{m['median_ms']:.3g}" if m else NONE, f"{done / m['median_ms'] / 1e9:.0f}" if m else "")
+                short(m["median_ms"]) if m else NONE, f"{done / m['median_ms'] / 1e9:.0f}" if m else "")
     rows = [row(f"{direction}, heads of {d}", counts.useful(32768, d, direction), counts.executed(32768, d, direction),
                 counts.moved(32768, d, direction), pass_of(run, direction, d=d)) for direction in ("forward", "backward") for d in (128, 64)]
     rows += [row(f"training step, {n:,} tokens", counts.training_step(n, counts.useful), counts.training_step(n, counts.executed), 0,
@@ -215,7 +235,7 @@ def others(history):
 
 def versions(history):
     return table(["whole calls, ms", *(run.commit for run in history)],
-                 [(what, *(f"{run.ms(name, **params):.3g}" if run.ms(name, **params) else "–" for run in history))
+                 [(what, *(short(run.ms(name, **params)) if run.ms(name, **params) else "–" for run in history))
                   for what, name, params in series.VERSIONS])
 
 

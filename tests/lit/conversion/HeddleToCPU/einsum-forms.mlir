@@ -45,3 +45,13 @@ func.func @degenerate(%a: tensor<4xf32>, %b: tensor<5xf32>, %c: tensor<5xf32>) -
   %y = heddle.einsum "a,a->" %b, %c : (tensor<5xf32>, tensor<5xf32>) -> tensor<f32>
   return %x, %y : tensor<4x5xf32>, tensor<f32>
 }
+
+// What has to be moved keeps its rows: of the two orders that a product reads, the one that ends with the same axis.
+// CHECK-LABEL: func.func @whole_rows
+// CHECK: %[[O:.*]] = heddle.transpose %arg0 permutation [0, 2, 1, 3] : tensor<2x3x5x4xf32> -> tensor<2x5x3x4xf32>
+// CHECK: %[[A:.*]] = heddle.reshape %[[O]] : tensor<2x5x3x4xf32> -> tensor<1x10x12xf32>
+// CHECK: heddle.matmul %[[A]], %{{.*}} transpose_lhs
+func.func @whole_rows(%o: tensor<2x3x5x4xf32>, %dy: tensor<2x5x8xf32>) -> tensor<3x4x8xf32> {
+  %x = heddle.einsum "bhne,bnd->hed" %o, %dy : (tensor<2x3x5x4xf32>, tensor<2x5x8xf32>) -> tensor<3x4x8xf32>
+  return %x : tensor<3x4x8xf32>
+}

@@ -54,4 +54,17 @@ func.func @product(%a: tensor<8x6xf32>, %b: tensor<6x10xf32>) -> tensor<8x10xf32
   return %c : tensor<8x10xf32>
 }
 
+// The library does not cut long sums into parts where rows of the result are no multiple of 16 bytes: a kernel does.
+// CHECK-LABEL: func.func @long_sums
+// CHECK-NOT: heddle_cuda_matmul
+// CHECK: heddle.launch_device @kernels::@{{.*}}matmul_tiles
+// CHECK-NOT: heddle_cuda_matmul
+// CHECK: heddle.launch_device @kernels::@{{.*}}matmul_sum
+// CHECK: heddle.runtime_call @heddle_cuda_matmul
+func.func @long_sums(%a: tensor<1x8192x64xbf16>, %b: tensor<1x8192x12xbf16>, %c: tensor<1x8192x16xbf16>) -> (tensor<1x64x12xbf16>, tensor<1x64x16xbf16>) {
+  %0 = heddle.matmul %a, %b transpose_lhs : (tensor<1x8192x64xbf16>, tensor<1x8192x12xbf16>) -> tensor<1x64x12xbf16>
+  %1 = heddle.matmul %a, %c transpose_lhs : (tensor<1x8192x64xbf16>, tensor<1x8192x16xbf16>) -> tensor<1x64x16xbf16>
+  return %0, %1 : tensor<1x64x12xbf16>, tensor<1x64x16xbf16>
+}
+
 // CHECK: gpu.func @{{.*}}assert_condition({{.*}}) kernel attributes {heddle.bytes = 1 : i64, heddle.can_fail, heddle.operations = "assert"

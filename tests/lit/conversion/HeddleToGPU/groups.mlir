@@ -72,3 +72,21 @@ func.func @norm_gradient(%x: tensor<2048x1024xf32>, %dy: tensor<2048x1024xf32>) 
   %w = heddle.reduce sum %dw axes [0] : tensor<2048x1024xf32> -> tensor<1024xf32>
   return %dx, %w : tensor<2048x1024xf32>, tensor<1024xf32>
 }
+
+// Rows of a part are every 1024th, so that the blocks of all parts go through memory together; short rows are cut into
+// more parts, which all fit into multiprocessors at the same time.
+// CHECK-LABEL: func.func @narrow_norm_gradient
+// CHECK: heddle.launch_device @kernels::@k4_reduce grid(%c1024, %c1, %c1) block 64 shared 8
+// PTX-LABEL: .entry k4_reduce(
+// PTX: .minnctapersm 8
+// PTX: mov.u32 [[BLOCK:%r[0-9]+]], %ctaid.x
+// PTX: mul.wide.u32 %{{.*}}, [[BLOCK]], 1536
+func.func @narrow_norm_gradient(%x: tensor<16384x768xbf16>, %dy: tensor<16384x768xbf16>) -> (tensor<16384x768xbf16>, tensor<768xbf16>) {
+  %0 = heddle.mul %x, %dy : tensor<16384x768xbf16>
+  %s = heddle.reduce sum %0 axes [1] : tensor<16384x768xbf16> -> tensor<16384xbf16>
+  %sb = heddle.broadcast %s axes [0] : tensor<16384xbf16> -> tensor<16384x768xbf16>
+  %dx = heddle.mul %sb, %dy : tensor<16384x768xbf16>
+  %dw = heddle.mul %dx, %x : tensor<16384x768xbf16>
+  %w = heddle.reduce sum %dw axes [0] : tensor<16384x768xbf16> -> tensor<768xbf16>
+  return %dx, %w : tensor<16384x768xbf16>, tensor<768xbf16>
+}
