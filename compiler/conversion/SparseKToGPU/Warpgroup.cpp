@@ -113,7 +113,8 @@ void WarpgroupCode::prepareShared() {
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
   // Long walks come first. In the forward pass the tiles of all heads go from the last queries to the first
   // ones, whose walks are short, so that all blocks of threads end together; gradients go head by head, since
-  // they read more and find it in the cache. Query heads of a group, which read the same keys, are neighbours.
+  // they read more and find it in the cache. Query heads of a group, which read the same keys, are
+  // neighbours.
   const int64_t tiles = p.tiles(), group = p.spec.group(), heads = p.spec.rows() * group;
   const int64_t together = w.cotangentPanels > 0 ? group : heads;
   Scalar reversed = (tiles * heads - 1) - index, place = reversed / together;
