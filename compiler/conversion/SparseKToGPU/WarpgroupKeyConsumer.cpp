@@ -33,9 +33,9 @@ private:
   void awaitQueries(Scalar state) { waitForPhase(k, c.fullQueries(c.stageOf(state)), (state >> 3) & 1); }
 
   Scalar awaitTask(Scalar state) {
-    waitForPhase(k, c.fullKeys(), state >> 4);
+    waitForPhase(k, c.fullKeys(), c.keysParityOf(state));
     showToProducts(k);
-    return word(KeyWarpgroupCode::Task);
+    return word(KeyWarpgroupCode::Task, state);
   }
   // Turns of a task: one before each block of queries and one after the last, whether the warpgroup has work
   // in it or not. Neither may lead by more, or its stages of the ring could wait for those of the other one.
@@ -54,7 +54,12 @@ private:
     Scalar row = ((thread >> 5) - warpgroupThreads / warpSize) * 16 + (lane >> 2);
     return {{row, row + 8}, (lane & 3) * 2};
   }
-  Scalar word(KeyWarpgroupCode::Word which) { return k.load(c.words(), k.i32(which)); }
+  Scalar word(KeyWarpgroupCode::TaskWord which, Scalar ring) {
+    return k.load(c.words(), c.taskWord(which, c.keysParityOf(computeHere(k, ring))));
+  }
+  Pointer keyNumbers(KeyWarpgroupCode::KeyNumber which, Scalar ring) {
+    return c.keyNumbers(which, c.keysParityOf(computeHere(k, ring)));
+  }
   /// Of a task and warp: blocks of queries that see keys of the warpgroup, and those that see all of
   /// the warp.
   enum WarpWord { Begin, End, WholeBegin, WholeEnd };
@@ -67,14 +72,15 @@ private:
   size_t valueSums() const { return size_t(p.spec.valueWidth / 2); }
 
   /// Of the task and this warp, into its words.
-  void prepareTask() {
-    Scalar first = word(KeyWarpgroupCode::First), limit = first + word(KeyWarpgroupCode::Blocks) * block;
+  void prepareTask(Scalar ring) {
+    Scalar first = word(KeyWarpgroupCode::First, ring);
+    Scalar limit = first + word(KeyWarpgroupCode::Blocks, ring) * block;
     auto inTask = [&](Scalar query) { return k.min(k.max(query, first), limit) - first; };
     Scalar from, until;
     for (int64_t i = 0; i < 2; ++i) {
       Scalar key = warpgroup * 64 + c.lane + 32 * i;
-      Scalar begin = k.load(c.keyNumbers(KeyWarpgroupCode::From), key);
-      Scalar end = k.load(c.keyNumbers(KeyWarpgroupCode::Until), key);
+      Scalar begin = k.load(keyNumbers(KeyWarpgroupCode::From, ring), key);
+      Scalar end = k.load(keyNumbers(KeyWarpgroupCode::Until, ring), key);
       from = i ? k.min(from, begin) : begin;
       until = i ? k.max(until, end) : end;
     }
@@ -84,8 +90,8 @@ private:
     Scalar end = k.max((inTask(until) + (block - 1)) / block, begin);
     Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
-      Scalar begins = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
-      Scalar ends = k.load(c.keyNumbers(KeyWarpgroupCode::Until), here.rows[half]);
+      Scalar begins = k.load(keyNumbers(KeyWarpgroupCode::From, ring), here.rows[half]);
+      Scalar ends = k.load(keyNumbers(KeyWarpgroupCode::Until, ring), here.rows[half]);
       from = half ? k.max(from, begins) : begins;
       until = half ? k.min(until, ends) : ends;
     }
@@ -101,7 +107,7 @@ private:
 
   /// What is carried from block to block: dk, dv, where the ring is.
   Scalar compute(Scalar ring) {
-    prepareTask();
+    prepareTask(ring);
     auto skip = [&](Scalar from, Scalar until, Scalar ring) {
       return k.loop(from, until, k.i32(1), {ring}, [&](Scalar, llvm::ArrayRef<Scalar> ring) {
         awaitQueries(ring[0]);
@@ -121,19 +127,19 @@ private:
       Scalar begin = loadOfWarp(Begin);
       state.back() = skip(k.i32(0), begin, state.back());
       state = accumulate(begin, loadOfWarp(End), state);
-      state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks), state.back());
+      state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks, state.back()), state.back());
       return state;
     };
     if (p.spec.group() == 1)
       state = ofHead(k.i32(0), state);
     else
       state = k.loop(k.i32(0), k.i32(p.spec.group()), k.i32(1), state, ofHead);
-    KeyTask task = c.taskAt(word(KeyWarpgroupCode::Task));
+    KeyTask task = c.taskAt(word(KeyWarpgroupCode::Task, state.back()));
     PartialRun runs[2];
     if (c.addsPartialSums()) {
       Place here = placeHere();
       for (int64_t half = 0; half < 2; ++half)
-        runs[half] = partialRunOf(here.rows[half]);
+        runs[half] = partialRunOf(here.rows[half], state.back());
     }
     k.warpBarrier(); // all lanes have read what is of the task
     release(c.emptyKeys());
@@ -226,11 +232,10 @@ private:
   Scalars accumulateBlock(Scalar number, llvm::ArrayRef<Scalar> sums, llvm::ArrayRef<Scalar> products,
                           Scalar ring) {
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
-    Scalar seen =
-        k.choose(masked, [&] { return Scalars{seenPairs(number)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
+    Scalar seen = k.choose(
+        masked, [&] { return Scalars{seenPairs(number, ring)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
     const size_t half = size_t(block / 2), count = size_t(block / 4);
-    Scalars words =
-        slopes(seen, c.stageOf(computeHere(k, ring)), products.take_front(half), products.take_back(half));
+    Scalars words = slopes(seen, ring, products.take_front(half), products.take_back(half));
     llvm::ArrayRef<Scalar> packed = words;
     Scalar next = c.following(ring), more = number + 1 < loadOfWarp(End);
     k.when(more, [&] { awaitQueries(next); });
@@ -282,12 +287,12 @@ private:
   static int64_t bitOf(int64_t tile, int64_t half, int64_t column) {
     return 8 * (tile % 4) + 2 * (2 * half + tile / 4) + column;
   }
-  Scalar seenPairs(Scalar number) {
+  Scalar seenPairs(Scalar number, Scalar ring) {
     Place here = placeHere();
-    Scalar firstQuery = word(KeyWarpgroupCode::First) + number * block, bits = k.i32(0);
+    Scalar firstQuery = word(KeyWarpgroupCode::First, ring) + number * block, bits = k.i32(0);
     for (int64_t half = 0; half < 2; ++half) {
-      Scalar from = k.load(c.keyNumbers(KeyWarpgroupCode::From), here.rows[half]);
-      Scalar until = k.load(c.keyNumbers(KeyWarpgroupCode::Until), here.rows[half]);
+      Scalar from = k.load(keyNumbers(KeyWarpgroupCode::From, ring), here.rows[half]);
+      Scalar until = k.load(keyNumbers(KeyWarpgroupCode::Until, ring), here.rows[half]);
       for (int64_t word = 0; word < 2; ++word) { // of 32 queries
         auto before = [&](Scalar query) {
           Scalar count = k.min(k.max(query, firstQuery + 32 * word) - (firstQuery + 32 * word), k.i32(32));
@@ -301,16 +306,17 @@ private:
   }
 
   /// Of a block: weights of dO, then cotangents of products, packed.
-  Scalars slopes(Scalar seen, Scalar stage, llvm::ArrayRef<Scalar> products, llvm::ArrayRef<Scalar> along) {
+  Scalars slopes(Scalar seen, Scalar ring, llvm::ArrayRef<Scalar> products, llvm::ArrayRef<Scalar> along) {
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
     const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
+    Scalar stage = c.stageOf(computeHere(k, ring));
     Scalars weights, slopes;
     Scalar gates[2] = {k.f32(0), k.f32(0)};
     Place here = placeHere();
     Scalar firstColumn = here.firstColumn, scores[2];
     if (c.gated())
       for (int64_t half = 0; half < 2; ++half)
-        scores[half] = k.load(c.keyNumbers(KeyWarpgroupCode::Score), here.rows[half]);
+        scores[half] = k.load(keyNumbers(KeyWarpgroupCode::Score, ring), here.rows[half]);
     for (int64_t tile = 0; tile < block / 8; ++tile) {
       auto numbers = [&](KeyWarpgroupCode::QueryNumber which) {
         Pointer from = atShared(k, c.queryNumbers(stage, which), k.f32Type());
@@ -389,12 +395,12 @@ private:
   struct PartialRun {
     Scalar from, until, slot;
   };
-  PartialRun partialRunOf(Scalar keyOfTile) {
-    Scalar from = k.load(c.keyNumbers(KeyWarpgroupCode::Key), keyOfTile) + p.spec.window;
-    Scalar until = k.load(c.keyNumbers(KeyWarpgroupCode::SelectedUntil), keyOfTile);
+  PartialRun partialRunOf(Scalar keyOfTile, Scalar ring) {
+    Scalar from = k.load(keyNumbers(KeyWarpgroupCode::Key, ring), keyOfTile) + p.spec.window;
+    Scalar until = k.load(keyNumbers(KeyWarpgroupCode::SelectedUntil, ring), keyOfTile);
     Scalar first = k.min(from, k.i32(c.n - 1)) / p.chunk;
     Scalar end = k.select(until > from, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, first);
-    return {first, end, k.load(c.keyNumbers(KeyWarpgroupCode::Slot), keyOfTile)};
+    return {first, end, k.load(keyNumbers(KeyWarpgroupCode::Slot, ring), keyOfTile)};
   }
 
   /// Adds what the chunks gave, one after the other, and gives the sum of gates.

@@ -17,14 +17,15 @@ public:
     setRegisters(k, c.w.gatherRegisters, /*more=*/false);
     Scalars last = k.repeat(
         {takeTask(), k.i32(KeyWarpgroupCode::stageParity | KeyWarpgroupCode::keysParity)},
-        [&](llvm::ArrayRef<Scalar> values) { return values[0] < c.tasks(); },
+        [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
           Scalar ring = gather(values[0], values[1]) ^ KeyWarpgroupCode::keysParity;
           return Scalars{takeTask(), ring};
         });
     // There are no more.
-    waitForPhase(k, c.emptyKeys(), last[1] >> 4);
-    k.when(c.thread == 0, [&] { k.store(k.i32(-1), c.words(), k.i32(KeyWarpgroupCode::Task)); });
+    waitForPhase(k, c.emptyKeys(), c.keysParityOf(last[1]));
+    k.when(c.thread == 0,
+           [&] { k.store(k.i32(-1), c.words(), c.taskWord(KeyWarpgroupCode::Task, parityOf(last[1]))); });
     arrive(k, c.fullKeys());
     arriveAfterCopies(k, c.fullKeys());
   }
@@ -32,27 +33,16 @@ public:
 private:
   static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
 
+  /// Of the task whose keys come next.
+  Scalar parityOf(Scalar ring) { return c.keysParityOf(computeHere(k, ring)) ^ 1; }
   void join() { joinBarrier(k, k.i32(1), warpgroupThreads); }
 
-  /// The next task that has keys, or one beyond the last.
   Scalar takeTask() {
-    auto next = [&] { return k.atomicAdd(k.i32(1), c.counters, c.counterNumber); };
-    k.when(c.thread == 0, [&] {
-      Scalar index = next();
-      if (c.selected)
-        index = k.repeat(
-            {index},
-            [&](llvm::ArrayRef<Scalar> values) {
-              KeyTask task = c.taskAt(k.min(values[0], c.tasks() - 1));
-              return k.both(values[0] < c.tasks(), k.load(c.slotTotal, task.list) <= task.first);
-            },
-            [&](llvm::ArrayRef<Scalar>) { return Scalars{next()}; })[0];
-      k.store(index, c.words(), k.i32(KeyWarpgroupCode::NextTask));
-    });
+    k.when(c.thread == 0, [&] { k.store(c.takeTask(), c.words(), k.i32(KeyWarpgroupCode::NextTask)); });
     join();
-    Scalar index = k.load(c.words(), k.i32(KeyWarpgroupCode::NextTask));
+    Scalar number = k.load(c.words(), k.i32(KeyWarpgroupCode::NextTask));
     join(); // before it changes
-    return index;
+    return number;
   }
 
   struct KeyNumbers {
@@ -90,22 +80,24 @@ private:
     return result;
   }
 
-  Scalar gather(Scalar index, Scalar ring) {
-    KeyTask task = c.taskAt(index);
+  /// Stores what is known of a task and its keys, and gives its blocks of queries.
+  Scalar prepare(Scalar number, const KeyTask &task, Scalar parity) {
     KeyNumbers known = numbersOf(task);
+    auto store = [&](Scalar x, KeyWarpgroupCode::KeyNumber which) {
+      k.store(x, c.keyNumbers(which, parity), c.thread);
+    };
+    store(known.key, KeyWarpgroupCode::Key);
+    store(known.from, KeyWarpgroupCode::From);
+    store(known.until, KeyWarpgroupCode::Until);
+    if (c.gated())
+      store(known.score, KeyWarpgroupCode::Score);
+    if (c.addsPartialSums()) {
+      store(known.selectedUntil, KeyWarpgroupCode::SelectedUntil);
+      store(known.slot, KeyWarpgroupCode::Slot);
+    }
     auto smaller = [&](Scalar x, Scalar y) { return k.min(x, y); };
     auto larger = [&](Scalar x, Scalar y) { return k.max(x, y); };
     Scalar first = k.warpReduce(known.from, smaller), end = k.warpReduce(known.until, larger);
-    waitForPhase(k, c.emptyKeys(), ring >> 4);
-    k.store(known.key, c.keyNumbers(KeyWarpgroupCode::Key), c.thread);
-    k.store(known.from, c.keyNumbers(KeyWarpgroupCode::From), c.thread);
-    k.store(known.until, c.keyNumbers(KeyWarpgroupCode::Until), c.thread);
-    if (c.gated())
-      k.store(known.score, c.keyNumbers(KeyWarpgroupCode::Score), c.thread);
-    if (c.addsPartialSums()) {
-      k.store(known.selectedUntil, c.keyNumbers(KeyWarpgroupCode::SelectedUntil), c.thread);
-      k.store(known.slot, c.keyNumbers(KeyWarpgroupCode::Slot), c.thread);
-    }
     constexpr int64_t warps = warpgroupThreads / warpSize;
     k.when(c.lane == 0, [&] {
       Scalar warp = c.thread >> 5;
@@ -122,31 +114,45 @@ private:
     }
     Scalar blocks = (k.max(end - first, k.i32(0)) + (block - 1)) / block;
     k.when(c.thread == 0, [&] {
-      k.store(index, c.words(), k.i32(KeyWarpgroupCode::Task));
-      k.store(first, c.words(), k.i32(KeyWarpgroupCode::First));
-      k.store(blocks, c.words(), k.i32(KeyWarpgroupCode::Blocks));
+      k.store(number, c.words(), c.taskWord(KeyWarpgroupCode::Task, parity));
+      k.store(first, c.words(), c.taskWord(KeyWarpgroupCode::First, parity));
+      k.store(blocks, c.words(), c.taskWord(KeyWarpgroupCode::Blocks, parity));
     });
+    join(); // the words are there
+    return blocks;
+  }
+
+  Scalar gather(Scalar number, Scalar ring) {
+    KeyTask task = c.taskAt(number);
+    Scalar parity = parityOf(ring), blocks = prepare(number, task, parity);
+    auto overBlocks = [&](Scalar head, Scalar begin, Scalar end, Scalar ring) {
+      return k.loop(begin, end, k.i32(1), {ring}, [&](Scalar number, llvm::ArrayRef<Scalar> ring) {
+        gatherQueries(head, number, ring[0], parity);
+        return Scalars{c.following(ring[0])};
+      })[0];
+    };
+    // The first queries come while the keys of the task before are still multiplied.
+    const int64_t group = p.spec.group();
+    Scalar firstHead = task.row * group, early = k.min(blocks, k.i32(c.w.stages - 1));
+    ring = overBlocks(firstHead, k.i32(0), early, ring);
+    waitForPhase(k, c.emptyKeys(), c.keysParityOf(ring));
     Scalar rowStart = c.wide(task.row * c.n);
     auto copy = [&](Pointer from, int64_t start, int64_t width) {
       copyEach(k.offset(from, rowStart * width), width, c.address(start), tile,
-               [&](Scalar row) { return k.load(c.keyNumbers(KeyWarpgroupCode::Key), row); });
+               [&](Scalar row) { return k.load(c.keyNumbers(KeyWarpgroupCode::Key, parity), row); });
     };
     copy(c.keyRows, 0, p.spec.keyWidth);
     copy(c.valueRows, c.valuesStart, p.spec.valueWidth);
     arrive(k, c.fullKeys());
     arriveAfterCopies(k, c.fullKeys());
-    auto overBlocks = [&](Scalar head, llvm::ArrayRef<Scalar> ring) {
-      Scalar blocks = k.load(c.words(), k.i32(KeyWarpgroupCode::Blocks));
-      return k.loop(k.i32(0), blocks, k.i32(1), ring, [&](Scalar number, llvm::ArrayRef<Scalar> ring) {
-        gatherQueries(head, number, ring[0]);
-        return Scalars{c.following(ring[0])};
-      });
-    };
-    join(); // the words are there
-    const int64_t group = p.spec.group();
+    auto allBlocks = [&] { return k.load(c.words(), c.taskWord(KeyWarpgroupCode::Blocks, parity)); };
+    ring = overBlocks(firstHead, early, allBlocks(), ring);
     if (group == 1)
-      return overBlocks(task.row, {ring})[0];
-    return k.loop(task.row * group, (task.row + 1) * group, k.i32(1), {ring}, overBlocks)[0];
+      return ring;
+    return k.loop(firstHead + 1, firstHead + group, k.i32(1), {ring},
+                  [&](Scalar head, llvm::ArrayRef<Scalar> ring) {
+                    return Scalars{overBlocks(head, k.i32(0), allBlocks(), ring[0])};
+                  })[0];
   }
 
   /// One row after the other, and what depends on the thread computed here: registers are few.
@@ -158,11 +164,11 @@ private:
       copyRows(k, c.element, start + i * panelRowBytes, rows, from, width, sourceOf(row + i), piece);
   }
 
-  void gatherQueries(Scalar head, Scalar number, Scalar ring) {
+  void gatherQueries(Scalar head, Scalar number, Scalar ring, Scalar parity) {
     Scalar stage = c.stageOf(ring);
     waitForPhase(k, c.emptyQueries(stage), (ring >> 3) & 1);
     Scalar last = k.i32(c.n - 1), headStart = c.wide(head) * c.n;
-    Scalar first = k.load(c.words(), k.i32(KeyWarpgroupCode::First)) + number * block;
+    Scalar first = k.load(c.words(), c.taskWord(KeyWarpgroupCode::First, parity)) + number * block;
     auto copyBlock = [&](Pointer from, Scalar to, int64_t width) {
       copyEach(k.offset(from, headStart * width), width, to, block,
                [&](Scalar row) { return k.min(first + row, last); });

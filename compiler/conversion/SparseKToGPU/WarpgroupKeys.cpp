@@ -6,7 +6,7 @@ namespace heddle::gpu::attention {
 
 int64_t KeyWarpgroupPlan::bytes() const {
   return keyBytes() + valueBytes() + stages * (queryBytes() + outBytes() + numbers * block * 4) +
-         keyNumbers * tile * 4 + 2 * threads * 4 + words * 4 + (2 + 2 * stages) * 8;
+         2 * keyNumbers * tile * 4 + 2 * threads * 4 + words * 4 + (2 + 2 * stages) * 8;
 }
 
 std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, const Target &target) {
@@ -27,9 +27,9 @@ std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, 
 
 KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWarpgroupPlan &sizes,
                                    const ProgramBuilder &builder, const KeyWarpgroupParameters &parameters,
-                                   bool selected)
+                                   bool selected, int64_t counterCount)
     : k(k), p(plan), w(sizes), builder(builder), selected(selected), n(plan.spec.length),
-      element(elementType(k.b, plan.spec)) {
+      element(elementType(k.b, plan.spec)), counterCount(counterCount) {
   using A = AttentionArgument;
   queryRows = builder.buffer(k, A::Q, element);
   outRows = builder.buffer(k, A::DOut, element);
@@ -49,6 +49,7 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
     if (selected) {
       slotKeys = list(parameters.slotKeys);
       slotTotal = list(parameters.slotTotal);
+      taskNumbers = list(parameters.tasks);
     } else {
       firstSlot = list(parameters.firstSlot);
       nextSlot = list(parameters.nextSlot);
@@ -66,7 +67,7 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
   outsStart = queriesStart + w.stages * w.queryBytes();
   numbersStart = outsStart + w.stages * w.outBytes();
   keyNumbersStart = numbersStart + w.stages * KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4;
-  gateSumsStart = keyNumbersStart + KeyWarpgroupPlan::keyNumbers * KeyWarpgroupPlan::tile * 4;
+  gateSumsStart = keyNumbersStart + 2 * KeyWarpgroupPlan::keyNumbers * KeyWarpgroupPlan::tile * 4;
   wordsStart = gateSumsStart + 2 * KeyWarpgroupPlan::threads * 4;
   barriersStart = wordsStart + KeyWarpgroupPlan::words * 4;
 }
@@ -92,24 +93,33 @@ void KeyWarpgroupCode::prepareShared() {
   k.barrier();
 }
 
+static int64_t tilesOf(int64_t keys) { return (keys + KeyWarpgroupPlan::tile - 1) / KeyWarpgroupPlan::tile; }
+int64_t KeyWarpgroupCode::tilesOfList(const Plan &p) { return tilesOf(p.slotStride); }
 int64_t KeyWarpgroupCode::placesOfRow(const Plan &p, bool selected) {
-  auto tiles = [](int64_t keys) { return (keys + KeyWarpgroupPlan::tile - 1) / KeyWarpgroupPlan::tile; };
-  return selected ? tiles(p.slotStride) * p.chunks() : tiles(p.spec.length);
+  return selected ? tilesOfList(p) * p.chunks() : tilesOf(p.spec.length);
 }
 
-Scalar KeyWarpgroupCode::tasks() { return rows * placesOfRow(p, selected); }
+Scalar KeyWarpgroupCode::takeTask() {
+  Scalar index = k.atomicAdd(k.i32(1), counters, counterNumber);
+  if (!selected)
+    return k.select(index < rows * placesOfRow(p, false), index, k.i32(-1));
+  return k.choose(
+      index < k.load(counters, counterNumber + counterCount),
+      [&] { return Scalars{k.load(taskNumbers, firstRow * placesOfRow(p, true) + index)}; },
+      [&] { return Scalars{k.i32(-1)}; })[0];
+}
 
-KeyTask KeyWarpgroupCode::taskAt(Scalar index) {
-  const int64_t places = placesOfRow(p, selected);
+KeyTask KeyWarpgroupCode::taskAt(Scalar number) {
+  const int64_t places = selected ? tilesOfList(p) : placesOfRow(p, false);
   KeyTask task;
-  task.row = firstRow + index / places;
-  Scalar place = index % places;
-  if (selected) { // full tiles come before those that are not, and neighbours read the same queries
-    task.chunk = place % p.chunks();
-    task.list = task.row * p.chunks() + task.chunk;
-    place = place / p.chunks();
+  task.first = number % places * KeyWarpgroupPlan::tile;
+  if (selected) {
+    task.list = number / places;
+    task.row = task.list / p.chunks();
+    task.chunk = task.list % p.chunks();
+  } else {
+    task.row = firstRow + number / places;
   }
-  task.first = place * KeyWarpgroupPlan::tile;
   return task;
 }
 
@@ -163,6 +173,58 @@ SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyList
   return links;
 }
 
+/// Tasks of each wave, and counters of those that are taken.
+struct TaskLists {
+  DeviceOperand
+      tasks; ///< [row, place]: of a wave one after the other, list by list, as KeyWarpgroupCode::taskAt
+  DeviceOperand counters; ///< of tasks that are taken: zeros; then how many tasks of selected keys there are
+  int64_t counterCount = 0;
+};
+
+TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists, int64_t waves,
+                    int64_t wave) {
+  const AttentionSpec &s = plan.spec;
+  const bool selects = s.topk > 0;
+  TaskLists result;
+  result.counterCount = 2 * waves;
+  result.counters = builder.reserve(2 * result.counterCount * 4);
+  const unsigned countersNumber = builder.take(result.counters);
+  unsigned totalNumber = 0, tasksNumber = 0;
+  const int64_t places = KeyWarpgroupCode::placesOfRow(plan, true),
+                most = KeyWarpgroupCode::tilesOfList(plan);
+  if (selects) {
+    result.tasks = builder.reserve(s.rows() * places * 4);
+    totalNumber = builder.take(lists.slotTotal);
+    tasksNumber = builder.take(result.tasks);
+  }
+  builder.kernel("attention_tasks", waves, warpSize, [&](KernelCode &k) {
+    Scalar lane = k.thread(), number = k.block();
+    Pointer counters = k.pointer(countersNumber, k.i32Type());
+    k.when(lane < 2, [&] { k.store(k.i32(0), counters, number * 2 + lane); });
+    if (!selects)
+      return;
+    Pointer totals = k.pointer(totalNumber, k.i32Type()), tasks = k.pointer(tasksNumber, k.i32Type());
+    Scalar firstRow = number * wave, firstList = firstRow * plan.chunks();
+    Scalar count = k.min(k.i32(s.rows()) - firstRow, k.i32(wave)) * plan.chunks();
+    Scalars taken =
+        k.loop(k.i32(0), count, k.i32(warpSize), {firstRow * places},
+               [&](Scalar start, llvm::ArrayRef<Scalar> taken) {
+                 Scalar place = start + lane, list = firstList + k.min(place, count - 1);
+                 Scalar keys = k.load(totals, list);
+                 Scalar tiles = k.select(
+                     place < count, (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile, k.i32(0));
+                 Scalar until = k.warpInclusiveScan(tiles, [](Scalar x, Scalar y) { return x + y; });
+                 Scalar first = taken[0] + until - tiles;
+                 k.loop(k.i32(0), tiles, k.i32(1),
+                        [&](Scalar tile) { k.store(list * most + tile, tasks, first + tile); });
+                 return Scalars{taken[0] + k.shuffleFrom(until, k.i32(warpSize - 1))};
+               });
+    k.when(lane == 0,
+           [&] { k.store(taken[0] - firstRow * places, counters, number * 2 + result.counterCount); });
+  });
+  return result;
+}
+
 } // namespace
 
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlan &sizes,
@@ -182,13 +244,7 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
     partScores = builder.reserve(wave * partsOfRow * 4);
     links = emitSlotLinks(builder, plan, lists);
   }
-  const int64_t counterCount = 2 * waves;
-  const DeviceOperand counters = builder.reserve(counterCount * 4);
-  const unsigned cleared = builder.take(counters);
-  builder.kernel("attention_counters", 1, warpSize, [&](KernelCode &k) {
-    k.loop(k.thread(), k.i32(counterCount), k.i32(warpSize),
-           [&](Scalar i) { k.store(k.i32(0), k.pointer(cleared, k.i32Type()), i); });
-  });
+  const TaskLists tasks = emitTasks(builder, plan, lists, waves, wave);
   auto emit = [&](llvm::StringRef name, bool selected) {
     KeyWarpgroupParameters parameters;
     builder.take({A::Q, A::DOut, A::K, A::V});
@@ -203,6 +259,7 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
       builder.take({A::U, A::Hi, A::Lo});
       parameters.slotKeys = builder.take(lists.slotKeys);
       parameters.slotTotal = builder.take(lists.slotTotal);
+      parameters.tasks = builder.take(tasks.tasks);
     } else {
       if (s.packed)
         builder.take({A::Bounds});
@@ -212,12 +269,12 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
       }
       builder.take({A::DK, A::DV, A::DU});
     }
-    parameters.counters = builder.take(counters);
+    parameters.counters = builder.take(tasks.counters);
     for (unsigned *number : {&parameters.firstRow, &parameters.rows, &parameters.counterNumber})
       *number = builder.take(DeviceOperand{DeviceOperand::I32, 0});
     builder.kernel(name, target.multiprocessors, KeyWarpgroupPlan::threads, [&](KernelCode &k) {
       k.function->setAttr("nvvm.minctasm", k.b.getI32IntegerAttr(1));
-      KeyWarpgroupCode code(k, plan, sizes, builder, parameters, selected);
+      KeyWarpgroupCode code(k, plan, sizes, builder, parameters, selected, tasks.counterCount);
       code.prepareShared();
       // The same for all lanes, which the compiler cannot know of a quotient.
       Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));
@@ -231,10 +288,11 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
   if (selects)
     steps.push_back(emit("attention_dk_selected", true));
   steps.push_back(emit("attention_dk", false));
-  int64_t counter = 0;
   for (int64_t row = 0; row < s.rows(); row += wave)
     for (auto &[step, places] : steps) {
-      const int64_t rows = std::min(wave, s.rows() - row), numbers[] = {row, rows, counter++};
+      const int64_t rows = std::min(wave, s.rows() - row);
+      const int64_t counter = 2 * (row / wave) + (&step == &steps.back().first ? 1 : 0);
+      const int64_t numbers[] = {row, rows, counter};
       step.grid[0] = std::min(rows * places, target.multiprocessors);
       for (size_t i = 0; i < 3; ++i)
         step.operands[step.operands.size() - 3 + i].number = numbers[i];

@@ -13,9 +13,9 @@ struct KeyWarpgroupPlan {
   static constexpr int64_t tile = 128; ///< keys, 64 for each of the two warpgroups that multiply
   static constexpr int64_t block = 64; ///< queries that are multiplied at a time
   static constexpr int64_t threads = 3 * warpgroupThreads;
-  static constexpr int64_t numbers = 4; ///< of a query: lse, D and where keys have gates its threshold
-  static constexpr int64_t keyNumbers = 6;
-  static constexpr int64_t words = 48;
+  static constexpr int64_t numbers = 4;    ///< of a query: lse, D and where keys have gates its threshold
+  static constexpr int64_t keyNumbers = 6; ///< i32 or f32 of a key, of two tasks
+  static constexpr int64_t words = 52;
 
   int64_t keyPanels = 0, valuePanels = 0;
   int64_t gatherRegisters = 24, productRegisters = 240; ///< of a thread: 168 on average
@@ -38,7 +38,8 @@ struct KeyWarpgroupParameters {
   unsigned firstSlot = 0, nextSlot = 0;     ///< of keys in them
   unsigned partRows = 0, partScores = 0;    ///< partial sums
   unsigned firstRow = 0, rows = 0;          ///< of the wave
-  unsigned counters = 0, counterNumber = 0; ///< of tasks that are taken
+  unsigned tasks = 0;                       ///< that select keys, of each wave
+  unsigned counters = 0, counterNumber = 0; ///< of tasks that are taken, then how many there are
 };
 
 /// 128 keys of a row: of those that a chunk of queries selects, or neighbours. i32.
@@ -51,11 +52,13 @@ struct KeyTask {
 class KeyWarpgroupCode {
 public:
   KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWarpgroupPlan &sizes,
-                   const ProgramBuilder &builder, const KeyWarpgroupParameters &parameters, bool selected);
+                   const ProgramBuilder &builder, const KeyWarpgroupParameters &parameters, bool selected,
+                   int64_t counterCount);
 
+  static int64_t tilesOfList(const Plan &p); ///< at most
   static int64_t placesOfRow(const Plan &p, bool selected);
-  Scalar tasks(); ///< of the wave
-  KeyTask taskAt(Scalar index);
+  Scalar takeTask(); ///< the next one, -1 after the last; for one thread
+  KeyTask taskAt(Scalar number);
   /// Whether pairs have gates, or scores get gradients through them.
   bool gated() const { return selected && (p.routesKeys() || p.routesValues()); }
   Scalar windowEnd(Scalar key);
@@ -67,17 +70,23 @@ public:
     return stage * (KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4) +
            (shared + (numbersStart + which * KeyWarpgroupPlan::block * 4));
   }
+  // What is known of a task and its keys is there twice, for tasks of even and odd number: while the
+  // warpgroups multiply for one, the next one is prepared.
   /// Of a key, i32 but for its score, f32. For windows also until where chunks of queries select it, and its
   /// slot in the first one's list.
   enum KeyNumber { Key, From, Until, Score, SelectedUntil, Slot };
-  Pointer keyNumbers(KeyNumber which) {
-    return atShared(k, address(keyNumbersStart + which * KeyWarpgroupPlan::tile * 4),
-                    which == Score ? k.f32Type() : k.i32Type());
+  Pointer keyNumbers(KeyNumber which, Scalar parity) {
+    constexpr int64_t bytes = KeyWarpgroupPlan::tile * 4;
+    return atShared(
+        k, parity * (KeyWarpgroupPlan::keyNumbers * bytes) + address(keyNumbersStart + which * bytes),
+        which == Score ? k.f32Type() : k.i32Type());
   }
+  /// Task, first query, blocks of queries.
+  enum TaskWord { Task, First, Blocks };
+  Scalar taskWord(TaskWord which, Scalar parity) { return (parity << 2) + int64_t(which); }
   bool addsPartialSums() const { return !selected && p.spec.topk > 0; }
-  /// Task, first query, blocks of queries; what the gathering threads exchange; four of each warp that
-  /// multiplies.
-  enum Word { Task, First, Blocks, NextTask, Minima, Maxima = 8, OfWarps = 16 };
+  /// After those of tasks: what the gathering threads exchange; four of each warp that multiplies.
+  enum Word { NextTask = 8, Minima = 10, Maxima = 14, OfWarps = 20 };
   Pointer gateSums() { return atShared(k, address(gateSumsStart), k.f32Type()); } ///< two of each thread
   Pointer words() { return atShared(k, address(wordsStart), k.i32Type()); }
   Scalar fullKeys() { return address(barriersStart); }
@@ -87,6 +96,7 @@ public:
   // Where the rings are, in one register: the stage of queries, the parity of its phase, that of the keys'
   // one.
   static constexpr int64_t stageParity = 8, keysParity = 16;
+  Scalar keysParityOf(Scalar ring) { return ring >> 4; }
   Scalar stageOf(Scalar ring) { return ring & 7; }
   Scalar following(Scalar ring) {
     return k.select(stageOf(ring) == w.stages - 1, (ring - (w.stages - 1)) ^ stageParity, ring + 1);
@@ -101,9 +111,10 @@ public:
   const int64_t n;
   const mlir::Type element;
   Pointer queryRows, outRows, keyRows, valueRows, u, hi, lo, ends, bounds, lse, sharedSums;
-  Pointer slotKeys, slotTotal, firstSlot, nextSlot, partRows, partScores, counters;
+  Pointer slotKeys, slotTotal, firstSlot, nextSlot, partRows, partScores, taskNumbers, counters;
   Scalar firstRow, rows, counterNumber, thread, lane;
   int64_t valuesStart = 0, queriesStart = 0, outsStart = 0; ///< bytes
+  int64_t counterCount = 0;
 
 private:
   Scalar shared; ///< the address of everything
