@@ -135,11 +135,11 @@ private:
     else
       state = k.loop(k.i32(0), k.i32(p.spec.group()), k.i32(1), state, ofHead);
     KeyTask task = c.taskAt(word(KeyWarpgroupCode::Task, state.back()));
-    PartialRun runs[2];
+    PartialSum parts[2];
     if (c.addsPartialSums()) {
       Place here = placeHere();
       for (int64_t half = 0; half < 2; ++half)
-        runs[half] = partialRunOf(here.rows[half], state.back());
+        parts[half] = partialSumOf(here.rows[half], state.back());
     }
     k.warpBarrier(); // all lanes have read what is of the task
     release(c.emptyKeys());
@@ -151,7 +151,7 @@ private:
       for (int64_t half = 0; half < 2; ++half)
         gates[half] = k.warpReduce(k.element(sums, half), [](Scalar x, Scalar y) { return x + y; }, 4);
     }
-    c.selected ? storePartialSums(task, state, gates) : storeGradients(task, std::move(state), runs);
+    c.selected ? storePartialSums(task, state, gates) : storeGradients(task, std::move(state), parts);
     return after;
   }
 
@@ -391,58 +391,53 @@ private:
     }
   }
 
-  /// The chunks of queries that select a key, and its slot in the first one's list.
-  struct PartialRun {
-    Scalar from, until, slot;
+  /// Where the sum of what chunks of queries gave a key is, if some select it: in the list of the first one.
+  struct PartialSum {
+    Scalar some, chunk, slot;
   };
-  PartialRun partialRunOf(Scalar keyOfTile, Scalar ring) {
+  PartialSum partialSumOf(Scalar keyOfTile, Scalar ring) {
     Scalar from = k.load(keyNumbers(KeyWarpgroupCode::Key, ring), keyOfTile) + p.spec.window;
     Scalar until = k.load(keyNumbers(KeyWarpgroupCode::SelectedUntil, ring), keyOfTile);
-    Scalar first = k.min(from, k.i32(c.n - 1)) / p.chunk;
-    Scalar end = k.select(until > from, (k.max(until, k.i32(1)) - 1) / p.chunk + 1, first);
-    return {first, end, k.load(keyNumbers(KeyWarpgroupCode::Slot, ring), keyOfTile)};
+    return {until > from, from / p.chunk, k.load(keyNumbers(KeyWarpgroupCode::Slot, ring), keyOfTile)};
   }
 
-  /// Adds what the chunks gave, one after the other, and gives the sum of gates.
-  Scalar addPartialSums(const KeyTask &task, Scalars &state, int64_t half, const PartialRun &run,
-                        const Place &here) {
-    Scalars carried{run.slot, k.f32(0)};
-    eachPair(half, [&](size_t sum, int64_t) { carried.append({state[sum], state[sum + 1]}); });
-    carried =
-        k.loop(run.from, run.until, k.i32(1), carried, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
-          Scalar list = task.row * p.chunks() + chunk;
-          Scalar part = c.wide(list - c.firstRow * p.chunks()) * p.slotStride + c.wide(carried[0]);
-          Scalar next = k.choose(
-              chunk + 1 < run.until,
-              [&] {
-                Scalar at = c.wide(list) * p.slotStride + c.wide(carried[0]);
-                return Scalars{k.load(c.nextSlot, at)};
-              },
-              [&] { return Scalars{k.i32(0)}; })[0];
-          Scalars result{next, carried[1] + k.load(c.partScores, part)};
+  /// Adds it, and gives the sum of gates.
+  Scalar addPartialSum(const KeyTask &task, Scalars &state, int64_t half, const PartialSum &from,
+                       const Place &here) {
+    Scalars own;
+    eachPair(half, [&](size_t sum, int64_t) { own.append({state[sum], state[sum + 1]}); });
+    own.push_back(k.f32(0));
+    Scalars sums = k.choose(
+        from.some,
+        [&] {
+          Scalar list = (task.row - c.firstRow) * p.chunks() + from.chunk;
+          Scalar part = c.wide(list) * p.slotStride + c.wide(from.slot);
           Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
+          Scalars result;
           eachPair(half, [&](size_t, int64_t place) {
             mlir::Value pair = k.loadVector(row, k.i64(place), 2);
             for (int64_t i = 0; i < 2; ++i)
-              result.push_back(carried[result.size()] + k.element(pair, i));
+              result.push_back(own[result.size()] + k.element(pair, i));
           });
+          result.push_back(k.load(c.partScores, part));
           return result;
-        });
-    size_t taken = 2;
+        },
+        [&] { return own; });
+    size_t taken = 0;
     eachPair(half, [&](size_t sum, int64_t) {
-      state[sum] = carried[taken++];
-      state[sum + 1] = carried[taken++];
+      state[sum] = sums[taken++];
+      state[sum + 1] = sums[taken++];
     });
-    return carried[1];
+    return sums.back();
   }
 
-  void storeGradients(const KeyTask &task, Scalars state, llvm::ArrayRef<PartialRun> runs) {
+  void storeGradients(const KeyTask &task, Scalars state, llvm::ArrayRef<PartialSum> parts) {
     using A = AttentionArgument;
     Place here = placeHere();
     for (int64_t half = 0; half < 2; ++half) {
       Scalar key = k.min(task.first + here.rows[half], k.i32(c.n - 1));
       Scalar valid = task.first + here.rows[half] < c.n, row = c.wide(task.row * c.n + key);
-      Scalar gates = p.spec.topk > 0 ? addPartialSums(task, state, half, runs[size_t(half)], here) : k.f32(0);
+      Scalar gates = p.spec.topk > 0 ? addPartialSum(task, state, half, parts[size_t(half)], here) : k.f32(0);
       k.when(k.both(valid, here.firstColumn == 0),
              [&] { k.store(gates, c.builder.buffer(k, A::DU, k.f32Type()), row); });
       auto store = [&](A to, llvm::ArrayRef<Scalar> sums, int64_t width) {

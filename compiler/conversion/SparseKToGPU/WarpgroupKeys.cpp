@@ -1,4 +1,4 @@
-#include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupKeyParts.h"
 
 #include <limits>
 
@@ -52,7 +52,6 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
       taskNumbers = list(parameters.tasks);
     } else {
       firstSlot = list(parameters.firstSlot);
-      nextSlot = list(parameters.nextSlot);
     }
   }
   counters = k.pointer(parameters.counters, k.i32Type());
@@ -128,105 +127,6 @@ Scalar KeyWarpgroupCode::windowEnd(Scalar key) {
   return p.spec.packed ? k.min(end, k.load(bounds, key + n)) : end;
 }
 
-namespace {
-
-/// Where keys are in the lists of chunks, so that their partial sums are found without a search.
-struct SlotLinks {
-  DeviceOperand first; ///< [row, length]: the slot of a selected key in the list of its first chunk
-  DeviceOperand next;  ///< [row, chunk, slot]: its slot in the list of the next chunk
-};
-
-SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
-  constexpr int64_t threads = 256;
-  const AttentionSpec &s = plan.spec;
-  const int64_t chunks = plan.chunks(), parts = (plan.slotStride + threads - 1) / threads;
-  SlotLinks links{builder.reserve(s.rows() * s.length * 4),
-                  builder.reserve(s.rows() * chunks * plan.slotStride * 4)};
-  builder.take({AttentionArgument::End});
-  const unsigned keysNumber = builder.take(lists.slotKeys), totalNumber = builder.take(lists.slotTotal);
-  const unsigned firstNumber = builder.take(links.first), nextNumber = builder.take(links.next);
-  builder.kernel("attention_links", s.rows() * chunks * parts, threads, [&](KernelCode &k) {
-    auto buffer = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
-    Pointer keys = buffer(keysNumber), total = buffer(totalNumber);
-    Pointer ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
-    Scalar list = k.block() / parts, slot = k.block() % parts * threads + k.thread();
-    Scalar row = list / chunks, chunk = list % chunks;
-    auto startOf = [&](Scalar list) { return k.cast(list, k.i64Type()) * plan.slotStride; };
-    k.when(slot < k.load(total, list), [&] {
-      Scalar at = startOf(list) + k.cast(slot, k.i64Type());
-      Scalar key = k.load(keys, at), place = row * s.length + key;
-      k.when(key + s.window >= chunk * plan.chunk, [&] { k.store(slot, buffer(firstNumber), place); });
-      k.when(k.load(ends, place) > (chunk + 1) * plan.chunk, [&] {
-        Scalar start = startOf(list + 1);
-        Scalars found = k.repeat(
-            {k.i32(0), k.load(total, list + 1)},
-            [&](llvm::ArrayRef<Scalar> range) { return range[0] + 1 < range[1]; },
-            [&](llvm::ArrayRef<Scalar> range) {
-              Scalar middle = (range[0] + range[1]) >> 1;
-              Scalar below = k.load(keys, start + k.cast(middle, k.i64Type())) <= key;
-              return Scalars{k.select(below, middle, range[0]), k.select(below, range[1], middle)};
-            });
-        k.store(found[0], buffer(nextNumber), at);
-      });
-    });
-  });
-  return links;
-}
-
-/// Tasks of each wave, and counters of those that are taken.
-struct TaskLists {
-  DeviceOperand
-      tasks; ///< [row, place]: of a wave one after the other, list by list, as KeyWarpgroupCode::taskAt
-  DeviceOperand counters; ///< of tasks that are taken: zeros; then how many tasks of selected keys there are
-  int64_t counterCount = 0;
-};
-
-TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists, int64_t waves,
-                    int64_t wave) {
-  const AttentionSpec &s = plan.spec;
-  const bool selects = s.topk > 0;
-  TaskLists result;
-  result.counterCount = 2 * waves;
-  result.counters = builder.reserve(2 * result.counterCount * 4);
-  const unsigned countersNumber = builder.take(result.counters);
-  unsigned totalNumber = 0, tasksNumber = 0;
-  const int64_t places = KeyWarpgroupCode::placesOfRow(plan, true),
-                most = KeyWarpgroupCode::tilesOfList(plan);
-  if (selects) {
-    result.tasks = builder.reserve(s.rows() * places * 4);
-    totalNumber = builder.take(lists.slotTotal);
-    tasksNumber = builder.take(result.tasks);
-  }
-  builder.kernel("attention_tasks", waves, warpSize, [&](KernelCode &k) {
-    Scalar lane = k.thread(), number = k.block();
-    Pointer counters = k.pointer(countersNumber, k.i32Type());
-    k.when(lane < 2, [&] { k.store(k.i32(0), counters, number * 2 + lane); });
-    if (!selects)
-      return;
-    Pointer totals = k.pointer(totalNumber, k.i32Type()), tasks = k.pointer(tasksNumber, k.i32Type());
-    Scalar firstRow = number * wave, firstList = firstRow * plan.chunks();
-    Scalar count = k.min(k.i32(s.rows()) - firstRow, k.i32(wave)) * plan.chunks();
-    Scalars taken =
-        k.loop(k.i32(0), count, k.i32(warpSize), {firstRow * places},
-               [&](Scalar start, llvm::ArrayRef<Scalar> taken) {
-                 Scalar place = start + lane, list = firstList + k.min(place, count - 1);
-                 Scalar keys = k.load(totals, list);
-                 Scalar tiles = k.select(
-                     place < count, (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile, k.i32(0));
-                 Scalar until = k.warpInclusiveScan(tiles, [](Scalar x, Scalar y) { return x + y; });
-                 Scalar first = taken[0] + until - tiles;
-                 k.loop(k.i32(0), tiles, k.i32(1),
-                        [&](Scalar tile) { k.store(list * most + tile, tasks, first + tile); });
-                 return Scalars{taken[0] + k.shuffleFrom(until, k.i32(warpSize - 1))};
-               });
-    k.when(lane == 0,
-           [&] { k.store(taken[0] - firstRow * places, counters, number * 2 + result.counterCount); });
-  });
-  return result;
-}
-
-} // namespace
-
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlan &sizes,
                       const KeyLists &lists, const QueryStatistics &statistics, const Target &target) {
   using A = AttentionArgument;
@@ -234,17 +134,19 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
   const bool selects = s.topk > 0;
   const int64_t partsOfRow = plan.chunks() * plan.slotStride;
   const int64_t rowBytes = partsOfRow * (plan.keyPad + plan.valuePad) * 4;
-  // Partial sums of as many rows at a time as a modest memory holds, in waves of about one size.
+  // As many rows at a time as a modest memory holds, in waves of about one size.
   const int64_t most = selects ? std::clamp<int64_t>(plan.partialBytes / rowBytes, 1, s.rows()) : s.rows();
-  const int64_t waves = (s.rows() + most - 1) / most, wave = (s.rows() + waves - 1) / waves;
-  DeviceOperand partRows, partScores;
+  Waves waves;
+  waves.count = (s.rows() + most - 1) / most;
+  waves.rows = (s.rows() + waves.count - 1) / waves.count;
+  PartialSums parts;
   SlotLinks links;
   if (selects) {
-    partRows = builder.reserve(wave * rowBytes);
-    partScores = builder.reserve(wave * partsOfRow * 4);
+    parts.rows = builder.reserve(waves.rows * rowBytes);
+    parts.scores = builder.reserve(waves.rows * partsOfRow * 4);
     links = emitSlotLinks(builder, plan, lists);
   }
-  const TaskLists tasks = emitTasks(builder, plan, lists, waves, wave);
+  const TaskLists tasks = emitTasks(builder, plan, lists, waves);
   auto emit = [&](llvm::StringRef name, bool selected) {
     KeyWarpgroupParameters parameters;
     builder.take({A::Q, A::DOut, A::K, A::V});
@@ -252,8 +154,8 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
     parameters.shared = builder.take(statistics.shared);
     if (selects) {
       builder.take({A::End});
-      parameters.partRows = builder.take(partRows);
-      parameters.partScores = builder.take(partScores);
+      parameters.partRows = builder.take(parts.rows);
+      parameters.partScores = builder.take(parts.scores);
     }
     if (selected) {
       builder.take({A::U, A::Hi, A::Lo});
@@ -263,10 +165,8 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
     } else {
       if (s.packed)
         builder.take({A::Bounds});
-      if (selects) {
+      if (selects)
         parameters.firstSlot = builder.take(links.first);
-        parameters.nextSlot = builder.take(links.next);
-      }
       builder.take({A::DK, A::DV, A::DU});
     }
     parameters.counters = builder.take(tasks.counters);
@@ -282,22 +182,29 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
     });
     DeviceStep step = builder.program.steps.back();
     builder.program.steps.pop_back();
-    return std::pair{step, KeyWarpgroupCode::placesOfRow(plan, selected)};
+    return step;
   };
-  llvm::SmallVector<std::pair<DeviceStep, int64_t>, 2> steps; // and their tasks for each row
-  if (selects)
-    steps.push_back(emit("attention_dk_selected", true));
-  steps.push_back(emit("attention_dk", false));
-  for (int64_t row = 0; row < s.rows(); row += wave)
-    for (auto &[step, places] : steps) {
-      const int64_t rows = std::min(wave, s.rows() - row);
-      const int64_t counter = 2 * (row / wave) + (&step == &steps.back().first ? 1 : 0);
-      const int64_t numbers[] = {row, rows, counter};
-      step.grid[0] = std::min(rows * places, target.multiprocessors);
-      for (size_t i = 0; i < 3; ++i)
-        step.operands[step.operands.size() - 3 + i].number = numbers[i];
-      builder.program.steps.push_back(step);
+  DeviceStep ofSelected, sums;
+  if (selects) {
+    ofSelected = emit("attention_dk_selected", true);
+    sums = emitPartialSums(builder, plan, lists, links, tasks, parts, target);
+  }
+  const DeviceStep ofWindow = emit("attention_dk", false);
+  auto add = [&](DeviceStep step, int64_t places, llvm::ArrayRef<int64_t> numbers) {
+    step.grid[0] = std::min(places, step.grid[0]);
+    for (size_t i = 0; i < numbers.size(); ++i)
+      step.operands[step.operands.size() - numbers.size() + i].number = numbers[i];
+    builder.program.steps.push_back(step);
+  };
+  for (int64_t wave = 0; wave < waves.count; ++wave) {
+    const int64_t first = wave * waves.rows, rows = std::min(waves.rows, s.rows() - first);
+    auto places = [&](bool selected) { return rows * KeyWarpgroupCode::placesOfRow(plan, selected); };
+    if (selects) {
+      add(ofSelected, places(true), {first, rows, 2 * wave});
+      add(sums, places(true) * KeyWarpgroupPlan::tile, {first, 2 * wave});
     }
+    add(ofWindow, places(false), {first, rows, 2 * wave + 1});
+  }
 }
 
 } // namespace heddle::gpu::attention

@@ -35,7 +35,7 @@ struct KeyWarpgroupPlan {
 struct KeyWarpgroupParameters {
   unsigned lse = 0, shared = 0;             ///< of queries
   unsigned slotKeys = 0, slotTotal = 0;     ///< lists of chunks
-  unsigned firstSlot = 0, nextSlot = 0;     ///< of keys in them
+  unsigned firstSlot = 0;                   ///< of keys in them
   unsigned partRows = 0, partScores = 0;    ///< partial sums
   unsigned firstRow = 0, rows = 0;          ///< of the wave
   unsigned tasks = 0;                       ///< that select keys, of each wave
@@ -111,7 +111,7 @@ public:
   const int64_t n;
   const mlir::Type element;
   Pointer queryRows, outRows, keyRows, valueRows, u, hi, lo, ends, bounds, lse, sharedSums;
-  Pointer slotKeys, slotTotal, firstSlot, nextSlot, partRows, partScores, taskNumbers, counters;
+  Pointer slotKeys, slotTotal, firstSlot, partRows, partScores, taskNumbers, counters;
   Scalar firstRow, rows, counterNumber, thread, lane;
   int64_t valuesStart = 0, queriesStart = 0, outsStart = 0; ///< bytes
   int64_t counterCount = 0;

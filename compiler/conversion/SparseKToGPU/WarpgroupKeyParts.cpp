@@ -1,0 +1,168 @@
+#include "compiler/conversion/SparseKToGPU/WarpgroupKeyParts.h"
+
+namespace heddle::gpu::attention {
+
+SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
+  constexpr int64_t threads = 256;
+  const AttentionSpec &s = plan.spec;
+  const int64_t chunks = plan.chunks(), parts = (plan.slotStride + threads - 1) / threads;
+  SlotLinks links{builder.reserve(s.rows() * s.length * 4),
+                  builder.reserve(s.rows() * chunks * plan.slotStride * 4)};
+  builder.take({AttentionArgument::End});
+  const unsigned keysNumber = builder.take(lists.slotKeys), totalNumber = builder.take(lists.slotTotal);
+  const unsigned firstNumber = builder.take(links.first), nextNumber = builder.take(links.next);
+  builder.kernel("attention_links", s.rows() * chunks * parts, threads, [&](KernelCode &k) {
+    auto buffer = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
+    Pointer keys = buffer(keysNumber), total = buffer(totalNumber);
+    Pointer ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
+    Scalar list = k.block() / parts, slot = k.block() % parts * threads + k.thread();
+    Scalar row = list / chunks, chunk = list % chunks;
+    auto startOf = [&](Scalar list) { return k.cast(list, k.i64Type()) * plan.slotStride; };
+    k.when(slot < k.load(total, list), [&] {
+      Scalar at = startOf(list) + k.cast(slot, k.i64Type());
+      Scalar key = k.load(keys, at), place = row * s.length + key;
+      k.when(key + s.window >= chunk * plan.chunk, [&] { k.store(slot, buffer(firstNumber), place); });
+      k.when(k.load(ends, place) > (chunk + 1) * plan.chunk, [&] {
+        Scalar start = startOf(list + 1);
+        Scalars found = k.repeat(
+            {k.i32(0), k.load(total, list + 1)},
+            [&](llvm::ArrayRef<Scalar> range) { return range[0] + 1 < range[1]; },
+            [&](llvm::ArrayRef<Scalar> range) {
+              Scalar middle = (range[0] + range[1]) >> 1;
+              Scalar below = k.load(keys, start + k.cast(middle, k.i64Type())) <= key;
+              return Scalars{k.select(below, middle, range[0]), k.select(below, range[1], middle)};
+            });
+        k.store(found[0], buffer(nextNumber), at);
+      });
+    });
+  });
+  return links;
+}
+
+TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists, const Waves &waves) {
+  const AttentionSpec &s = plan.spec;
+  const bool selects = s.topk > 0;
+  TaskLists result;
+  result.counterCount = 2 * waves.count;
+  result.counters = builder.reserve(2 * result.counterCount * 4);
+  const unsigned countersNumber = builder.take(result.counters);
+  unsigned totalNumber = 0, tasksNumber = 0;
+  const int64_t places = KeyWarpgroupCode::placesOfRow(plan, true),
+                most = KeyWarpgroupCode::tilesOfList(plan);
+  if (selects) {
+    result.tasks = builder.reserve(s.rows() * places * 4);
+    totalNumber = builder.take(lists.slotTotal);
+    tasksNumber = builder.take(result.tasks);
+  }
+  builder.kernel("attention_tasks", waves.count, warpSize, [&](KernelCode &k) {
+    Scalar lane = k.thread(), number = k.block();
+    Pointer counters = k.pointer(countersNumber, k.i32Type());
+    k.when(lane < 2, [&] { k.store(k.i32(0), counters, number * 2 + lane); });
+    if (!selects)
+      return;
+    Pointer totals = k.pointer(totalNumber, k.i32Type()), tasks = k.pointer(tasksNumber, k.i32Type());
+    Scalar firstRow = number * waves.rows, firstList = firstRow * plan.chunks();
+    Scalar count = k.min(k.i32(s.rows()) - firstRow, k.i32(waves.rows)) * plan.chunks();
+    Scalars taken =
+        k.loop(k.i32(0), count, k.i32(warpSize), {firstRow * places},
+               [&](Scalar start, llvm::ArrayRef<Scalar> taken) {
+                 Scalar place = start + lane, list = firstList + k.min(place, count - 1);
+                 Scalar keys = k.load(totals, list);
+                 Scalar tiles = k.select(
+                     place < count, (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile, k.i32(0));
+                 Scalar until = k.warpInclusiveScan(tiles, [](Scalar x, Scalar y) { return x + y; });
+                 Scalar first = taken[0] + until - tiles;
+                 k.loop(k.i32(0), tiles, k.i32(1),
+                        [&](Scalar tile) { k.store(list * most + tile, tasks, first + tile); });
+                 return Scalars{taken[0] + k.shuffleFrom(until, k.i32(warpSize - 1))};
+               });
+    k.when(lane == 0,
+           [&] { k.store(taken[0] - firstRow * places, counters, number * 2 + result.counterCount); });
+  });
+  return result;
+}
+
+DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                           const SlotLinks &links, const TaskLists &tasks, const PartialSums &parts,
+                           const Target &target) {
+  constexpr int64_t threads = 256, warps = threads / warpSize, each = 4; // f32 of a lane's piece
+  const AttentionSpec &s = plan.spec;
+  const int64_t width = plan.keyPad + plan.valuePad, most = KeyWarpgroupCode::tilesOfList(plan);
+  builder.take({AttentionArgument::End});
+  const unsigned keysNumber = builder.take(lists.slotKeys), totalNumber = builder.take(lists.slotTotal);
+  const unsigned nextNumber = builder.take(links.next), tasksNumber = builder.take(tasks.tasks);
+  const unsigned countersNumber = builder.take(tasks.counters);
+  const unsigned rowsNumber = builder.take(parts.rows), scoresNumber = builder.take(parts.scores);
+  const unsigned firstRowNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
+  const unsigned counterNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
+  // A warp for each slot.
+  builder.kernel("attention_partial_sums", 8 * target.multiprocessors, threads, [&](KernelCode &k) {
+    auto numbers = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
+    Pointer keys = numbers(keysNumber), totals = numbers(totalNumber), next = numbers(nextNumber);
+    Pointer ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
+    Pointer rows = k.pointer(rowsNumber, k.f32Type()), scores = k.pointer(scoresNumber, k.f32Type());
+    Scalar firstRow = k.argument(firstRowNumber), lane = k.thread() & (warpSize - 1);
+    auto wide = [&](Scalar x) { return k.cast(x, k.i64Type()); };
+    Scalar count = k.load(numbers(countersNumber), k.argument(counterNumber) + tasks.counterCount);
+
+    const int64_t pieces = (width + each * warpSize - 1) / (each * warpSize);
+    auto column = [&](int64_t piece) { return lane * each + piece * each * warpSize; };
+    auto loadRow = [&](Scalar part) { // the score, then the lane's columns
+      Scalars x{k.load(scores, part)};
+      for (int64_t i = 0; i < pieces; ++i) {
+        Scalar at = k.select(column(i) < width, column(i), k.i32(0));
+        mlir::Value piece = k.loadVector(rows, part * width + wide(at), each);
+        for (int64_t j = 0; j < each; ++j)
+          x.push_back(k.element(piece, j));
+      }
+      return x;
+    };
+
+    auto addFrom = [&](Scalar list, Scalar slot) {
+      Scalar chunk = list % plan.chunks(), row = list / plan.chunks();
+      auto placeOf = [&](Scalar chunk, Scalar slot) {
+        return wide(row * plan.chunks() + chunk) * plan.slotStride + wide(slot);
+      };
+      auto partOf = [&](Scalar place) { return place - wide(firstRow * plan.chunks()) * plan.slotStride; };
+      Scalar place = placeOf(chunk, slot), key = k.load(keys, place);
+      Scalar until = k.load(ends, row * s.length + key);
+      Scalar isFirst = key + s.window >= chunk * plan.chunk;
+      k.when(k.both(isFirst, until > (chunk + 1) * plan.chunk), [&] {
+        Scalars carried = loadRow(partOf(place));
+        const size_t sums = carried.size();
+        carried.append({chunk + 1, k.load(next, place)});
+        carried = k.repeat(
+            carried, [&](llvm::ArrayRef<Scalar> carried) { return carried[sums] * plan.chunk < until; },
+            [&](llvm::ArrayRef<Scalar> carried) {
+              Scalar chunk = carried[sums], place = placeOf(chunk, carried[sums + 1]);
+              // Of the last chunk it means nothing.
+              Scalar following = k.load(next, place);
+              Scalars result = loadRow(partOf(place));
+              for (size_t i = 0; i < sums; ++i)
+                result[i] = carried[i] + result[i];
+              result.append({chunk + 1, following});
+              return result;
+            });
+        for (int64_t i = 0; i < pieces; ++i)
+          k.when(column(i) < width, [&] {
+            k.storeVector(k.vectorOf(llvm::ArrayRef(carried).slice(size_t(1 + each * i), size_t(each))), rows,
+                          partOf(place) * width + wide(column(i)));
+          });
+        k.when(lane == 0, [&] { k.store(carried[0], scores, partOf(place)); });
+      });
+    };
+
+    constexpr int64_t tile = KeyWarpgroupPlan::tile;
+    Scalar firstTask = firstRow * KeyWarpgroupCode::placesOfRow(plan, true);
+    k.loop(k.block() * warps + (k.thread() >> 5), count * tile, k.blocks() * warps, [&](Scalar place) {
+      Scalar task = k.load(numbers(tasksNumber), firstTask + place / tile);
+      Scalar list = task / most, slot = task % most * tile + place % tile;
+      k.when(slot < k.load(totals, list), [&] { addFrom(list, slot); });
+    });
+  });
+  DeviceStep step = builder.program.steps.back();
+  builder.program.steps.pop_back();
+  return step;
+}
+
+} // namespace heddle::gpu::attention
