@@ -32,7 +32,7 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
     lists = emitKeyLists(builder, queries, true);
   QueryStatistics statistics = emitStatistics(builder, queries);
   emitQueryGradients(builder, queries, warpgroups, lists, statistics, target);
-  if (auto sizes = KeyWarpgroupPlan::of(spec, target))
+  if (auto sizes = KeyWarpgroupPlans::of(spec, target))
     emitKeyGradients(builder, keys, *sizes, lists, statistics, target);
   else
     emitKeyGradients(builder, keys, lists, statistics);

@@ -12,7 +12,7 @@ namespace {
 class KeyConsumer {
 public:
   KeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup)
-      : c(code), k(code.k), p(code.p), warpgroup(warpgroup) {}
+      : c(code), k(code.k), p(code.p), block(code.w.block), warpgroup(warpgroup) {}
 
   void emit() {
     setRegisters(k, c.w.productRegisters, /*more=*/true);
@@ -27,7 +27,7 @@ public:
   }
 
 private:
-  static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
+  static constexpr int64_t tile = KeyWarpgroupPlan::tile;
   static constexpr int64_t firstTurn = 2; ///< of the named barriers
 
   void awaitQueries(Scalar state) { waitForPhase(k, c.fullQueries(c.stageOf(state)), (state >> 3) & 1); }
@@ -232,8 +232,8 @@ private:
   Scalars accumulateBlock(Scalar number, llvm::ArrayRef<Scalar> sums, llvm::ArrayRef<Scalar> products,
                           Scalar ring) {
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
-    Scalar seen = k.choose(
-        masked, [&] { return Scalars{seenPairs(number, ring)}; }, [&] { return Scalars{k.i32(-1)}; })[0];
+    Scalars seen = k.choose(
+        masked, [&] { return seenPairs(number, ring); }, [&] { return Scalars(wordsOfPairs(), k.i32(-1)); });
     const size_t half = size_t(block / 2), count = size_t(block / 4);
     Scalars words = slopes(seen, ring, products.take_front(half), products.take_back(half));
     llvm::ArrayRef<Scalar> packed = words;
@@ -283,30 +283,36 @@ private:
   Scalar queriesAt(Scalar stage) { return stage * c.w.queryBytes() + c.address(c.queriesStart); }
   Scalar outsAt(Scalar stage) { return stage * c.w.outBytes() + c.address(c.outsStart); }
 
-  /// The lane's pairs of a block whose query is in the run of the key, a bit each.
-  static int64_t bitOf(int64_t tile, int64_t half, int64_t column) {
-    return 8 * (tile % 4) + 2 * (2 * half + tile / 4) + column;
+  /// The lane's pairs of a block whose query is in the run of the key, a bit each; a word for 64 queries.
+  static constexpr int64_t queriesOfWord = 64;
+  size_t wordsOfPairs() const { return size_t((block + queriesOfWord - 1) / queriesOfWord); }
+  static int64_t bitOf(int64_t tile, int64_t half, int64_t column) { // a tile of 8 queries
+    return 8 * (tile % 4) + 2 * (2 * half + tile / 4 % 2) + column;
   }
-  Scalar seenPairs(Scalar number, Scalar ring) {
+  Scalars seenPairs(Scalar number, Scalar ring) {
     Place here = placeHere();
-    Scalar firstQuery = word(KeyWarpgroupCode::First, ring) + number * block, bits = k.i32(0);
+    Scalar blockStart = word(KeyWarpgroupCode::First, ring) + number * block;
+    Scalars bits(wordsOfPairs(), k.i32(0));
     for (int64_t half = 0; half < 2; ++half) {
       Scalar from = k.load(keyNumbers(KeyWarpgroupCode::From, ring), here.rows[half]);
       Scalar until = k.load(keyNumbers(KeyWarpgroupCode::Until, ring), here.rows[half]);
-      for (int64_t word = 0; word < 2; ++word) { // of 32 queries
+      for (int64_t start = 0; start < block; start += 32) {
+        Scalar first = blockStart + start;
         auto before = [&](Scalar query) {
-          Scalar count = k.min(k.max(query, firstQuery + 32 * word) - (firstQuery + 32 * word), k.i32(32));
+          Scalar count = k.min(k.max(query, first) - first, k.i32(32));
           return k.select(count == 0, k.i32(0), k.i32(-1) >> (32 - count));
         };
         Scalar seen = before(until) & (before(from) ^ -1);
-        bits = bits | ((seen >> here.firstColumn & 0x03030303) << (2 * (2 * half + word)));
+        Scalar &word = bits[size_t(start / queriesOfWord)];
+        word = word | ((seen >> here.firstColumn & 0x03030303) << (2 * (2 * half + start / 32 % 2)));
       }
     }
     return bits;
   }
 
   /// Of a block: weights of dO, then cotangents of products, packed.
-  Scalars slopes(Scalar seen, Scalar ring, llvm::ArrayRef<Scalar> products, llvm::ArrayRef<Scalar> along) {
+  Scalars slopes(llvm::ArrayRef<Scalar> seen, Scalar ring, llvm::ArrayRef<Scalar> products,
+                 llvm::ArrayRef<Scalar> along) {
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
     const bool gateKeys = c.selected && p.gateKeys(), gateValues = c.selected && p.gateValues();
     Scalar stage = c.stageOf(computeHere(k, ring));
@@ -336,7 +342,8 @@ private:
             gate = k.addClipped(scores[half] - k.element(hi, column), -k.element(lo, column));
           Scalar x = gateKeys ? product * gate : product;
           Scalar power = k.exp2Approximate(k.multiplyAdd(x, k.f32(factor), -k.element(lse, column)));
-          Scalar isSeen = (seen & (int64_t(1) << bitOf(tile, half, column))) != 0;
+          Scalar isSeen =
+              (seen[size_t(8 * tile / queriesOfWord)] & (int64_t(1) << bitOf(tile, half, column))) != 0;
           power = k.select(isSeen, power, k.f32(0));
           Scalar moved = (gateValues ? gate * out : out) - k.element(shared, column);
           if (c.gated()) {
@@ -455,6 +462,7 @@ private:
   KeyWarpgroupCode &c;
   KernelCode &k;
   const Plan &p;
+  const int64_t block;    ///< queries
   const Scalar warpgroup; ///< 0 or 1
 };
 

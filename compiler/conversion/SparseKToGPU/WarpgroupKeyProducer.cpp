@@ -11,7 +11,7 @@ namespace {
 
 class KeyProducer {
 public:
-  explicit KeyProducer(KeyWarpgroupCode &code) : c(code), k(code.k), p(code.p) {}
+  explicit KeyProducer(KeyWarpgroupCode &code) : c(code), k(code.k), p(code.p), block(code.w.block) {}
 
   void emit() {
     setRegisters(k, c.w.gatherRegisters, /*more=*/false);
@@ -31,7 +31,7 @@ public:
   }
 
 private:
-  static constexpr int64_t tile = KeyWarpgroupPlan::tile, block = KeyWarpgroupPlan::block;
+  static constexpr int64_t tile = KeyWarpgroupPlan::tile;
 
   /// Of the task whose keys come next.
   Scalar parityOf(Scalar ring) { return c.keysParityOf(computeHere(k, ring)) ^ 1; }
@@ -175,31 +175,29 @@ private:
     };
     copyBlock(c.queryRows, stage * c.w.queryBytes() + c.address(c.queriesStart), p.spec.keyWidth);
     copyBlock(c.outRows, stage * c.w.outBytes() + c.address(c.outsStart), p.spec.valueWidth);
-    Scalar slot = computeHere(k, c.thread) & (block - 1), query = k.min(first + slot, last);
-    Scalar ofHead = headStart + c.wide(query), ofRow = c.wide(head / p.spec.group() * c.n + query);
-    auto copy = [&](KeyWarpgroupCode::QueryNumber which, Pointer from, Scalar at) {
-      Scalar to = c.queryNumbers(stage, which) + (slot << 2);
-      mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, k.f32Type()).base, k.offset(from, at).base, 4u,
-                                    mlir::NVVM::LoadCacheModifierKind::CA, mlir::Value());
-    };
-    k.when(
-        c.thread < block,
-        [&] {
-          copy(KeyWarpgroupCode::Lse, c.lse, ofHead);
-          if (c.gated())
-            copy(KeyWarpgroupCode::Hi, c.hi, ofRow);
-        },
-        [&] {
-          copy(KeyWarpgroupCode::Shared, c.sharedSums, ofHead);
-          if (c.gated())
-            copy(KeyWarpgroupCode::Lo, c.lo, ofRow);
-        });
+    k.when(c.thread < block, [&] {
+      Scalar slot = computeHere(k, c.thread), query = k.min(first + slot, last);
+      auto copy = [&](KeyWarpgroupCode::QueryNumber which, Pointer from, Scalar at) {
+        Scalar to = c.queryNumbers(stage, which) + (slot << 2);
+        mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, k.f32Type()).base, k.offset(from, at).base, 4u,
+                                      mlir::NVVM::LoadCacheModifierKind::CA, mlir::Value());
+      };
+      Scalar ofHead = headStart + c.wide(query);
+      copy(KeyWarpgroupCode::Lse, c.lse, ofHead);
+      copy(KeyWarpgroupCode::Shared, c.sharedSums, ofHead);
+      if (c.gated()) {
+        Scalar ofRow = c.wide(head / p.spec.group() * c.n + query);
+        copy(KeyWarpgroupCode::Hi, c.hi, ofRow);
+        copy(KeyWarpgroupCode::Lo, c.lo, ofRow);
+      }
+    });
     arriveAfterCopies(k, c.fullQueries(stage));
   }
 
   KeyWarpgroupCode &c;
   KernelCode &k;
   const Plan &p;
+  const int64_t block; ///< queries
 };
 
 } // namespace

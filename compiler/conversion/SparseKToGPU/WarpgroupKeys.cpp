@@ -9,7 +9,8 @@ int64_t KeyWarpgroupPlan::bytes() const {
          2 * keyNumbers * tile * 4 + 2 * threads * 4 + words * 4 + (2 + 2 * stages) * 8;
 }
 
-std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, const Target &target) {
+std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, const Target &target,
+                                                     bool selected) {
   auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
   const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   const bool counted = spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
@@ -18,11 +19,28 @@ std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, 
   KeyWarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
-  for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
-    --plan.stages;
+  // Long blocks read keys and values, which lie in shared memory, less often for as many products. Their
+  // products have registers beside the sums, which leave some for the rest.
+  const int64_t registersOfSums = selected ? 176 : 208;
+  const int64_t sums = (spec.keyWidth + spec.valueWidth) / 2;
+  for (plan.block = std::clamp<int64_t>((registersOfSums - sums) / 16 * 16, 64, 96); plan.block > 16;
+       plan.block -= 16) {
+    for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
+      --plan.stages;
+    if (plan.stages >= 2)
+      break;
+  }
   if (plan.stages < 2)
     return std::nullopt;
   return plan;
+}
+
+std::optional<KeyWarpgroupPlans> KeyWarpgroupPlans::of(const AttentionSpec &spec, const Target &target) {
+  auto ofSelected = KeyWarpgroupPlan::of(spec, target, true),
+       ofWindow = KeyWarpgroupPlan::of(spec, target, false);
+  if (!ofSelected || !ofWindow)
+    return std::nullopt;
+  return KeyWarpgroupPlans{*ofSelected, *ofWindow};
 }
 
 KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWarpgroupPlan &sizes,
@@ -65,7 +83,7 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
   queriesStart = valuesStart + w.valueBytes();
   outsStart = queriesStart + w.stages * w.queryBytes();
   numbersStart = outsStart + w.stages * w.outBytes();
-  keyNumbersStart = numbersStart + w.stages * KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4;
+  keyNumbersStart = numbersStart + w.stages * KeyWarpgroupPlan::numbers * w.block * 4;
   gateSumsStart = keyNumbersStart + 2 * KeyWarpgroupPlan::keyNumbers * KeyWarpgroupPlan::tile * 4;
   wordsStart = gateSumsStart + 2 * KeyWarpgroupPlan::threads * 4;
   barriersStart = wordsStart + KeyWarpgroupPlan::words * 4;
@@ -86,8 +104,8 @@ void KeyWarpgroupCode::prepareShared() {
   zeroHalfStep(k, address(0), KeyWarpgroupPlan::tile, p.spec.keyWidth);
   zeroHalfStep(k, address(valuesStart), KeyWarpgroupPlan::tile, p.spec.valueWidth);
   for (int64_t i = 0; i < w.stages; ++i) {
-    zeroHalfStep(k, address(queriesStart + i * w.queryBytes()), KeyWarpgroupPlan::block, p.spec.keyWidth);
-    zeroHalfStep(k, address(outsStart + i * w.outBytes()), KeyWarpgroupPlan::block, p.spec.valueWidth);
+    zeroHalfStep(k, address(queriesStart + i * w.queryBytes()), w.block, p.spec.keyWidth);
+    zeroHalfStep(k, address(outsStart + i * w.outBytes()), w.block, p.spec.valueWidth);
   }
   k.barrier();
 }
@@ -127,7 +145,7 @@ Scalar KeyWarpgroupCode::windowEnd(Scalar key) {
   return p.spec.packed ? k.min(end, k.load(bounds, key + n)) : end;
 }
 
-void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlan &sizes,
+void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlans &sizes,
                       const KeyLists &lists, const QueryStatistics &statistics, const Target &target) {
   using A = AttentionArgument;
   const AttentionSpec &s = plan.spec;
@@ -174,7 +192,8 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
       *number = builder.take(DeviceOperand{DeviceOperand::I32, 0});
     builder.kernel(name, target.multiprocessors, KeyWarpgroupPlan::threads, [&](KernelCode &k) {
       k.function->setAttr("nvvm.minctasm", k.b.getI32IntegerAttr(1));
-      KeyWarpgroupCode code(k, plan, sizes, builder, parameters, selected, tasks.counterCount);
+      KeyWarpgroupCode code(k, plan, selected ? sizes.ofSelected : sizes.ofWindow, builder, parameters,
+                            selected, tasks.counterCount);
       code.prepareShared();
       // The same for all lanes, which the compiler cannot know of a quotient.
       Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));

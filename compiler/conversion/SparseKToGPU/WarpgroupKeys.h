@@ -11,12 +11,12 @@ namespace heddle::gpu::attention {
 /// of numbers of queries, numbers of the keys, sums of gates, words, barriers.
 struct KeyWarpgroupPlan {
   static constexpr int64_t tile = 128; ///< keys, 64 for each of the two warpgroups that multiply
-  static constexpr int64_t block = 64; ///< queries that are multiplied at a time
   static constexpr int64_t threads = 3 * warpgroupThreads;
   static constexpr int64_t numbers = 4;    ///< of a query: lse, D and where keys have gates its threshold
   static constexpr int64_t keyNumbers = 6; ///< i32 or f32 of a key, of two tasks
   static constexpr int64_t words = 52;
 
+  int64_t block = 64; ///< queries that are multiplied at a time
   int64_t keyPanels = 0, valuePanels = 0;
   int64_t gatherRegisters = 24, productRegisters = 240; ///< of a thread: 168 on average
   int64_t stages = 0;
@@ -27,8 +27,15 @@ struct KeyWarpgroupPlan {
   int64_t outBytes() const { return valuePanels * block * panelRowBytes; }
   int64_t bytes() const;
 
-  /// The plan where warpgroups serve: elements of 16 bits, heads whose widths are multiples of 8 up to 128.
-  static std::optional<KeyWarpgroupPlan> of(const AttentionSpec &spec, const Target &target);
+  /// `selected`: of selected keys, whose scores and gates need registers too.
+  static std::optional<KeyWarpgroupPlan> of(const AttentionSpec &spec, const Target &target, bool selected);
+};
+
+struct KeyWarpgroupPlans {
+  KeyWarpgroupPlan ofSelected, ofWindow;
+
+  /// The plans where warpgroups serve: elements of 16 bits, heads whose widths are multiples of 8 up to 128.
+  static std::optional<KeyWarpgroupPlans> of(const AttentionSpec &spec, const Target &target);
 };
 
 /// Numbers of the kernels' parameters that are no arguments of the operation.
@@ -67,8 +74,8 @@ public:
   Scalar address(int64_t bytes) { return shared + bytes; }
   enum QueryNumber { Lse, Shared, Hi, Lo };
   Scalar queryNumbers(Scalar stage, QueryNumber which) {
-    return stage * (KeyWarpgroupPlan::numbers * KeyWarpgroupPlan::block * 4) +
-           (shared + (numbersStart + which * KeyWarpgroupPlan::block * 4));
+    return stage * (KeyWarpgroupPlan::numbers * w.block * 4) +
+           (shared + (numbersStart + which * w.block * 4));
   }
   // What is known of a task and its keys is there twice, for tasks of even and odd number: while the
   // warpgroups multiply for one, the next one is prepared.
@@ -125,7 +132,7 @@ void emitKeyProducer(KeyWarpgroupCode &code);
 void emitKeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup);
 
 /// dk, dv and du, where there is such a plan.
-void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlan &sizes,
+void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlans &sizes,
                       const KeyLists &lists, const QueryStatistics &statistics, const Target &target);
 
 } // namespace heddle::gpu::attention
