@@ -88,8 +88,9 @@ def write_scores(path, name, heads, n):
 
 
 def selection(n, scores="normal"):
-    return Measurement("sparsek_selection", HERE / "attention.heddle", "selection", [], dict(N=n, H=16, K=512, W=512), "f32",
-                       scores=scores)
+    """Thresholds of 16 heads: twelve selections less four."""
+    return Measurement("sparsek_selection", HERE / "attention.heddle", "selection_passes", [], dict(N=n, H=16, K=512, W=512), "f32",
+                       scores=scores, rounds=10, between=[{"T": 4}, {"T": 12}])
 
 
 def sizes_of(n, d, kv_heads):
