@@ -298,8 +298,8 @@ NewtonStep newtonStep(KernelCode &k, Scalar number, Scalar low, Scalar high, Sca
   low = k.select(enough, x, low);
   high = k.select(enough, high, x);
   Scalar done = (some & (exact == x)) | (high - low <= DBL_EPSILON) | (number >= mostSteps);
-  // Every fourth step halves the bracket, so that it ends for any scores.
-  Scalar takes = some & (exact > low) & (exact < high) & ((number & 3) != 3);
+  // From the eighth on every fourth step halves the bracket, so that it ends for any scores.
+  Scalar takes = some & (exact > low) & (exact < high) & (((number & 3) != 3) | (number < 7));
   return {low, high, k.select(takes | (done & some), exact, (low + high) * 0.5), !done, enough};
 }
 
