@@ -61,8 +61,9 @@ private:
       return {from.aliveFrom, to.aliveTo, from.saturatedFrom, to.saturatedTo, from.kappa, to.behindKappa};
     }
     SmallVector<SearchRange> ranges(6, {p.begin, p.end});
-    auto load = [&](size_t, Scalar at) { return code.key(p, at); };
-    return firstWhereAll(k, ranges, load, [&](size_t which, Scalar order) {
+    // Behind a list lies another one, or the sums.
+    return firstWhereTogether(k, ranges, [&](size_t which, Scalar at) {
+      Scalar order = code.key(p, at);
       if (which >= 4)
         return order >= (which == 4 ? left.kappa : right.kappa + 1);
       const bool isRight = which & 1;
