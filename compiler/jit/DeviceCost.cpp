@@ -22,6 +22,10 @@ static Launch describe(ir::LaunchDeviceOp op, ModuleOp module) {
   Operation *kernel = SymbolTable::lookupSymbolIn(module, op.getKernel());
   launch.operations = kernel->getAttrOfType<StringAttr>("heddle.operations").str();
   launch.bytes = kernel->getAttrOfType<IntegerAttr>("heddle.bytes").getInt();
+  if (auto plan = kernel->getAttrOfType<StringAttr>("heddle.plan")) {
+    launch.plan = plan.str();
+    launch.measured = kernel->getAttrOfType<BoolAttr>("heddle.measured").getValue();
+  }
   return launch;
 }
 

@@ -21,6 +21,8 @@ struct Launch {
   int64_t block = 0;                    ///< threads of a block
   int64_t sharedBytes = 0;              ///< of a block
   int64_t bytes = 0;                    ///< operands read and results written
+  std::string plan;                     ///< what was chosen where there is a choice: `block=64 stages=2`
+  bool measured = false;                ///< by a measurement, not by a model
 };
 
 /// The launches of an entry at the stage `lowered` for GPUs, in order, those of loops with their trip counts.

@@ -24,6 +24,7 @@ namespace heddle::jit {
 
 /// A GPU that code is generated for: one of this machine, or one that is asked for by name.
 struct DeviceTarget {
+  std::string name; ///< of a device of this machine, "NVIDIA H200"
   int major = 9, minor = 0;
   bool architectureSpecific = true; ///< sm_90a rather than sm_90: code that runs on this generation alone
   int driverVersion = 12030;        ///< of CUDA; bounds the version of PTX

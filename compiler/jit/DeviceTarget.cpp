@@ -10,6 +10,7 @@ DeviceTarget DeviceTarget::of(int index) {
   heddle_cuda_device_t device;
   check(heddle_cuda_device(index, &device));
   DeviceTarget target;
+  target.name = device.name;
   target.major = device.major;
   target.minor = device.minor;
   target.driverVersion = device.driver_version;

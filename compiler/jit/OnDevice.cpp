@@ -11,6 +11,7 @@
 #include "compiler/jit/DeviceFunction.h"
 #include "compiler/jit/Specialisations.h"
 #include "compiler/jit/Stages.h"
+#include "compiler/jit/Tune.h"
 
 using namespace mlir;
 
@@ -108,12 +109,22 @@ public:
       : SpecialisationBase(program, std::move(context), std::move(owned), entry), device(options.device) {
     const DeviceTarget target = DeviceTarget::of(device.index());
     const CpuTarget host = runnableTarget(options.cpu);
-    const CompiledEntry code = obtain(entry, host, settingsOf(options) + describeForCache(target), [&] {
-      pipelines::PipelineOptions passes;
-      passes.decompose = options.decompose;
-      passes.cpu.level = host.level;
-      passes.device = target.options();
-      passes.device->tf32 = options.allowTF32;
+    pipelines::PipelineOptions passes;
+    passes.decompose = options.decompose;
+    passes.cpu.level = host.level;
+    passes.device = target.options();
+    passes.device->tf32 = options.allowTF32;
+    cache::MeasuredPlans plans = knownPlans(target);
+    if (options.tune) {
+      OwningOpRef<ModuleOp> fused = module->clone();
+      runPipeline(*fused, pipelines::Stage::Fused, passes);
+      for (const TunedOperation &operation :
+           tune(*fused, target, device.index(), host, *passes.device, plans))
+        tuned.push_back(operation.str());
+    }
+    passes.device->measured = choicesOf(plans);
+    const std::string settings = settingsOf(options) + describeForCache(target) + describeForCache(plans);
+    const CompiledEntry code = obtain(entry, host, settings, [&] {
       runPipeline(*module, pipelines::Stage::Lowered, passes);
       CompiledEntry compiled = plan(entry);
       compiled.device = compileDevice(*module, entry, target);

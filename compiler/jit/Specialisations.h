@@ -43,6 +43,9 @@ protected:
   Excerpts excerpts;
 };
 
+/// A tensor as the runtime knows it; `name` is a string, or null.
+LeafType leafType(mlir::Type type, mlir::Attribute name);
+
 /// Machine code in this process. Throws Error.
 std::unique_ptr<Executable> link(const CompiledEntry &code, const std::string &entry);
 

@@ -47,14 +47,14 @@ DType dtypeOfType(Type type) {
   }
 }
 
+} // namespace
+
 LeafType leafType(Type type, Attribute name) {
   auto tensor = cast<RankedTensorType>(type);
   auto text = dyn_cast_or_null<StringAttr>(name);
   return {text ? text.str() : "", dtypeOfType(tensor.getElementType()),
           Shape(tensor.getShape().begin(), tensor.getShape().end())};
 }
-
-} // namespace
 
 CpuTarget runnableTarget(const std::string &name) {
   auto target = CpuTarget::named(name);

@@ -58,6 +58,8 @@ public:
   std::vector<LeafType> inputs, outputs;
   double compileSeconds = 0;
   bool fromCache = false; ///< compiled by an earlier process
+  /// With FunctionOptions::tune: what was measured, a line for each operation.
+  std::vector<std::string> tuned;
   int64_t arenaBytes = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include "Driver.h"
 
+#include <chrono>
+
 using namespace heddle::emulator;
 
 namespace heddle::runtime::cuda {
@@ -22,6 +24,7 @@ struct CUstream_st {
 };
 struct CUevent_st {
   bool done = true;
+  std::chrono::steady_clock::time_point time; ///< when it was done
 };
 } // namespace heddle::runtime::cuda
 
@@ -77,8 +80,17 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
   event->done = false;
   return put(stream, [event]() -> CUresult {
     event->done = true;
+    event->time = std::chrono::steady_clock::now();
     return CUDA_SUCCESS;
   });
+}
+
+CUresult cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
+  HEDDLE_EMULATED_ENTER_STREAM(nullptr);
+  if (!from->done || !to->done)
+    return CUDA_ERROR_NOT_READY;
+  *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
+  return CUDA_SUCCESS;
 }
 
 /// One piece of work is done at each question, so that a host that polls sees both answers.

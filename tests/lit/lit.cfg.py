@@ -26,6 +26,7 @@ if config.sanitized:
         if name in os.environ:
             config.environment[name] = os.environ[name]
 config.substitutions.append(("%heddle_plugin", os.path.join(config.heddle_build, "lib", "libHeddlePlugin.so")))
+config.substitutions.append(("%heddle_lib", os.path.join(config.heddle_build, "lib")))
 config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "inputs")))
 config.substitutions.append(("%programs", os.path.join(config.heddle_source, "tests", "programs")))
 config.substitutions.append(("%examples", os.path.join(config.heddle_source, "examples")))

@@ -20,7 +20,7 @@ struct RunOptions : EntryOptions {
   std::vector<std::string> donated; ///< names of parameters
   std::string out, device = "cpu", precision = "native", cpu = "native";
   int64_t repeat = 1;
-  bool decompose = false, tf32 = false;
+  bool decompose = false, tf32 = false, tune = false;
 };
 
 struct CompileOptions : EntryOptions {
@@ -30,6 +30,7 @@ struct CompileOptions : EntryOptions {
 
 struct ExplainOptions : EntryOptions {
   std::string target = "cpu", chip = "sm_90a";
+  std::string device; ///< a GPU of this machine, whose kernels are shown in place of a chip's
 };
 
 struct MaskOptions : EntryOptions {

@@ -7,11 +7,13 @@
 #include "compiler/jit/DeviceCost.h"
 #include "compiler/jit/DeviceProgram.h"
 #include "compiler/jit/Stages.h"
+#include "compiler/jit/Tune.h"
 
 #include <heddle/error.hpp>
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 namespace heddle::tool {
 
@@ -56,20 +58,26 @@ private:
 /// The kernels of an entry on a GPU, with what ptxas says about them where it is installed.
 static int explainDevice(const ExplainOptions &options) {
   Entry entry(options.file, options.entry);
-  const gpu::Chip chip = llvm::cantFail(gpu::Chip::named(options.chip));
+  jit::DeviceTarget target;
+  gpu::Chip chip = llvm::cantFail(gpu::Chip::named(options.chip));
   pipelines::PipelineOptions passes;
-  passes.device.emplace();
-  passes.device->capability = chip.capability;
+  if (options.device.empty()) {
+    target.major = chip.capability / 10;
+    target.minor = chip.capability % 10;
+    passes.device.emplace().capability = chip.capability;
+  } else {
+    target = jit::DeviceTarget::of(Device::parse(options.device).index());
+    passes.device = target.options();
+    passes.device->measured = jit::choicesOf(jit::knownPlans(target));
+    chip = llvm::cantFail(gpu::Chip::forCapability(passes.device->capability));
+  }
   jit::OwnedModule owned =
       jit::elaborate(entry.program(), options.entry, entry.types(parseDims(options.dims)));
   const Footprint footprint(owned.module->lookupSymbol<mlir::func::FuncOp>(options.entry));
   jit::runPipeline(*owned.module, pipelines::Stage::Lowered, passes);
   const std::vector<jit::Launch> launches = jit::countLaunches(*owned.module, options.entry);
   std::map<std::string, gpu::KernelResources> resources;
-  if (!gpu::findAssembler().empty()) {
-    jit::DeviceTarget target;
-    target.major = chip.capability / 10;
-    target.minor = chip.capability % 10;
+  if (!target.emulated && !gpu::findAssembler().empty()) {
     auto found = gpu::resources(jit::compileDevice(*owned.module, options.entry, target).image, chip);
     if (!found)
       throw Error(HEDDLE_INTERNAL, llvm::toString(found.takeError()));
@@ -106,6 +114,12 @@ static int explainDevice(const ExplainOptions &options) {
     }
     std::printf("  %s\n", shortened(launch.operations, 60).c_str());
   }
+  std::set<std::string> plans;
+  for (const jit::Launch &launch : launches)
+    if (!launch.plan.empty() && plans.insert(launch.operations + launch.plan).second)
+      std::printf("%splan of %s: %s, chosen by %s\n", plans.size() == 1 ? "\n" : "",
+                  launch.operations.c_str(), launch.plan.c_str(),
+                  launch.measured ? "a measurement" : "the model");
   std::printf("\n%lld launches in a call, %s moved\n", static_cast<long long>(count),
               scaled(moved, "B").c_str());
   auto lowered = owned.module->lookupSymbol<mlir::func::FuncOp>(options.entry);
@@ -114,7 +128,10 @@ static int explainDevice(const ExplainOptions &options) {
 }
 
 int explain(const ExplainOptions &options) {
-  if (options.target == "cuda")
+  if (!options.device.empty() && options.device.rfind("cuda", 0) != 0)
+    throw UsageError("--device " + options.device +
+                     " is no GPU\nhint: without --device, the steps on a CPU are shown");
+  if (options.target == "cuda" || !options.device.empty())
     return explainDevice(options);
   std::map<std::string, int64_t> dims = parseDims(options.dims);
   Entry entry(options.file, options.entry);

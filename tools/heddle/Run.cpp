@@ -109,6 +109,8 @@ int run(const RunOptions &options) {
   if (options.precision == "f64" && options.device != "interp")
     throw UsageError(
         "--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
+  if (options.tune && options.device.rfind("cuda", 0) != 0)
+    throw UsageError("--tune needs --device cuda\nhint: only kernels of GPUs have plans that are measured");
   if (options.cpu != "native" && options.device == "interp")
     throw UsageError("--cpu " + options.cpu +
                      " needs --device cpu or cuda\nhint: the interpreter generates no code");
@@ -134,6 +136,7 @@ int run(const RunOptions &options) {
   specialise.decompose = options.decompose;
   specialise.cpu = options.cpu;
   specialise.allowTF32 = options.tf32;
+  specialise.tune = options.tune;
   std::unique_ptr<jit::Specialisation> function = jit::Specialisation::create(
       entry.program(), options.entry, types, specialise, entry.donated(options.donated, types));
 
@@ -152,6 +155,8 @@ int run(const RunOptions &options) {
   if (!options.out.empty())
     writeResults(options.out, function->outputs, results);
   printTable(function->outputs, results);
+  for (const std::string &line : function->tuned)
+    std::printf("tuned %s\n", line.c_str());
   if (options.repeat > 1) {
     std::sort(milliseconds.begin(), milliseconds.end());
     auto at = [&](double share) { return milliseconds[size_t(share * double(milliseconds.size() - 1))]; };

@@ -178,6 +178,8 @@ static int dispatch(int argc, char **argv) {
                        "replace fused SPARSEK operations by dense ones, for comparison");
 
   addTF32(*runCommand, runOptions.tf32);
+  runCommand->add_flag("--tune", runOptions.tune,
+                       "on GPUs, measure plans of attention and products first; the cache keeps the fastest");
 
   CompileOptions compileOptions;
   CLI::App *compileCommand = app.add_subcommand("compile", "write a function at any stage of the pipeline");
@@ -200,6 +202,10 @@ static int dispatch(int argc, char **argv) {
   CLI::App *explainCommand = app.add_subcommand("explain", "show where time and memory go");
   addEntry(*explainCommand, explainOptions);
   addTarget(*explainCommand, explainOptions.target, explainOptions.chip);
+  explainCommand
+      ->add_option("--device", explainOptions.device,
+                   "a GPU of this machine: what runs there, with the plans that were measured on it")
+      ->check(deviceName());
 
   MaskOptions maskOptions;
   CLI::App *maskCommand =

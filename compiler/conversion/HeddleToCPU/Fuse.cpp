@@ -404,7 +404,7 @@ private:
     for (Value input : inputs)
       local.map(input, inside->addArgument(input.getType(), input.getLoc()));
     for (Operation *op : body)
-      builder.clone(*op, local);
+      builder.clone(*op, local)->removeAttr(repeatedAttr);
     SmallVector<Value> yields = llvm::map_to_vector(outputs, [&](Value v) { return local.lookup(v); });
     YieldOp::create(builder, loc, yields);
     for (auto [output, result] : llvm::zip(outputs, fusion.getResults()))
@@ -424,9 +424,10 @@ private:
 struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FusePass)
   FusePass() = default;
-  FusePass(bool merge, bool columnSums) {
+  FusePass(bool merge, bool columnSums, bool repeats) {
     this->merge = merge;
     this->columnSums = columnSums;
+    this->repeats = repeats;
   }
   FusePass(const FusePass &other) : PassWrapper(other) {}
   StringRef getArgument() const final { return "heddle-fuse"; }
@@ -436,6 +437,9 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
   Option<bool> columnSums{*this, "column-sums",
                           llvm::cl::desc("Groups over rows may reduce over rows as well"),
                           llvm::cl::init(false)};
+  Option<bool> repeats{*this, "repeats",
+                       llvm::cl::desc("Compute again what takes more bytes than what it is computed from"),
+                       llvm::cl::init(false)};
 
   /// Inner blocks first: when an outer one is grouped, their operations count as parts of a loop or
   /// condition.
@@ -464,6 +468,9 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
         if (isOpTriviallyDead(op))
           op->erase();
       });
+      if (repeats)
+        for (Block *block : blocksOf(function))
+          repeatNarrow(*block);
       for (Block *block : blocksOf(function))
         BlockFusion(*block, merge, limits).run();
     }
@@ -472,6 +479,6 @@ struct FusePass : PassWrapper<FusePass, OperationPass<ModuleOp>> {
 
 } // namespace
 
-std::unique_ptr<Pass> heddle::cpu::createFusePass(bool merge, bool columnSums) {
-  return std::make_unique<FusePass>(merge, columnSums);
+std::unique_ptr<Pass> heddle::cpu::createFusePass(bool merge, bool columnSums, bool repeats) {
+  return std::make_unique<FusePass>(merge, columnSums, repeats);
 }

@@ -17,6 +17,8 @@ static bool isSplat(ConstantOp op) {
 }
 
 bool heddle::cpu::isMove(Operation *op) {
+  if (op->hasAttr(repeatedAttr))
+    return true;
   if (auto constant = dyn_cast<ConstantOp>(op))
     return isSplat(constant);
   return isa<BroadcastOp, ReshapeOp, TransposeOp, SliceOp, ReverseOp, IotaOp, CastOp, DynamicSliceOp>(op);

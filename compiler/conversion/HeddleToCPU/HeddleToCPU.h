@@ -36,6 +36,7 @@ struct ReductionTasks {
 struct FusedOptions {
   bool fuse = true;        ///< groups of more than one operation
   bool columnSums = false; ///< groups over rows may reduce over rows as well
+  bool repeats = false;    ///< groups compute again what takes more bytes than what it is computed from
   ReductionTasks reductions = {};
   /// Adds what one kind of processor does before operations are grouped.
   std::function<void(mlir::OpPassManager &)> beforeGroups = nullptr;
@@ -59,8 +60,9 @@ std::unique_ptr<mlir::Pass> createEinsumToMatmulPass();
 /// tasks each.
 std::unique_ptr<mlir::Pass> createSplitReductionsPass(const ReductionTasks &tasks = {});
 /// `heddle-fuse`: groups of operations become `heddle.fusion`. Without `merge` each group holds one
-/// operation; with `columnSums` groups over rows may reduce over rows as well.
-std::unique_ptr<mlir::Pass> createFusePass(bool merge = true, bool columnSums = false);
+/// operation; with `columnSums` groups over rows may reduce over rows as well; with `repeats` they compute
+/// again what takes more bytes than what it is computed from.
+std::unique_ptr<mlir::Pass> createFusePass(bool merge = true, bool columnSums = false, bool repeats = false);
 /// `heddle-order`: in each block, what lets go of more memory than it takes runs as soon as it can.
 std::unique_ptr<mlir::Pass> createOrderPass();
 /// `heddle-to-cpu`: buffers, kernels and launches.

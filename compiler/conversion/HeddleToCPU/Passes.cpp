@@ -84,7 +84,7 @@ void heddle::cpu::buildFusedPipeline(OpPassManager &manager, const FusedOptions 
   manager.addPass(createPreparePass());
   if (options.beforeGroups)
     options.beforeGroups(manager);
-  manager.addPass(createFusePass(options.fuse, options.columnSums));
+  manager.addPass(createFusePass(options.fuse, options.columnSums, options.fuse && options.repeats));
   manager.addPass(createOrderPass());
 }
 

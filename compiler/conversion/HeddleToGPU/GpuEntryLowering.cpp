@@ -320,22 +320,6 @@ int32_t GpuEntryLowering::firstFailure(const DeviceProgram &program, const std::
   return known->second;
 }
 
-/// Whether the runtime computes an operation with a library.
-/// Sums of many products for few results, which keep threads busy in parts only. The library does not cut
-/// them where rows of the result are no multiple of 16 bytes.
-static bool needsParts(MatmulOp op) {
-  auto c = cast<RankedTensorType>(op.getType());
-  const int64_t k = tensorType(op.getLhs()).getDimSize(op.getTransposeLhs() ? 1 : 2);
-  return c.getNumElements() < 1 << 16 && k >= 1 << 12 && c.getElementTypeBitWidth() == 16 &&
-         c.getDimSize(2) % 8 != 0;
-}
-
-bool GpuEntryLowering::isCalled(Operation *op) const {
-  auto product = dyn_cast<MatmulOp>(op);
-  return product && options.hasMatmul && isa<FloatType>(tensorType(product.getLhs()).getElementType()) &&
-         !needsParts(product);
-}
-
 /// What the library may use beside its operands: more pays off for large products only.
 static int64_t libraryBytes(MatmulOp op) {
   auto c = cast<RankedTensorType>(op.getType());
@@ -343,7 +327,7 @@ static int64_t libraryBytes(MatmulOp op) {
 }
 
 int64_t GpuEntryLowering::workspaceBytes(Operation *op) {
-  if (isCalled(op))
+  if (isLeftToRuntime(op, options))
     return libraryBytes(cast<MatmulOp>(op));
   if (op->getNumRegions() != 0 && !isa<sk::VariantAttentionOp, sk::VariantAttentionBackwardOp>(op))
     return 0;
@@ -462,7 +446,7 @@ void GpuEntryLowering::callMatmul(MatmulOp op) {
 }
 
 LogicalResult GpuEntryLowering::lowerWhole(Operation *op) {
-  if (isCalled(op)) {
+  if (isLeftToRuntime(op, options)) {
     callMatmul(cast<MatmulOp>(op));
     return success();
   }

@@ -4,6 +4,7 @@
 
 #include "compiler/conversion/HeddleToCPU/EntryLowering.h"
 #include "compiler/conversion/HeddleToGPU/HeddleToGPU.h"
+#include "compiler/conversion/SparseKToGPU/Attention.h"
 #include "compiler/conversion/SparseKToGPU/DeviceProgram.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -35,7 +36,6 @@ private:
   void runProgram(mlir::Operation *op);
   /// Leaves a product to the runtime.
   void callMatmul(ir::MatmulOp op);
-  bool isCalled(mlir::Operation *op) const;
 
   void launch(mlir::Location loc, llvm::StringRef kernel, llvm::ArrayRef<int64_t> grid, int64_t block,
               int64_t shared, mlir::ValueRange arguments);
@@ -65,6 +65,11 @@ private:
 
 /// Alignment of tensors in the arena, in bytes.
 constexpr int64_t deviceAlignment = 256;
+
+/// What kernels of these options may count on.
+Target targetOf(const GpuOptions &options);
+/// Whether the runtime computes an operation with a library.
+bool isLeftToRuntime(mlir::Operation *op, const GpuOptions &options);
 
 /// The kernels of an operation that is neither grouped nor left to the runtime, nothing where there are none.
 /// `prefix` starts their names.

@@ -2,10 +2,13 @@
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_HEDDLETOGPU_H
 #define HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_HEDDLETOGPU_H
 
-#include <cstdint>
+#include "compiler/conversion/GPU/Choice.h"
+
 #include <memory>
+#include <vector>
 
 namespace mlir {
+class Operation;
 class OpPassManager;
 class Pass;
 } // namespace mlir
@@ -23,7 +26,16 @@ struct GpuOptions {
   bool hasMatmul = true;
   /// Products of f32 round their factors to TF32.
   bool tf32 = false;
+  /// Measured choices, by planKey; the rest is chosen by models.
+  std::shared_ptr<const Choices> measured;
 };
+
+/// Names what an operation's plan depends on: equal operations share a choice. Empty where no choice is
+/// measured.
+std::string planKey(mlir::Operation *op, const GpuOptions &options);
+/// Choices that are worth measuring; the model's comes first and is empty. Several may lead to the same
+/// kernels.
+std::vector<Choice> candidatesOf(mlir::Operation *op, const GpuOptions &options);
 
 /// From the stage `grad` to `fused`: everything in the public functions, grouped.
 void buildFusedPipeline(mlir::OpPassManager &manager, const GpuOptions &options);

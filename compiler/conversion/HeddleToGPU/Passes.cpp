@@ -75,6 +75,7 @@ void heddle::gpu::buildFusedPipeline(OpPassManager &manager, const GpuOptions &o
   fused.fuse = options.fuse;
   // Hundreds of blocks, each with a row of some thousand elements, 32 pieces of a column or some rows.
   fused.columnSums = true;
+  fused.repeats = true;
   fused.reductions.enoughTasks = 528;
   fused.reductions.rowsPerTask = 8;
   fused.reductions.columnsPerTask = 128;

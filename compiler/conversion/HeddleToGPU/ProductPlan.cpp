@@ -39,21 +39,40 @@ constexpr int64_t maximalPartials = int64_t(256) << 20;
 
 } // namespace
 
-ProductPlan heddle::gpu::planProduct(const ProductSpec &spec) {
+static llvm::ArrayRef<Candidate> candidatesFor(const ProductSpec &spec) {
+  if (spec.usesTensorCores())
+    return tensorCandidates;
+  if (spec.compute().getIntOrFloatBitWidth() == 64)
+    return wideCandidates;
+  return registerCandidates;
+}
+
+std::vector<Choice> heddle::gpu::productCandidates(const ProductSpec &spec) {
+  std::vector<Choice> choices = {{}};
+  for (const Candidate &candidate : candidatesFor(spec)) {
+    const Choice tile = {{"rows", candidate.rows}, {"columns", candidate.columns}};
+    const int64_t splits = planProduct(spec, tile).splits;
+    choices.push_back(tile);
+    for (int64_t other : {int64_t(1), 2 * splits}) {
+      choices.push_back(tile);
+      choices.back().set("splits", other);
+    }
+  }
+  return choices;
+}
+
+ProductPlan heddle::gpu::planProduct(const ProductSpec &spec, const Choice &choice) {
   const bool tensor = spec.usesTensorCores();
   const int64_t bytes = llvm::divideCeil(spec.element.getIntOrFloatBitWidth(), 8);
   const int64_t computeBytes = llvm::divideCeil(spec.compute().getIntOrFloatBitWidth(), 8);
   const int64_t depth = tensor ? 128 / bytes : 16;
   const double multiplyAdds = tensor ? 2400.0 / bytes : computeBytes == 8 ? 64 : 128; // in a cycle
-  llvm::ArrayRef<Candidate> candidates = registerCandidates;
-  if (tensor)
-    candidates = tensorCandidates;
-  else if (computeBytes == 8)
-    candidates = wideCandidates;
-
   std::optional<ProductPlan> best;
   double bestCycles = 0;
-  for (const Candidate &candidate : candidates) {
+  for (const Candidate &candidate : candidatesFor(spec)) {
+    if (choice["rows"].value_or(candidate.rows) != candidate.rows ||
+        choice["columns"].value_or(candidate.columns) != candidate.columns)
+      continue;
     ProductPlan plan;
     plan.tileRows = candidate.rows;
     plan.tileColumns = candidate.columns;
@@ -70,6 +89,8 @@ ProductPlan heddle::gpu::planProduct(const ProductSpec &spec) {
       const int64_t partials = splits * spec.elements() * computeBytes;
       if (splits > 1 && (partials > maximalPartials || partSteps < 4))
         break;
+      if (choice["splits"].value_or(splits) != splits)
+        continue;
       const int64_t blocks = spec.batch * plan.tiles() * splits;
       // Full rounds of blocks, and a last one in which the blocks of a multiprocessor share it.
       const int64_t rounds = blocks / slots, rest = blocks % slots;
@@ -86,5 +107,6 @@ ProductPlan heddle::gpu::planProduct(const ProductSpec &spec) {
       }
     }
   }
-  return *best;
+  // What is chosen may be impossible here.
+  return best ? *best : planProduct(spec);
 }

@@ -2,7 +2,11 @@
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_PRODUCTPLAN_H
 #define HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_PRODUCTPLAN_H
 
+#include "compiler/conversion/GPU/Choice.h"
+
 #include "dialects/heddle/IR/Heddle.h"
+
+#include <vector>
 
 namespace heddle::gpu {
 
@@ -36,13 +40,17 @@ struct ProductPlan {
   int64_t rowTiles = 0, columnTiles = 0;
 
   int64_t tiles() const { return rowTiles * columnTiles; }
+  Choice taken() const { return {{"rows", tileRows}, {"columns", tileColumns}, {"splits", splits}}; }
 };
 
 /// Copies that are on their way at once, with the one that is multiplied.
 constexpr int64_t productStages = 3;
 
-/// Follows from the shape alone, so that results have equal bits on every device.
-ProductPlan planProduct(const ProductSpec &spec);
+/// Follows from the shape and the choice alone (`rows`, `columns` of tiles, `splits`), so that results have
+/// equal bits on every device.
+ProductPlan planProduct(const ProductSpec &spec, const Choice &choice = {});
+/// Choices that are worth measuring; the model's comes first and is empty.
+std::vector<Choice> productCandidates(const ProductSpec &spec);
 
 } // namespace heddle::gpu
 

@@ -23,8 +23,10 @@ private:
 
 /// The kernels of a product, whose operands are A and B and whose result is C.
 void emitProduct(StepBuilder &steps, const ProductSpec &spec, const ProductPlan &plan);
-inline void emitProduct(StepBuilder &steps, const ProductSpec &spec) {
-  emitProduct(steps, spec, planProduct(spec));
+inline void emitProduct(StepBuilder &steps, const ProductSpec &spec, const Choice &choice = {}) {
+  const ProductPlan plan = planProduct(spec, choice);
+  steps.program.taken = plan.taken();
+  emitProduct(steps, spec, plan);
 }
 
 } // namespace heddle::gpu

@@ -20,6 +20,7 @@ using heddle::cpu::assertionFailedStatus;
 using heddle::cpu::computeType;
 using heddle::cpu::outOfRangeStatus;
 using heddle::cpu::tensorType;
+namespace sk = heddle::sparsek;
 
 namespace {
 
@@ -157,15 +158,14 @@ void emit(StepBuilder &steps, AssertOp op) {
 
 } // namespace
 
-std::optional<DeviceProgram> heddle::gpu::emitWholeOp(mlir::gpu::GPUModuleOp module, Operation *op,
-                                                      StringRef prefix, const GpuOptions &options) {
-  Target target;
-  target.sharedBytes = options.sharedBytes;
-  target.warpgroupProducts = options.capability == 90;
-  target.multiprocessors = options.multiprocessors;
-  if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp, sparsek::AttentionTangentOp>(op))
+/// The program of an operation whose plan may be chosen, or of any other.
+static std::optional<DeviceProgram> emit(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix,
+                                         const GpuOptions &options, const Choice &choice) {
+  Target target = targetOf(options);
+  target.choice = choice;
+  if (isa<sk::AttentionOp, sk::AttentionBackwardOp, sk::AttentionTangentOp>(op))
     return emitAttention(module, op, target, prefix);
-  if (isa<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>(op))
+  if (isa<sk::VariantAttentionOp, sk::VariantAttentionBackwardOp>(op))
     return emitVariant(module, op, target, prefix);
   if (isSelection(op))
     return emitSelection(module, op, prefix);
@@ -180,11 +180,31 @@ std::optional<DeviceProgram> heddle::gpu::emitWholeOp(mlir::gpu::GPUModuleOp mod
                            return true;
                          })
                          .Case<MatmulOp>([&](MatmulOp product) {
-                           emitProduct(steps, ProductSpec::of(product, options.tf32));
+                           emitProduct(steps, ProductSpec::of(product, options.tf32), choice);
                            return true;
                          })
                          .Default([](Operation *) { return false; });
   if (!known)
     return std::nullopt;
   return std::move(steps.program);
+}
+
+std::optional<DeviceProgram> heddle::gpu::emitWholeOp(mlir::gpu::GPUModuleOp module, Operation *op,
+                                                      StringRef prefix, const GpuOptions &options) {
+  Choice choice;
+  if (options.measured)
+    if (auto found = options.measured->find(planKey(op, options)); found != options.measured->end())
+      choice = found->second;
+  std::optional<DeviceProgram> program = emit(module, op, prefix, options, choice);
+  if (program && !program->taken.empty()) {
+    // For `heddle explain`.
+    OpBuilder b(module.getContext());
+    const bool measured = !choice.empty() && program->taken == choice;
+    for (const DeviceStep &step : program->steps) {
+      Operation *kernel = module.lookupSymbol(step.kernel);
+      kernel->setAttr("heddle.plan", b.getStringAttr(program->taken.str()));
+      kernel->setAttr("heddle.measured", b.getBoolAttr(measured));
+    }
+  }
+  return program;
 }

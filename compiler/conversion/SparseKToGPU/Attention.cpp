@@ -35,4 +35,31 @@ DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, Operation *op, const 
   return std::move(builder.program);
 }
 
+std::vector<Choice> attentionCandidates(Operation *op, const Target &target) {
+  std::vector<Choice> candidates = {{}};
+  if (isa<sparsek::AttentionOp>(op)) {
+    if (target.warpgroupProducts)
+      candidates.insert(candidates.end(), {{{"block", 80}}, {{"block", 64}}, {{"stages", 2}}});
+    for (int64_t block : {64, 32})
+      for (int64_t stages : {2, 1})
+        candidates.push_back({{"warpgroups", 0}, {"block", block}, {"stages", stages}});
+    return candidates;
+  }
+  if (target.warpgroupProducts)
+    candidates.insert(candidates.end(), {{{"query_block", 64}}, {{"warpgroups", 0}}});
+  candidates.insert(candidates.end(),
+                    {{{"query_block", 16}}, {{"query_stages", 1}}, {{"key_block", 16}}, {{"key_stages", 1}}});
+  const cpu::AttentionSpec spec = *cpu::AttentionSpec::of(op);
+  if (spec.topk > 0) {
+    for (int64_t chunk : {256, 512, 1024, 2048, 4096})
+      if (spec.topk / 2 <= chunk && chunk <= spec.length)
+        candidates.push_back({{"chunk", chunk}});
+    // Partial sums of fewer keys are less than that in any case.
+    for (int64_t mebibytes : {256, 1024})
+      if (spec.rows() * spec.length >= 1 << 17)
+        candidates.push_back({{"partial_mib", mebibytes}});
+  }
+  return candidates;
+}
+
 } // namespace heddle::gpu

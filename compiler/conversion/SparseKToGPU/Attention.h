@@ -24,12 +24,17 @@ struct Target {
   bool warpgroupProducts = false; ///< wgmma, which compute capability 9.0 has
   int64_t multiprocessors = 132;
   int64_t partialBytes = 512 << 20; ///< of partial sums in the backward pass, but at least those of one row
+  Choice choice;                    ///< sizes that are fixed, for the operation at hand
 };
 
 /// The program of a sparsek.attention, sparsek.attention_backward or sparsek.attention_tangent with static
 /// shapes. Its kernels stand at the end of the module and are named `prefix` + "_" + suffix.
 DeviceProgram emitAttention(mlir::gpu::GPUModuleOp module, mlir::Operation *op, const Target &target,
                             llvm::StringRef prefix);
+
+/// Choices that are worth measuring, as variations of the model's, which comes first and is empty. What a
+/// device cannot have becomes something else, so the programs' `taken` may be equal.
+std::vector<Choice> attentionCandidates(mlir::Operation *op, const Target &target);
 
 } // namespace heddle::gpu
 

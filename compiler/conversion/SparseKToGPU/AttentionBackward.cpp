@@ -27,13 +27,24 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
   const int64_t tile = warpgroups ? WarpgroupPlan::tile : 64;
   const Plan queries = makePlan(spec, target, Pass::QueryGradients, tile),
              keys = makePlan(spec, target, Pass::KeyGradients);
+  const auto keyWarpgroups = KeyWarpgroupPlans::of(spec, target);
+  Choice &taken = builder.program.taken;
+  taken = {{"warpgroups", warpgroups || keyWarpgroups ? 1 : 0},
+           {"chunk", queries.chunk},
+           {"partial_mib", queries.partialBytes >> 20},
+           {"query_block", warpgroups ? warpgroups->block : queries.walk.block},
+           {"query_stages", warpgroups ? warpgroups->valueStages : queries.walk.stages}};
+  if (!keyWarpgroups) {
+    taken.set("key_block", keys.walk.block);
+    taken.set("key_stages", keys.walk.stages);
+  }
   KeyLists lists;
   if (queries.spec.topk > 0)
     lists = emitKeyLists(builder, queries, true);
   QueryStatistics statistics = emitStatistics(builder, queries);
   emitQueryGradients(builder, queries, warpgroups, lists, statistics, target);
-  if (auto sizes = KeyWarpgroupPlans::of(spec, target))
-    emitKeyGradients(builder, keys, *sizes, lists, statistics, target);
+  if (keyWarpgroups)
+    emitKeyGradients(builder, keys, *keyWarpgroups, lists, statistics, target);
   else
     emitKeyGradients(builder, keys, lists, statistics);
 }

@@ -199,11 +199,15 @@ static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, con
 }
 
 void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
-  if (auto sizes = WarpgroupPlan::of(spec, target, Pass::Forward))
+  if (auto sizes = WarpgroupPlan::of(spec, target, Pass::Forward)) {
+    builder.program.taken = {{"warpgroups", 1}, {"block", sizes->block}, {"stages", sizes->valueStages}};
     emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, WarpgroupPlan::tile), *sizes,
                           target);
-  else
-    emitForwardTiles(builder, makePlan(spec, target, Pass::Forward));
+    return;
+  }
+  const Plan plan = makePlan(spec, target, Pass::Forward);
+  builder.program.taken = {{"warpgroups", 0}, {"block", plan.walk.block}, {"stages", plan.walk.stages}};
+  emitForwardTiles(builder, plan);
 }
 
 } // namespace heddle::gpu::attention

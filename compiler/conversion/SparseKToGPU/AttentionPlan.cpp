@@ -39,6 +39,29 @@ static int64_t sharedBytes(const Plan &p, Pass pass) {
   return bytes;
 }
 
+std::string choiceName(Pass pass, const char *size) {
+  const char *prefix = pass == Pass::QueryGradients ? "query_" : pass == Pass::KeyGradients ? "key_" : "";
+  return prefix + std::string(size);
+}
+
+/// The first walk that fits, of those with chosen sizes where there are such; the last if none does.
+static Walk chooseWalk(Plan p, const Target &target, Pass pass, llvm::ArrayRef<Walk> walks) {
+  const int64_t least = p.tensorCores ? 16 : 8;
+  const auto block = target.choice[choiceName(pass, "block")],
+             stages = target.choice[choiceName(pass, "stages")];
+  for (bool chosen : {true, false})
+    for (const Walk &walk : walks) {
+      if (walk.block < least || walk.block > walk.threads())
+        continue;
+      if (chosen && (block.value_or(walk.block) != walk.block || stages.value_or(walk.stages) != walk.stages))
+        continue;
+      p.walk = walk;
+      if (sharedBytes(p, pass) <= target.sharedBytes)
+        return walk;
+    }
+  return p.walk;
+}
+
 Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_t tile) {
   Plan p;
   p.spec = spec;
@@ -46,29 +69,26 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_
   p.spec.window = std::min(spec.window, spec.length);
   p.keyLength = spec.length;
   p.partialBytes = target.partialBytes;
+  if (auto chosen = target.choice["partial_mib"]; chosen && 0 < *chosen && *chosen < 1 << 20)
+    p.partialBytes = *chosen << 20;
   p.tensorCores = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   p.keyPad = TileCode::padded(spec.keyWidth, p.tensorCores);
   p.valuePad = TileCode::padded(spec.valueWidth, p.tensorCores);
 
   // The first that fits. Small blocks of columns keep the registers of wide heads few.
   const int64_t most = pass == Pass::Forward && p.tensorCores && p.valuePad <= 128 ? 64 : 32;
-  const int64_t least = p.tensorCores ? 16 : 8;
   const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1},
                         {32, 16, 2},   {32, 16, 1}, {16, 16, 1}, {16, 8, 1}};
   const Walk longWalks[] = {{128, most, 2}, {128, 32, 2}, {128, 16, 1}};
-  for (const Walk &walk : tile == 128 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks)) {
-    if (walk.block < least || walk.block > walk.threads())
-      continue;
-    p.walk = walk;
-    if (sharedBytes(p, pass) <= target.sharedBytes)
-      break;
-  }
+  p.walk = chooseWalk(p, target, pass, tile == 128 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks));
 
   // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
   p.chunk = roundUp(
       std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 128);
+  if (auto chosen = target.choice["chunk"]; chosen && 128 <= *chosen && *chosen <= 1 << 20)
+    p.chunk = roundUp(*chosen, 128);
   p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);
   p.slotStride = std::max<int64_t>(std::min(p.spec.topk + p.chunk, spec.length), 1);
   return p;

@@ -55,4 +55,8 @@ constexpr int64_t gradientColumns = 128;
 /// `tile`: 128 where it must be, otherwise up to 64.
 Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_t tile = 64);
 
+/// The names of choices: `block` and `stages` of the forward pass, `query_block`, `key_stages`, … of
+/// gradients.
+std::string choiceName(Pass pass, const char *size);
+
 } // namespace heddle::gpu::attention

@@ -14,20 +14,20 @@ void sweepShortSequences(Chunks &c, KernelCode &k, const Chunks::Place &place, A
   const ScoreRows &rows = c.rows;
   Pointer keys = k.shared(chunkSize, c.i64), words = k.shared(chunkSize + 1, c.i32),
           ranks = k.shared(chunkSize, c.i32);
-  auto own = [&](int64_t i) { return k.thread() + i * chunkThreads; };
+  auto own = [&](int64_t i) { return k.thread() + i * k.blockThreads; };
   Scalar length = k.min(k.i32(rows.n) - place.start, k.i32(chunkSize));
-  for (int64_t i = 0; i < threadKeys; ++i) {
+  for (int64_t i = 0; i < c.threadKeys(); ++i) {
     k.store(orders[size_t(i)], keys, own(i));
     k.store(k.i32(0), words, own(i));
   }
   k.when(k.thread() == 0, [&] { k.store(k.i32(0), words, k.i32(chunkSize)); });
-  for (int64_t i = 0; i < threadKeys; ++i)
+  for (int64_t i = 0; i < c.threadKeys(); ++i)
     k.when(own(i) < length, [&] {
       Scalar key = orderKey(k, orders[size_t(i)]), start = sequenceAt(k, rows, bounds, key).start;
       k.store(own(i) - k.max(start - place.start, k.i32(0)), ranks, key - place.start);
     });
   k.barrier();
-  for (int64_t i = 0; i < threadKeys; ++i) {
+  for (int64_t i = 0; i < c.threadKeys(); ++i) {
     Scalar first = own(i), key = place.start + first;
     SequenceBounds sequence = sequenceAt(k, rows, bounds, k.min(key, k.i32(rows.n - 1)));
     Scalar last = k.min(sequence.stop - rows.window - place.start, k.i32(chunkSize));
@@ -56,8 +56,8 @@ void sweepShortSequences(Chunks &c, KernelCode &k, const Chunks::Place &place, A
 void findNan(Chunks &c, KernelCode &k, const Chunks::Place &place, Pointer u, Pointer bounds,
              Pointer firstNan) {
   Scalar row = place.row * c.rows.n;
-  for (int64_t i = 0; i < threadKeys; ++i) {
-    Scalar key = place.start + (k.thread() + i * chunkThreads);
+  for (int64_t i = 0; i < c.threadKeys(); ++i) {
+    Scalar key = place.start + (k.thread() + i * k.blockThreads);
     k.when(key < c.rows.n, [&] {
       k.when(k.isNan(k.load(u, row + k.cast(key, c.i64))), [&] {
         Scalar start = sequenceAt(k, c.rows, bounds, key).start;
@@ -68,64 +68,49 @@ void findNan(Chunks &c, KernelCode &k, const Chunks::Place &place, Pointer u, Po
 }
 
 void emitChunk(Chunks &c, KernelCode &k) {
-  enum { U, Bounds, Lists, Solved = 5, Hi = 8, Lo, Kappa, FirstNan, Crowded };
+  enum { U, Bounds, Lists, Solved = 5, Hi = 8, Lo, Kappa, FirstNan, Crowded, Places };
   const ScoreRows &rows = c.rows;
   Pointer bounds = k.pointer(Bounds, c.i32);
   ChunkKeys keys;
-  keys.half = k.block() & 1;
-  keys.place = c.place(k, k.block() >> 1);
+  keys.place = c.place(k, k.block());
   const Chunks::Place &place = keys.place;
-  SmallVector<Scalar, threadKeys> orders;
-  for (int64_t i = 0; i < threadKeys; ++i) {
-    Scalar key = place.start + (k.thread() + i * chunkThreads);
+  SmallVector<Scalar, 2> orders;
+  for (int64_t i = 0; i < c.threadKeys(); ++i) {
+    Scalar key = place.start + (k.thread() + i * k.blockThreads);
     orders.push_back(k.load(k.pointer(Lists, c.i64), place.row * c.geometry.stride() + k.cast(key, c.i64)));
   }
-  k.when(keys.half == 0, [&] {
-    findNan(c, k, place, k.pointer(U, c.f32), bounds, k.pointer(FirstNan, c.i32));
-    const int64_t used = k.sharedBytes();
-    if (rows.packed)
-      sweepShortSequences(c, k, place, orders, bounds, Hi, Lo, Kappa);
-    k.releaseShared(used);
-  });
+  findNan(c, k, place, k.pointer(U, c.f32), bounds, k.pointer(FirstNan, c.i32));
+  const int64_t used = k.sharedBytes();
+  if (rows.packed)
+    sweepShortSequences(c, k, place, orders, bounds, Hi, Lo, Kappa);
+  k.releaseShared(used);
   keys.piece = c.pieceOf(k, bounds, place.start);
-  keys.orders = k.shared(powerAbove(chunkCapacity), c.i64); // as many as are sorted
-  keys.fixed = k.shared(chunkCapacity, c.i64);
-  keys.ranks = k.shared(chunkSize, c.i32);
-  keys.joining = k.shared(chunkSize, c.i32);
   k.when(keys.piece.exists, [&] {
-    for (int64_t i = 0; i < threadKeys; ++i) {
-      k.store(k.i32(-1), keys.ranks, k.thread() + i * chunkThreads);
-      k.store(k.i32(0), keys.joining, k.thread() + i * chunkThreads);
-    }
+    keys.reserve(k);
     keys.ends = c.ends(k, c.solved(k, Solved), place.chunk, keys.piece);
-    Scalar joining = k.i32(0);
-    for (Scalar order : orders)
-      joining =
-          joining + k.cast(isAboveLeft(c, k, keys, order) & (orderKey(k, order) >= keys.piece.first), c.i32);
-    joining = k.blockReduce(joining, [](Scalar a, Scalar b) { return a + b; });
-    k.when((keys.half == 0) | (joining > halfJoining), [&] {
-      gatherOlderKeys(c, k, Lists, keys);
-      k.when(
-          keys.fits,
-          [&] {
-            addOwnKeys(c, k, Lists, orders, keys);
-            solveChunkQueries(c, k, keys, Hi, Lo, Kappa);
-          },
-          [&] {
-            k.when((k.thread() == 0) & (keys.half == 0), [&] {
-              k.atomicAdd(k.i32(1) << (place.chunk & 31), k.pointer(Crowded, c.i32), place.chunk >> 5);
-            });
+    gatherOlderKeys(c, k, Lists, Places, keys);
+    k.when(
+        keys.fits,
+        [&] {
+          addOwnKeys(c, k, orders, keys);
+          solveChunkQueries(c, k, keys, Hi, Lo, Kappa);
+        },
+        [&] {
+          k.when(k.thread() == 0, [&] {
+            k.atomicAdd(k.i32(1) << (place.chunk & 31), k.pointer(Crowded, c.i32), place.chunk >> 5);
           });
-    });
+        });
   });
 }
 
 } // namespace
 
 void Chunks::emitChunkQueries() {
-  steps.kernel("chunk_queries", 2 * rows.rows * chunks, chunkThreads,
-               {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset, s.hi, s.lo, s.kappa,
-                s.firstNan, s.crowded},
+  SmallVector<DeviceOperand> operands{s.u,    s.bounds, lists.keys, lists.sums, lists.tiles, kappa,    base,
+                                      offset, s.hi,     s.lo,       s.kappa,    s.firstNan,  s.crowded};
+  if (hasPlaces())
+    operands.push_back(places);
+  steps.kernel("chunk_queries", rows.rows * chunks, chunkThreads, operands,
                [&](KernelCode &k) { emitChunk(*this, k); });
 }
 

@@ -1,18 +1,21 @@
 #include "compiler/conversion/SparseKToGPU/ChunkKeys.h"
 
 #include "compiler/conversion/SparseKToGPU/Order.h"
-#include "compiler/conversion/SparseKToGPU/Sort.h"
 
 using namespace mlir;
 
 namespace heddle::gpu::chunked {
 namespace {
 
+constexpr int64_t words = chunkCapacity / 32 + 1;
+
+Scalar sumOf(Scalar a, Scalar b) { return a + b; }
+
 class Gather {
 public:
-  Gather(Chunks &c, KernelCode &k, unsigned lists, ChunkKeys &keys)
+  Gather(Chunks &c, KernelCode &k, unsigned lists, unsigned places, ChunkKeys &keys)
       : c(c), k(k), keys(keys), piece(keys.piece), left(keys.ends.left), right(keys.ends.right),
-        code(c.listCode(k, lists)), thread(k.thread()) {}
+        code(c.listCode(k, lists)), places(places), thread(k.thread()) {}
 
   void gather() {
     const int64_t used = k.sharedBytes(), lists = c.geometry.mostLists;
@@ -21,62 +24,19 @@ public:
     keys.total = k.i32(0);
     keys.insideCount = keys.saturatedCount = k.i32(0);
     keys.insideSum = k.i64(0);
-    for (int64_t first = 0; first < lists; first += chunkThreads)
+    for (int64_t first = 0; first < lists; first += k.blockThreads)
       findStretches(thread + first);
     k.barrier();
     keys.fits = keys.total <= chunkCapacity - chunkSize;
-    k.loop(thread, k.select(keys.fits, keys.total, k.i32(0)), k.i32(chunkThreads), [&](Scalar i) {
+    // They stand where sums will be.
+    k.loop(thread, k.select(keys.fits, keys.total, k.i32(0)), k.i32(k.blockThreads), [&](Scalar i) {
       Scalar stretch =
           firstWhere(k, k.i32(0), k.i32(3 * lists), [&](Scalar s) { return k.load(targets, s) > i; }) - 1;
       Scalar at = k.load(begins, stretch) + (i - k.load(targets, stretch));
-      k.store(code.key(part(stretch / 3), at), keys.orders, i);
+      k.store(code.key(part(stretch / 3), at), keys.sums, i);
     });
     k.barrier(); // before the memory is used again
     k.releaseShared(used);
-  }
-
-  /// Adds the chunk's own keys, of which those before piece.first are old as well, and sorts.
-  void addOwn(ArrayRef<Scalar> orders) {
-    for (Scalar order : orders) {
-      Scalar isOwn = isAboveLeft(c, k, keys, order);
-      BlockScan scan = blockScan(k, k.cast(isOwn, c.i32));
-      Scalar target = keys.total + scan.before;
-      k.when(isOwn, [&] { k.store(order, keys.orders, target); });
-      keys.total = keys.total + scan.all;
-    }
-    Scalar width = k.i32(1) << (32 - k.leadingZeros(k.max(keys.total, k.i32(2)) - 1));
-    k.loop(keys.total + thread, width, k.i32(chunkThreads),
-           [&](Scalar i) { k.store(k.i64(most), keys.orders, i); });
-    k.barrier();
-    sortShared(k, {keys.orders}, width);
-  }
-
-  void listJoining() {
-    Scalar start = keys.place.start;
-    k.loop(thread, keys.total, k.i32(chunkThreads), [&](Scalar rank) {
-      Scalar order = k.load(keys.orders, rank), key = orderKey(k, order);
-      k.store(fixedPoint(k, orderScore(k, order), c.geometry.fraction), keys.fixed, rank);
-      k.when(key >= piece.first, [&] { k.store(rank, keys.ranks, key - start); });
-    });
-    k.barrier();
-    keys.joined = k.i32(0);
-    SmallVector<Scalar> upTo;
-    for (int64_t i = 0; i < threadKeys; ++i) {
-      Scalar at = thread + i * chunkThreads, joins = k.cast(k.load(keys.ranks, at) >= 0, c.i32);
-      BlockScan scan = blockScan(k, joins);
-      Scalar number = keys.joined + scan.before;
-      k.when(joins == 1, [&] { k.store(at, keys.joining, number); });
-      upTo.push_back(number + joins);
-      keys.joined = keys.joined + scan.all;
-    }
-    k.barrier();
-    for (int64_t i = 0; i < threadKeys; ++i) {
-      Scalar key = start + (thread + i * chunkThreads), count = upTo[size_t(i)];
-      Scalar last = k.load(keys.joining, k.max(count, k.i32(1)) - 1);
-      Scalar half = k.cast(count > halfJoining, c.i32);
-      keys.sources[i] = k.select((key >= piece.first - 1) & (key < piece.stop) & (half == keys.half),
-                                 k.select(count > 0, last, k.i32(chunkSize)), k.i32(-1));
-    }
   }
 
 private:
@@ -84,28 +44,44 @@ private:
   Scalar score(Scalar order) { return k.cast(orderScore(k, order), c.f64); }
   Scalar reduce(Scalar x) {
     const int64_t used = k.sharedBytes();
-    Scalar all = k.blockReduce(x, [](Scalar a, Scalar b) { return a + b; });
+    Scalar all = k.blockReduce(x, sumOf);
     k.releaseShared(used);
     return all;
+  }
+
+  /// tau_left, tau_right, tau_left + 1, tau_right + 1, kappa_left, behind kappa_right.
+  Scalars borders(Scalar list, const ListPart &p) {
+    if (c.hasPlaces()) {
+      auto load = [&](Scalar slot) {
+        Scalar at = k.cast(slot, c.i64) * c.geometry.mostLists + k.cast(list, c.i64);
+        return ChunkPlaces::of(k, k.load(k.pointer(places, c.i64), at));
+      };
+      Scalar slot = keys.place.chunk << 1;
+      ChunkPlaces from = load(slot), to = load(k.select(piece.isLast, slot + 1, slot + 2));
+      return {from.aliveFrom, to.aliveTo, from.saturatedFrom, to.saturatedTo, from.kappa, to.behindKappa};
+    }
+    SmallVector<SearchRange> ranges(6, {p.begin, p.end});
+    // Behind a list lies another one, or the sums.
+    return firstWhereTogether(k, ranges, [&](size_t which, Scalar at) {
+      Scalar order = code.key(p, at);
+      if (which >= 4)
+        return order >= (which == 4 ? left.kappa : right.kappa + 1);
+      const bool isRight = which & 1;
+      Scalar offset = isRight ? right.offset + thresholdSlack : left.offset - thresholdSlack;
+      return score(order) - (isRight ? right.base : left.base) > offset + (which >= 2 ? 1.0 : 0.0);
+    });
   }
 
   /// In each list up to three stretches are taken; the keys between them stay inside.
   void findStretches(Scalar list) {
     Scalar none = k.i32(0), exists = list < c.geometry.mostLists;
+    if (c.hasPlaces()) // none are stored of others
+      exists = exists & ((piece.start / chunkSize + list) * chunkSize < keys.place.start);
     Scalars own = k.choose(
         exists,
         [&] {
           ListPart p = part(list);
-          // tau_left, tau_right, tau_left + 1, tau_right + 1, kappa_left, behind kappa_right.
-          SmallVector<SearchRange> ranges(6, {p.begin, p.end});
-          auto load = [&](size_t, Scalar at) { return code.key(p, at); };
-          Scalars place = firstWhereAll(k, ranges, load, [&](size_t which, Scalar order) {
-            if (which >= 4)
-              return order >= (which == 4 ? left.kappa : right.kappa + 1);
-            const bool isRight = which & 1;
-            Scalar offset = isRight ? right.offset + thresholdSlack : left.offset - thresholdSlack;
-            return score(order) - (isRight ? right.base : left.base) > offset + (which >= 2 ? 1.0 : 0.0);
-          });
+          Scalars place = borders(list, p);
           Scalar begin[3], end[3];
           begin[0] = place[0];
           end[0] = k.max(begin[0], place[1]);
@@ -127,7 +103,7 @@ private:
         },
         [&] { return Scalars{none, none, none, none, none, none, none, none, k.i64(0)}; });
     BlockScan scan = blockScan(k, own[3] + own[4] + own[5]);
-    k.when(exists, [&] {
+    k.when(list < c.geometry.mostLists, [&] {
       Scalar target = keys.total + scan.before;
       for (int64_t i = 0; i < 3; ++i) {
         k.store(target, targets, list * 3 + i);
@@ -147,27 +123,155 @@ private:
   const Piece &piece;
   const PrefixThreshold &left, &right;
   ListCode code;
+  const unsigned places;
   Scalar thread;
   Pointer targets, begins;
 };
 
+/// The chunk's own keys beside the gathered ones.
+class OwnKeys {
+public:
+  OwnKeys(Chunks &c, KernelCode &k, ChunkKeys &keys)
+      : c(c), k(k), keys(keys), piece(keys.piece), thread(k.thread()) {}
+
+  /// Of those above the left threshold the ones before piece.first are old as well. They are sorted, so a
+  /// key's rank is how many are below it of the gathered ones, by counting, and of these, by a search.
+  void merge(ArrayRef<Scalar> orders) {
+    Pointer gathered = keys.sums, own = k.offset(keys.sums, k.i32(chunkCapacity - chunkSize));
+    Pointer ending = keys.numbers; // by the number of own keys below: how many gathered ones
+    Scalar count = k.i32(0);
+    for (Scalar order : orders) {
+      Scalar isOwn = isAboveLeft(order);
+      BlockScan scan = blockScan(k, k.cast(isOwn, c.i32));
+      k.when(isOwn, [&] { k.store(order, own, count + scan.before); });
+      count = count + scan.all;
+    }
+    constexpr int64_t together = 16; // so that their loads wait together
+    Scalar older = keys.total, padded = (older + (together - 1)) / together * together;
+    k.when(older + thread < padded, [&] { k.store(k.i64(most), gathered, older + thread); });
+    k.barrier();
+    k.loop(thread, older, k.i32(k.blockThreads), [&](Scalar i) {
+      Scalar order = k.load(gathered, i);
+      Scalar below =
+          k.loop(k.i32(0), padded, k.i32(together), {k.i32(0)}, [&](Scalar first, ArrayRef<Scalar> v) {
+            Scalar sum = v[0];
+            for (int64_t j = 0; j < together; j += 2) {
+              Value pair = k.loadVector(gathered, first + j, 2);
+              for (int64_t half = 0; half < 2; ++half)
+                sum = sum + k.cast(k.element(pair, half) < order, c.i32);
+            }
+            return Scalars{sum};
+          })[0];
+      Scalar place = firstWhere(k, k.i32(0), count, [&](Scalar at) { return k.load(own, at) > order; });
+      k.store(order, keys.orders, below + place);
+      k.when(place < chunkSize, [&] { k.atomicAdd(k.i32(1), ending, place); });
+    });
+    k.barrier();
+    Scalar before = k.i32(0);
+    for (int64_t i = 0; i < c.threadKeys(); ++i) {
+      Scalar at = thread + i * k.blockThreads, here = k.load(ending, at);
+      BlockScan scan = blockScan(k, here);
+      k.when(at < count, [&] { k.store(k.load(own, at), keys.orders, at + (before + scan.before + here)); });
+      before = before + scan.all;
+    }
+    keys.total = older + count;
+    k.barrier();
+  }
+
+  /// Sums over the older keys, and which ranks join.
+  void number() {
+    Scalar start = keys.place.start;
+    keys.joined = k.loop(k.i32(0), keys.total + 1, k.i32(k.blockThreads), {k.i32(0), k.i64(0)},
+                         [&](Scalar first, ArrayRef<Scalar> v) {
+                           Scalar rank = first + thread, exists = rank < keys.total;
+                           Scalar order = k.choose(
+                               exists, [&] { return Scalars{k.load(keys.orders, rank)}; },
+                               [&] { return Scalars{k.i64(most)}; })[0];
+                           Scalar key = orderKey(k, order), joins = exists & (key >= piece.first);
+                           Scalar fixed = fixedPoint(k, orderScore(k, order), c.geometry.fraction);
+                           BlockScan numbers = blockScan(k, k.cast(joins, c.i32));
+                           BlockScan sums = blockScan(k, k.select(exists & !joins, fixed, k.i64(0)));
+                           Scalar number = v[0] + numbers.before, word = rank >> 5;
+                           k.when(rank <= keys.total, [&] { k.store(v[1] + sums.before, keys.sums, rank); });
+                           Scalar mark = k.ballot(joins);
+                           k.when((k.lane() == 0) & (word < words), [&] {
+                             k.store(mark, keys.marks, word);
+                             k.store(number, keys.before, word);
+                           });
+                           k.when(joins, [&] {
+                             k.store(number, keys.numberAt, key - start);
+                             k.store(fixed, keys.scores, number);
+                           });
+                           return Scalars{v[0] + numbers.all, v[1] + sums.all};
+                         })[0];
+    k.barrier();
+  }
+
+  void orderByTime() {
+    Scalar passed = k.i32(0);
+    SmallVector<Scalar> upTo;
+    for (int64_t i = 0; i < c.threadKeys(); ++i) {
+      Scalar at = thread + i * k.blockThreads, number = k.load(keys.numberAt, at);
+      Scalar joins = k.cast(number >= 0, c.i32);
+      BlockScan scan = blockScan(k, joins);
+      Scalar time = passed + scan.before;
+      k.when(joins == 1, [&] {
+        k.store(at, keys.places, time);
+        k.store(number, keys.numbers, time);
+        k.store(time, keys.times, number);
+      });
+      upTo.push_back(time + joins);
+      passed = passed + scan.all;
+    }
+    k.barrier();
+    for (int64_t i = 0; i < c.threadKeys(); ++i) {
+      Scalar key = keys.place.start + (thread + i * k.blockThreads), count = upTo[size_t(i)];
+      Scalar isQuery = (key >= piece.first - 1) & (key < piece.stop);
+      keys.sources.push_back(k.select(isQuery, k.select(count > 0, count - 1, k.i32(chunkSize)), k.i32(-1)));
+    }
+  }
+
+private:
+  Scalar isAboveLeft(Scalar order) {
+    Scalar key = orderKey(k, order), score = k.cast(orderScore(k, order), c.f64);
+    const PrefixThreshold &left = keys.ends.left;
+    return (order != most) & (key >= piece.start) & (key < piece.stop) &
+           (score - left.base > left.offset - thresholdSlack);
+  }
+
+  Chunks &c;
+  KernelCode &k;
+  ChunkKeys &keys;
+  const Piece &piece;
+  Scalar thread;
+};
+
 } // namespace
 
-Scalar isAboveLeft(Chunks &chunks, KernelCode &k, const ChunkKeys &keys, Scalar order) {
-  Scalar key = orderKey(k, order), score = k.cast(orderScore(k, order), chunks.f64);
-  const PrefixThreshold &left = keys.ends.left;
-  return (order != most) & (key >= keys.piece.start) & (key < keys.piece.stop) &
-         (score - left.base > left.offset - thresholdSlack);
+void ChunkKeys::reserve(KernelCode &k) {
+  Type i32 = k.i32Type(), i64 = k.i64Type();
+  orders = k.shared(chunkCapacity, i64);
+  sums = k.shared(chunkCapacity + 1, i64);
+  marks = k.shared(words, i32);
+  before = k.shared(words, i32);
+  scores = k.shared(chunkSize, i64);
+  for (Pointer *array : {&times, &numbers, &places, &numberAt})
+    *array = k.shared(chunkSize, i32);
+  k.loop(k.thread(), k.i32(chunkSize), k.i32(k.blockThreads), [&](Scalar i) {
+    k.store(k.i32(-1), numberAt, i);
+    k.store(k.i32(0), numbers, i);
+  });
 }
 
-void gatherOlderKeys(Chunks &chunks, KernelCode &k, unsigned lists, ChunkKeys &keys) {
-  Gather(chunks, k, lists, keys).gather();
+void gatherOlderKeys(Chunks &chunks, KernelCode &k, unsigned lists, unsigned places, ChunkKeys &keys) {
+  Gather(chunks, k, lists, places, keys).gather();
 }
 
-void addOwnKeys(Chunks &chunks, KernelCode &k, unsigned lists, ArrayRef<Scalar> orders, ChunkKeys &keys) {
-  Gather gather(chunks, k, lists, keys);
-  gather.addOwn(orders);
-  gather.listJoining();
+void addOwnKeys(Chunks &chunks, KernelCode &k, ArrayRef<Scalar> orders, ChunkKeys &keys) {
+  OwnKeys own(chunks, k, keys);
+  own.merge(orders);
+  own.number();
+  own.orderByTime();
 }
 
 } // namespace heddle::gpu::chunked

@@ -38,12 +38,29 @@ struct Piece {
   Scalar isLast; ///< the sequence has no candidates beyond the chunk
 };
 
+/// Where in a list the threshold after a prefix lies: the first keys above tau, and above tau + 1, each less
+/// and more what rounding may move them by, and kappa, and what is behind it. All i32, 256 at most.
+struct ChunkPlaces {
+  Scalar aliveFrom, aliveTo, saturatedFrom, saturatedTo, kappa, behindKappa;
+
+  Scalar packed(KernelCode &k) const {
+    Scalar all = k.i64(0);
+    for (Scalar place : {behindKappa, kappa, saturatedTo, saturatedFrom, aliveTo, aliveFrom})
+      all = (all << 10) | k.extendUnsigned(place, k.i64Type());
+    return all;
+  }
+  static ChunkPlaces of(KernelCode &k, Scalar packed) {
+    auto field = [&](int64_t i) { return k.cast(packed >> (10 * i), k.i32Type()) & 1023; };
+    return {field(0), field(1), field(2), field(3), field(4), field(5)};
+  }
+};
+
 /// Emits the stages.
 class Chunks {
 public:
-  Chunks(StepBuilder &steps, ThresholdBuffers &s, int64_t laneLists)
+  Chunks(StepBuilder &steps, ThresholdBuffers &s, const ThresholdTuning &tuning)
       : steps(steps), s(s), rows(s.rows), chunks((rows.n - rows.window + chunkSize - 1) / chunkSize),
-        geometry(rows, laneLists) {
+        geometry(rows, tuning.laneLists), chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128) {
     mlir::MLIRContext *context = rows.element.getContext();
     i32 = mlir::IntegerType::get(context, 32);
     i64 = mlir::IntegerType::get(context, 64);
@@ -57,12 +74,20 @@ public:
     kappa = steps.reserve(2 * all * 8);
     base = steps.reserve(2 * all * 8);
     offset = steps.reserve(2 * all * 8);
-    emitBoundaries();
+    if (hasPlaces()) {
+      places = steps.reserve(2 * all * geometry.mostLists * 8);
+      emitRowBoundaries();
+    } else {
+      emitBoundaries();
+    }
     emitChunkQueries();
     if (mayBeCrowded())
       emitCrowded();
   }
 
+  int64_t threadKeys() const { return chunkSize / chunkThreads; } ///< positions of each thread of a chunk
+  /// Whether rows fit in shared memory, and boundaries know their places in the lists.
+  bool hasPlaces() const { return geometry.levels == 1; }
   /// Whether more keys than a chunk can take may matter to it.
   bool mayBeCrowded() const { return chunks * chunkSize > chunkCapacity; }
 
@@ -95,6 +120,7 @@ public:
   }
 
   void emitBoundaries();
+  void emitRowBoundaries(); ///< the same for rows that fit in shared memory
   void emitChunkQueries();
   void emitCrowded();
 
@@ -103,10 +129,12 @@ public:
   const ScoreRows rows;
   const int64_t chunks;
   const ListGeometry geometry;
+  const int64_t chunkThreads; ///< of a chunk's block
   mlir::Type i32, i64, f32, f64;
   ScoreLists lists;
   /// Solved, [rows, chunks, 2]: at the left end of a chunk, and at the right one of a sequence's last chunk.
   DeviceOperand kappa, base, offset;
+  DeviceOperand places; ///< [rows, chunks, 2, mostLists] i64, where there are places
 };
 
 } // namespace heddle::gpu::chunked

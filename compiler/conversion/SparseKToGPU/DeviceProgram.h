@@ -7,6 +7,8 @@
 #ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
 #define HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
 
+#include "compiler/conversion/GPU/Choice.h"
+
 #include "llvm/ADT/SmallVector.h"
 
 #include <array>
@@ -50,6 +52,7 @@ struct DeviceProgram {
   llvm::SmallVector<DeviceStep, 8> steps;
   llvm::SmallVector<DeviceFailure, 2> failures; ///< numbered one after the other
   int64_t workspaceBytes = 0;
+  Choice taken; ///< what was chosen where more than one way serves
 
   /// Reserves a part of the workspace.
   DeviceOperand reserve(int64_t bytes) {

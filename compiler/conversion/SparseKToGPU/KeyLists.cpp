@@ -131,12 +131,13 @@ private:
     k.barrier();
     Scalars all;
     for (size_t kind = 0; kind < kinds.size(); ++kind) {
-      Scalar before = written;
-      for (int64_t other = 0; other < warps; ++other) {
-        Scalar sum = k.load(counts, k.i32(int64_t(kind) * warps + other));
-        before = before + k.select(k.i32(other) < warp, sum, k.i32(0));
-        written = written + sum;
-      }
+      // A lane has the count of a warp.
+      Scalar own = k.choose(
+          k.lane() < warps, [&] { return Scalars{k.load(counts, k.lane() + int64_t(kind) * warps)}; },
+          [&] { return Scalars{k.i32(0)}; })[0];
+      Scalar upTo = k.warpInclusiveScan(own, [](Scalar a, Scalar b) { return a + b; });
+      Scalar before = written + k.shuffleFrom(upTo - own, warp);
+      written = written + k.shuffleFrom(upTo, k.i32(warpSize - 1));
       for (int64_t i = 0; i < work.keys; ++i) {
         Scalar mask = masks[kind * size_t(work.keys) + size_t(i)];
         k.when(fits[size_t(i)][kind], [&] {

@@ -33,6 +33,14 @@ Scalar fromOrderedBits(KernelCode &k, Scalar bits) {
   return k.bitcast(flipNegative(k, bits), wide ? k.b.getF64Type() : k.f32Type());
 }
 
+Scalar bitsFrom(KernelCode &k, Scalar a, Scalar b, bool orEqual) {
+  Scalar sum = a + b, part = sum - a, rest = (a - (sum - part)) + (b - part);
+  Scalar near = k.cast(sum, k.f32Type()), distance = k.cast(near, sum.type()) - sum;
+  Scalar bits = orderedBits(k, near + k.f32(0.0));
+  Scalar enough = orEqual ? distance >= rest : distance > rest;
+  return k.select(enough, bits, bits + 1);
+}
+
 Scalar recordLess(KernelCode &k, ArrayRef<Scalar> a, ArrayRef<Scalar> b) {
   Scalar less = a.back() < b.back();
   for (size_t i = a.size() - 1; i-- > 0;)
@@ -96,6 +104,32 @@ static Scalar reduceWarp(KernelCode &k, Scalar x, NVVM::ReduxKind kind) {
 Scalar warpSum(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::ADD); }
 Scalar warpLargest(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::MAX); }
 Scalar warpLeast(KernelCode &k, Scalar x) { return reduceWarp(k, x, NVVM::ReduxKind::MIN); }
+
+Scalars firstWhereTogether(KernelCode &k, ArrayRef<SearchRange> ranges,
+                           llvm::function_ref<Scalar(size_t, Scalar)> holds) {
+  Scalar longest = k.i32(0);
+  Scalars init;
+  for (const SearchRange &range : ranges) {
+    Scalar length = range.end - range.begin;
+    longest = k.max(longest, length);
+    init.append({range.begin, length});
+  }
+  Scalar steps = k.i32(32) - k.leadingZeros(longest);
+  Scalars found = k.loop(k.i32(0), steps, k.i32(1), init, [&](Scalar, ArrayRef<Scalar> s) {
+    Scalars next;
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      Scalar begin = s[2 * i], length = s[2 * i + 1], half = length >> 1;
+      Scalar goesOn = !holds(i, begin + half) & (length > 0);
+      next.push_back(k.select(goesOn, begin + half + 1, begin));
+      next.push_back(k.select(goesOn, length - half - 1, half));
+    }
+    return next;
+  });
+  Scalars places;
+  for (size_t i = 0; i < ranges.size(); ++i)
+    places.push_back(found[2 * i]);
+  return places;
+}
 
 Scalar nthBit(KernelCode &k, Scalar bits, Scalar number) {
   Scalar own = k.i32(1) << k.lane(), below = k.countOnes(bits & (own - 1));

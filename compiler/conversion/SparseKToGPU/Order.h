@@ -12,6 +12,9 @@ Scalar clampScore(KernelCode &k, Scalar x);
 Scalar orderedBits(KernelCode &k, Scalar x);
 Scalar fromOrderedBits(KernelCode &k, Scalar bits);
 
+/// The least bits of an f32 above the sum a + b of two f64, or equal to it where `orEqual`. The sum is exact.
+Scalar bitsFrom(KernelCode &k, Scalar a, Scalar b, bool orEqual = false);
+
 /// Record `a` before record `b`: lexicographic, parts signed.
 Scalar recordLess(KernelCode &k, llvm::ArrayRef<Scalar> a, llvm::ArrayRef<Scalar> b);
 
@@ -26,6 +29,11 @@ struct SearchRange {
 Scalars firstWhereAll(KernelCode &k, llvm::ArrayRef<SearchRange> ranges,
                       llvm::function_ref<Scalar(size_t number, Scalar at)> load,
                       llvm::function_ref<Scalar(size_t number, Scalar loaded)> holds);
+
+/// The same without branches, so that a lane's searches load together: what the predicate loads may be read
+/// at the ends of ranges too.
+Scalars firstWhereTogether(KernelCode &k, llvm::ArrayRef<SearchRange> ranges,
+                           llvm::function_ref<Scalar(size_t number, Scalar at)> holds);
 
 /// The sum, the largest and the least one of an i32 over the warp.
 Scalar warpSum(KernelCode &k, Scalar x);

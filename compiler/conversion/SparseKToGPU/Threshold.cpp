@@ -92,11 +92,11 @@ static void emitWindowOnly(StepBuilder &steps, const ThresholdBuffers &s) {
 }
 
 DeviceProgram emitThreshold(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix) {
-  return emitThresholdOfLists(module, op, prefix, usualLaneLists);
+  return emitTunedThreshold(module, op, prefix, {});
 }
 
-DeviceProgram emitThresholdOfLists(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix,
-                                   int64_t laneLists) {
+DeviceProgram emitTunedThreshold(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix,
+                                 const ThresholdTuning &tuning) {
   auto threshold = cast<sparsek::ThresholdOp>(op);
   StepBuilder steps(module, op->getLoc(), prefix);
   ThresholdBuffers s;
@@ -125,7 +125,7 @@ DeviceProgram emitThresholdOfLists(mlir::gpu::GPUModuleOp module, Operation *op,
     if (s.serial)
       emitSerialThresholds(steps, s);
   } else {
-    emitChunkedThresholds(steps, s, laneLists);
+    emitChunkedThresholds(steps, s, tuning);
   }
   emitRuns(steps, s);
   return std::move(steps.program);

@@ -70,14 +70,17 @@ Scalar orderKey(KernelCode &k, Scalar order);   ///< i32
 
 /// Fills hi, lo and kappa of queries with more than topk candidates, where the defaults are set.
 void emitSerialThresholds(StepBuilder &steps, ThresholdBuffers &buffers);
-/// The same with the defaults and first NaNs, where some query has more than topk candidates. A prefix
-/// consists of about `laneLists` lists for each lane of a warp.
-void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, int64_t laneLists);
-constexpr int64_t usualLaneLists = 4;
+/// What results do not depend on.
+struct ThresholdTuning {
+  int64_t laneLists = 4;   ///< a prefix consists of about as many lists for each lane of a warp
+  int64_t fewChunks = 640; ///< up to here what the first chunks of rows take is all that counts
+};
+/// The same with the defaults and first NaNs, where some query has more than topk candidates.
+void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, const ThresholdTuning &tuning);
 
-/// What `emitThreshold` does, with as many lists as given.
-DeviceProgram emitThresholdOfLists(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix,
-                                   int64_t laneLists);
+/// What `emitThreshold` does, tuned as given.
+DeviceProgram emitTunedThreshold(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix,
+                                 const ThresholdTuning &tuning);
 
 /// Ends of selections, sizes of supports, and NaN.
 void emitRuns(StepBuilder &steps, const ThresholdBuffers &buffers);

@@ -127,8 +127,8 @@ void Chunks::emitCrowded() {
 
 } // namespace chunked
 
-void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, int64_t laneLists) {
-  chunked::Chunks(steps, buffers, laneLists).emit();
+void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, const ThresholdTuning &tuning) {
+  chunked::Chunks(steps, buffers, tuning).emit();
 }
 
 } // namespace heddle::gpu

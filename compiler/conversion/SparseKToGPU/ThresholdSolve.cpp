@@ -221,9 +221,7 @@ private:
   Scalar alive(Scalar order, Scalar x) { return p.score(order) - top > x; }
   Scalar saturates(Scalar order, Scalar x) { return (p.score(order) - top) - 1.0 >= x; }
 
-  /// Every fourth step halves the bracket, so that it ends for any scores.
   Scalars step(ArrayRef<Scalar> s) {
-    constexpr int64_t mostSteps = 300;
     const int64_t fraction = p.lists.geometry.fraction;
     Scalar x = s[3];
     SmallVector<SearchRange> here;
@@ -253,16 +251,12 @@ private:
     inside = warpSum(k, inside);
     saturated = warpSum(k, saturated);
     Scalar rest = p.sum(sum) - k.cast(inside, k.i64Type()) * fixedPoint(k, top, fraction);
-    Scalar size = k.cast(inside, p.f64), some = inside > 0;
     Scalar over = fromFixedPoint(k, rest, fraction) + k.cast(saturated - topk, p.f64);
-    Scalar exact = k.select(some, over / k.select(some, size, k.constant(p.f64, 1.0)), x);
-    Scalar enough = over - size * x >= 0.0;
-    Scalar low = k.select(enough, x, s[1]), high = k.select(enough, s[2], x);
-    Scalar done = (some & (exact == x)) | (high - low <= DBL_EPSILON) | (s[0] >= mostSteps);
-    Scalar newton = some & (exact > low) & (exact < high) & ((s[0] & 3) != 3);
-    Scalars next{s[0] + 1, low, high, k.select(newton | (done & some), exact, (low + high) * 0.5), !done};
+    NewtonStep step = newtonStep(k, s[0], s[1], s[2], x, inside, over);
+    Scalars next{s[0] + 1, step.low, step.high, step.x, step.goesOn};
     for (size_t i = 0; i < 2 * parts; ++i)
-      next.append({k.select(enough, places[i], here[i].begin), k.select(enough, here[i].end, places[i])});
+      next.append(
+          {k.select(step.enough, places[i], here[i].begin), k.select(step.enough, here[i].end, places[i])});
     return next;
   }
 
@@ -294,6 +288,20 @@ PrefixThreshold thresholdOf(Prefix &p, const Kappa &kappa, Newton newton, Scalar
 }
 
 } // namespace
+
+NewtonStep newtonStep(KernelCode &k, Scalar number, Scalar low, Scalar high, Scalar x, Scalar inside,
+                      Scalar over) {
+  constexpr int64_t mostSteps = 300;
+  Scalar size = k.cast(inside, x.type()), some = inside > 0, one = k.constant(x.type(), 1.0);
+  Scalar exact = k.select(some, over / k.select(some, size, one), x);
+  Scalar enough = over - size * x >= 0.0;
+  low = k.select(enough, x, low);
+  high = k.select(enough, high, x);
+  Scalar done = (some & (exact == x)) | (high - low <= DBL_EPSILON) | (number >= mostSteps);
+  // From the eighth on every fourth step halves the bracket, so that it ends for any scores.
+  Scalar takes = some & (exact > low) & (exact < high) & (((number & 3) != 3) | (number < 7));
+  return {low, high, k.select(takes | (done & some), exact, (low + high) * 0.5), !done, enough};
+}
 
 PrefixRanges rangesBetween(ListCode &lists, const PrefixExtent &extent, const ThresholdBracket &bracket) {
   Prefix p(lists, extent);

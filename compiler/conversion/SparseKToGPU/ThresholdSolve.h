@@ -37,6 +37,15 @@ struct PrefixExtent {
   Scalar row, start, whole, stop;
 };
 
+/// A step of Newton's method for x = tau - top in [low, high], which ends in the piece that has tau. At x,
+/// the `number`-th, the mass is topk + over - inside * x in this piece.
+struct NewtonStep {
+  Scalar low, high, x, goesOn;
+  Scalar enough; ///< x is not above tau
+};
+NewtonStep newtonStep(KernelCode &k, Scalar number, Scalar low, Scalar high, Scalar x, Scalar inside,
+                      Scalar over);
+
 /// Where in each of a lane's lists lies what is looked for: kappa, the first key above tau, and the first
 /// saturated one.
 struct PrefixRanges {

@@ -18,7 +18,8 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   // A maximum of products is one of scores; rows are counted in 32 bits.
   const bool plain = spec.scale > 0 && std::isfinite(float(spec.scale)) && float(spec.scale) >= FLT_MIN &&
                      spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
-  if (!target.warpgroupProducts || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !plain)
+  const bool wanted = target.warpgroupProducts && target.choice["warpgroups"] != 0;
+  if (!wanted || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !plain)
     return std::nullopt;
   WarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
@@ -31,9 +32,14 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   }
   // What registers hold, as far as shared memory goes.
   const int64_t widest = pass == Pass::Forward ? 96 : 80;
-  for (int64_t block : {widest, int64_t(64)}) {
+  llvm::SmallVector<int64_t, 2> blocks = {widest, 64};
+  if (auto chosen = target.choice[choiceName(pass, "block")];
+      chosen && *chosen % 16 == 0 && 64 <= *chosen && *chosen <= widest)
+    blocks = {*chosen};
+  const int64_t mostStages = std::min<int64_t>(target.choice[choiceName(pass, "stages")].value_or(6), 6);
+  for (int64_t block : blocks) {
     plan.block = block;
-    for (plan.valueStages = 6; plan.valueStages > 1; --plan.valueStages) {
+    for (plan.valueStages = mostStages; plan.valueStages > 1; --plan.valueStages) {
       plan.keyStages = plan.valueStages + (pass == Pass::QueryGradients ? 1 : 0);
       if (plan.bytes() <= target.sharedBytes)
         return plan;

@@ -14,7 +14,8 @@ std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, 
   auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
   const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   const bool counted = spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
-  if (!target.warpgroupProducts || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !counted)
+  const bool wanted = target.warpgroupProducts && target.choice["warpgroups"] != 0;
+  if (!wanted || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !counted)
     return std::nullopt;
   KeyWarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;

@@ -160,6 +160,12 @@ HEDDLE_EXPORT int32_t heddle_cuda_run_done(heddle_cuda_run_t *run);
 /* Forgets the call, which goes on; what it reports is lost. Null does nothing. */
 HEDDLE_EXPORT void heddle_cuda_run_free(heddle_cuda_run_t *run);
 
+/* Makes the same call `calls` times after three that do not count, waits for all, and gives the median of the
+ * microseconds that the device took for one, between two events. What calls report is not looked at. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_function_measure(heddle_cuda_function_t *function,
+                                                           void *const *buffers, int32_t calls,
+                                                           double *microseconds);
+
 /* ---- What the host code of a compiled entry calls ---- */
 
 /* `call->reserved` points to the state of the running call. After a failure of `call` these do nothing. */

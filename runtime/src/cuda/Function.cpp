@@ -218,6 +218,45 @@ void Function::start(void *const *buffers, const Report &report) {
   driver.require(driver.cuEventRecord(report.finished, device.stream), "start a call");
 }
 
+double Function::measure(void *const *buffers, int calls) {
+  constexpr int unmeasured = 3; // a direct one, a capture, and one that finds the device at work
+  const Driver &driver = device.driver;
+  struct Event {
+    const Driver &driver;
+    CUevent handle = nullptr;
+    explicit Event(const Driver &driver) : driver(driver) {
+      driver.require(driver.cuEventCreate(&handle, CU_EVENT_DEFAULT), "measure calls");
+    }
+    ~Event() { driver.cuEventDestroy_v2(handle); }
+    Event(const Event &) = delete;
+    Event &operator=(const Event &) = delete;
+  };
+  std::lock_guard ordered(device.ordering);
+  Device::Scope scope(device);
+  std::vector<void *> addresses(buffers, buffers + bufferCount);
+  addresses.push_back(device.arena());
+  std::vector<std::unique_ptr<Event>> events;
+  auto record = [&] {
+    events.push_back(std::make_unique<Event>(driver));
+    driver.require(driver.cuEventRecord(events.back()->handle, device.stream), "measure calls");
+  };
+  for (int i = 0; i < unmeasured; ++i)
+    enqueue(addresses);
+  for (int i = 0; i < calls; ++i) {
+    record();
+    enqueue(addresses);
+    record();
+  }
+  driver.require(driver.cuStreamSynchronize(device.stream), "measure calls");
+  std::vector<float> milliseconds(static_cast<size_t>(calls));
+  for (size_t i = 0; i < milliseconds.size(); ++i)
+    driver.require(
+        driver.cuEventElapsedTime(&milliseconds[i], events[2 * i]->handle, events[2 * i + 1]->handle),
+        "measure calls");
+  std::nth_element(milliseconds.begin(), milliseconds.begin() + calls / 2, milliseconds.end());
+  return 1e3 * static_cast<double>(milliseconds[static_cast<size_t>(calls / 2)]);
+}
+
 void Function::check(const heddle_cuda_error_t &record) const {
   if (!record.claimed)
     return;
@@ -276,6 +315,19 @@ heddle_status_t heddle_cuda_function_start(heddle_cuda_function_t *function, voi
       throw;
     }
     *out = run.release();
+  });
+}
+
+heddle_status_t heddle_cuda_function_measure(heddle_cuda_function_t *function, void *const *buffers,
+                                             int32_t calls, double *microseconds) {
+  return guard([&] {
+    requirePointer(function, "the function");
+    requirePointer(static_cast<const void *>(buffers), "the list of buffers");
+    requireResult(microseconds);
+    if (calls < 1)
+      throw Failure(HEDDLE_INVALID_ARGUMENT,
+                    "the number of calls is " + std::to_string(calls) + ", not positive");
+    *microseconds = function->function->measure(buffers, calls);
   });
 }
 

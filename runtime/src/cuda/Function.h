@@ -35,6 +35,9 @@ public:
   /// report.
   void start(void *const *buffers, const Report &report);
 
+  /// The median of the microseconds that the device takes for a call.
+  double measure(void *const *buffers, int calls);
+
   /// What a finished call has to say; throws Failure.
   void check(const heddle_cuda_error_t &record) const;
 

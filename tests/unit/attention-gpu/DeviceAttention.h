@@ -55,6 +55,7 @@ public:
   explicit DeviceAttention(Case &c, const gpu::Target &target = {}) : c(c), target(target) {}
 
   std::vector<double> dlse; ///< the cotangent of lse, if there is one
+  gpu::Choice taken;        ///< by the latest pass
 
   void forward() {
     run(AttentionPass::Forward, {}, [&](test::DeviceHarness &device, auto &operands, auto &results) {
@@ -121,6 +122,7 @@ private:
     std::vector<test::DeviceBuffer> operands{device->put(c.q),  device->put(c.k),  device->put(c.v),
                                              device->put(c.u),  device->put(c.hi), device->put(c.lo),
                                              device->put(c.end)};
+    taken = program.taken;
     addBuffers(*device, operands, results);
     if (s.packed)
       operands.push_back(device->put(c.bounds));

@@ -138,3 +138,36 @@ TEST_CASE("TF32 rounds factors to 11 bits", "[device][products]") {
   CHECK(error > 1e-4); // the factors' relative error is up to 2^-11
   CHECK(error < 32 * std::ldexp(1, -10));
 }
+
+TEST_CASE("every choice of tiles and parts gives the same", "[device][products][choice]") {
+  auto check = [](auto product, std::vector<std::string> expected) {
+    std::vector<std::string> plans;
+    for (const gpu::Choice &choice : gpu::productCandidates(product.spec)) {
+      const gpu::ProductPlan plan = gpu::planProduct(product.spec, choice);
+      if (std::find(plans.begin(), plans.end(), plan.taken().str()) != plans.end())
+        continue;
+      plans.push_back(plan.taken().str());
+      CHECK(gpu::planProduct(product.spec, plan.taken()).taken() == plan.taken());
+      decltype(product) fresh(1, product.spec.m, product.spec.n, product.spec.k, false, true);
+      fresh.run(plan);
+      CHECK(fresh.wrong() == 0);
+    }
+    CHECK(plans == expected);
+  };
+  check(DeviceProduct<BF16>(1, 72, 40, 1100, false, true),
+        {"columns=64 rows=64 splits=5", "columns=128 rows=128 splits=5", "columns=128 rows=128 splits=1",
+         "columns=64 rows=128 splits=5", "columns=64 rows=128 splits=1", "columns=128 rows=64 splits=5",
+         "columns=128 rows=64 splits=1", "columns=64 rows=64 splits=1"});
+  check(DeviceProduct<float>(1, 70, 46, 300, false, true),
+        {"columns=64 rows=64 splits=5", "columns=128 rows=128 splits=5", "columns=128 rows=128 splits=1",
+         "columns=64 rows=64 splits=1"});
+}
+
+TEST_CASE("a choice that is impossible is the model's", "[products][choice]") {
+  const DeviceProduct<BF16> product(1, 72, 40, 1100, false, true);
+  const gpu::ProductSpec &spec = product.spec;
+  const std::string model = gpu::planProduct(spec).taken().str();
+  for (const gpu::Choice &choice : {gpu::Choice{{"rows", 7}}, gpu::Choice{{"splits", 0}},
+                                    gpu::Choice{{"splits", 1000}}, gpu::Choice{{"unknown", 1}}})
+    CHECK(gpu::planProduct(spec, choice).taken().str() == model);
+}

@@ -189,6 +189,28 @@ TEST_CASE("the first call launches kernels, later ones replay a graph", "[cuda]"
   CHECK(valuesOf(y) == std::vector<float>{25, 15, 15, 15});
 }
 
+TEST_CASE("calls are measured between events", "[cuda]") {
+  stub::Control &control = counted();
+  Loaded function(chain);
+  const Tensor x = Tensor::from<float>({0, 1, 2, 3}).to(gpu), y = Tensor::empty({4}, DType::f32, gpu);
+  void *buffers[] = {x.raw(), y.raw()};
+  double microseconds = 0;
+  check(heddle_cuda_function_measure(function.function, buffers, 5, &microseconds));
+  CHECK(microseconds == 250); // as the stub's events say
+  CHECK(control.launches == 4);
+  CHECK(control.graphLaunches == 2 + 5); // of the three that do not count, the first launches kernels
+  CHECK(valuesOf(y) == std::vector<float>{15, 16, 17, 18});
+  auto measure = [&](heddle_cuda_function_t *measured, int32_t calls, double *out) {
+    return failureOf([&] { check(heddle_cuda_function_measure(measured, buffers, calls, out)); }).message;
+  };
+  CHECK(measure(function.function, 0, &microseconds) == "the number of calls is 0, not positive");
+  CHECK(measure(nullptr, 1, &microseconds) == "the function is a null pointer");
+  control.failing = "cuEventElapsedTime";
+  control.result = runtime::cuda::CUDA_ERROR_INVALID_HANDLE;
+  CHECK(measure(function.function, 1, &microseconds) == "cannot measure calls: error 400");
+  control.failing = nullptr;
+}
+
 TEST_CASE("other addresses get graphs of their own, then patched ones", "[cuda]") {
   stub::Control &control = counted();
   {

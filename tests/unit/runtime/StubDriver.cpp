@@ -194,6 +194,10 @@ STUB(cuEventDestroy_v2, (CUevent)) { return CUDA_SUCCESS; }
 STUB(cuEventRecord, (CUevent, CUstream)) { return CUDA_SUCCESS; }
 STUB(cuEventQuery, (CUevent)) { return injected("cuEventQuery"); }
 STUB(cuEventSynchronize, (CUevent)) { return injected("cuEventSynchronize"); }
+STUB(cuEventElapsedTime, (float *milliseconds, CUevent, CUevent)) {
+  *milliseconds = 0.25f;
+  return injected("cuEventElapsedTime");
+}
 STUB(cuMemPoolSetAttribute, (CUmemoryPool, CUmemPool_attribute, void *)) { return CUDA_SUCCESS; }
 STUB(cuMemPoolTrimTo, (CUmemoryPool, size_t)) { return CUDA_SUCCESS; }
 STUB(cuMemAllocAsync, (CUdeviceptr * pointer, size_t bytes, CUstream)) {

@@ -47,7 +47,7 @@ Thresholds<T> onCPU(const std::vector<T> &u, int64_t rows, int64_t n, int64_t k,
 
 struct Shape {
   int64_t rows, n, k, w;
-  int64_t laneLists = heddle::gpu::usualLaneLists;
+  heddle::gpu::ThresholdTuning tuning = {};
 };
 
 template <typename T>
@@ -65,7 +65,7 @@ Thresholds<T> onDevice(const std::vector<T> &u, const Shape &s, const std::vecto
                      counts,
                  "%u: " + scores + ", %b: " + places);
   run.emit([&](mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix) {
-    return heddle::gpu::emitThresholdOfLists(module, op, prefix, s.laneLists);
+    return heddle::gpu::emitTunedThreshold(module, op, prefix, s.tuning);
   });
   const size_t all = u.size();
   DeviceBuffer input = device.put(u), hi = device.fresh<T>(all), lo = device.fresh<T>(all),
@@ -123,14 +123,15 @@ void compare(const std::vector<T> &u, const Shape &s, const std::vector<std::str
 }
 
 template <typename T>
-void compareFamilies(int64_t n, int64_t k, int64_t w, const std::vector<int32_t> &bounds = {}) {
+void compareFamilies(int64_t n, int64_t k, int64_t w, const std::vector<int32_t> &bounds = {},
+                     const heddle::gpu::ThresholdTuning &tuning = {}) {
   std::vector<T> u;
   std::vector<std::string> names;
   for (const ScoreFamily &family : scoreFamilies(n, static_cast<uint32_t>(n + k))) {
     u.insert(u.end(), family.scores.begin(), family.scores.end());
     names.push_back(family.name);
   }
-  compare<T>(u, {static_cast<int64_t>(names.size()), n, k, w}, names, bounds);
+  compare<T>(u, {static_cast<int64_t>(names.size()), n, k, w, tuning}, names, bounds);
 }
 
 } // namespace
@@ -157,6 +158,10 @@ TEST_CASE("thresholds over several chunks are those of the CPU", "[device]") {
     compareFamilies<float>(n, k, w);
 }
 
+TEST_CASE("blocks of 128 threads give the same thresholds", "[device]") {
+  compareFamilies<float>(900, 300, 7, {}, {.fewChunks = 0});
+}
+
 TEST_CASE("merged lists and chunks that too many keys matter for give the same thresholds", "[device]") {
   const int64_t n = 9000; // with one list a lane there are lists of 2048 keys
   std::vector<float> u;
@@ -172,7 +177,7 @@ TEST_CASE("merged lists and chunks that too many keys matter for give the same t
   for (int64_t j = 0; j < n; ++j)
     u.push_back((j < 3000 ? 2.0f : j < 8000 ? 0.0f : 1.5f) + 0.1f * normal(random));
   names.push_back("steps");
-  compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33, 1}, names);
+  compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33, {.laneLists = 1}}, names);
   compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33}, names);
 }
 
@@ -183,7 +188,7 @@ TEST_CASE("three levels of lists give the same thresholds", "[device]") {
   std::vector<float> u;
   for (int64_t j = 0; j < n; ++j)
     u.push_back(normal(random));
-  compare<float>(u, {1, n, 100, 50, 1}, {"normal"});
+  compare<float>(u, {1, n, 100, 50, {.laneLists = 1}}, {"normal"});
 }
 
 TEST_CASE("chunks in which thousands of keys die or leave saturation give the same thresholds", "[device]") {

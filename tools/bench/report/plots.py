@@ -64,7 +64,7 @@ def versions(data, run):
     commits = list(dict.fromkeys(commit for points in data.values() for commit, _ in points))
     for (what, points), marker in zip(data.items(), "os^vDP*X"):
         axes.plot([commits.index(commit) for commit, time in points if time], [time for _, time in points if time], f"{marker}-", label=what)
-    axes.set(yscale="log", ylabel="milliseconds of a whole call", title=f"version by version, {run.device}")
+    axes.set(yscale="log", ylabel="milliseconds", title=f"version by version, {run.device}")
     axes.set_xticks(range(len(commits)), commits)
     axes.set_xlim(-0.15, max(len(commits) - 1, 1) + 0.15)
     axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))

@@ -9,7 +9,7 @@ from results import BENCH, LENGTHS, USUAL, pass_of
 PLOTS = BENCH / "plots"
 # The least useful TFLOP/s that a pass should reach at N = 32,768, and what is aimed at, by direction and width of a head.
 BOUNDS = {("forward", 128): (380, 440), ("forward", 64): (240, 275), ("backward", 128): (300, 390), ("backward", 64): (200, 260)}
-# Whole calls that all versions have measured alike: what, name, parameters.
+# What several versions have measured: what, name, parameters.
 VERSIONS = [
     ("forward with its selection, N = 32,768", "sparsek_forward_selection", USUAL),
     ("forward with its selection, N = 4,096", "sparsek_forward_selection", USUAL | {"n": 4096}),
@@ -44,7 +44,7 @@ def rates(history):
 
 
 def versions(history):
-    """Milliseconds of whole calls, commit by commit."""
+    """Milliseconds, commit by commit."""
     return {what: [[run.commit, run.ms(name, **params)] for run in history] for what, name, params in VERSIONS
             if sum(run.ms(name, **params) is not None for run in history) > 1}
 

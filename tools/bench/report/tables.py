@@ -234,7 +234,7 @@ def others(history):
 
 
 def versions(history):
-    return table(["whole calls, ms", *(run.commit for run in history)],
+    return table(["milliseconds", *(run.commit for run in history)],
                  [(what, *(short(run.ms(name, **params)) if run.ms(name, **params) else "–" for run in history))
                   for what, name, params in series.VERSIONS])
 

@@ -99,6 +99,10 @@ struct FunctionOptions {
   /// numbers is off by up to 2^-10 of it, and takes an eighth of the time or less. Attention and everything
   /// else stay in f32. CPUs ignore it.
   bool allowTF32 = false;
+  /// On a GPU, measures candidates for the plans of attention and generated products (tiles, stages, chunks)
+  /// before a specialisation is compiled, and keeps the fastest in the cache (HEDDLE_CACHE), where every
+  /// later compilation for such a GPU finds them. What was measured before is not measured again.
+  bool tune = false;
 };
 
 /// What one specialisation of a function to shapes has cost.

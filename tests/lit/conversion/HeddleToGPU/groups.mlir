@@ -90,3 +90,25 @@ func.func @narrow_norm_gradient(%x: tensor<16384x768xbf16>, %dy: tensor<16384x76
   %w = heddle.reduce sum %dw axes [0] : tensor<16384x768xbf16> -> tensor<768xbf16>
   return %dx, %w : tensor<16384x768xbf16>, tensor<768xbf16>
 }
+
+// The normalised rows in f32 are not kept across the product that reads them in bf16: the gradient computes them again from the sum
+// of bf16 rows, which takes half the bytes.
+// CHECK-LABEL: func.func @narrow_rows
+// CHECK: heddle.launch_device @kernels::@[[NORM:[a-z0-9_]*]] grid({{.*}}) : memref<262144xbf16>, memref<262144xbf16>, memref<262144xbf16>, memref<1024xf32>, memref<262144xbf16>
+// CHECK: heddle.runtime_call @heddle_cuda_matmul
+// CHECK: heddle.launch_device @kernels::@{{.*}} grid({{.*}}) : memref<262144xbf16>, memref<262144xbf16>, memref<1024xf32>, memref<262144xf32>
+func.func @narrow_rows(%a: tensor<1024x256xbf16>, %b: tensor<1024x256xbf16>, %w: tensor<1x256x256xbf16>) -> (tensor<1024x256xf32>) {
+  %x = heddle.add %a, %b : tensor<1024x256xbf16>
+  %f = heddle.cast %x : tensor<1024x256xbf16> -> tensor<1024x256xf32>
+  %m = heddle.reduce max %f axes [1] : tensor<1024x256xf32> -> tensor<1024xf32>
+  %r = heddle.rsqrt %m : tensor<1024xf32>
+  %rb = heddle.broadcast %r axes [0] : tensor<1024xf32> -> tensor<1024x256xf32>
+  %n = heddle.mul %f, %rb : tensor<1024x256xf32>
+  %h = heddle.cast %n : tensor<1024x256xf32> -> tensor<1024x256xbf16>
+  %hs = heddle.reshape %h : tensor<1024x256xbf16> -> tensor<1x1024x256xbf16>
+  %p = heddle.matmul %hs, %w : (tensor<1x1024x256xbf16>, tensor<1x256x256xbf16>) -> tensor<1x1024x256xbf16>
+  %ps = heddle.reshape %p : tensor<1x1024x256xbf16> -> tensor<1024x256xbf16>
+  %pf = heddle.cast %ps : tensor<1024x256xbf16> -> tensor<1024x256xf32>
+  %o = heddle.mul %pf, %n : tensor<1024x256xf32>
+  return %o : tensor<1024x256xf32>
+}
