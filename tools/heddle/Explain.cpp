@@ -112,7 +112,9 @@ static int explainDevice(const ExplainOptions &options) {
     } else if (assembled) {
       std::printf("  %9s  %7s  %9s", "", "", "");
     }
-    std::printf("  %s\n", shortened(launch.operations, 60).c_str());
+    const bool serialised = resources.count(launch.kernel) && resources.at(launch.kernel).serialised;
+    std::printf("  %s%s\n", shortened(launch.operations, 60).c_str(),
+                serialised ? ", products serialised" : "");
   }
   std::set<std::string> plans;
   for (const jit::Launch &launch : launches)

@@ -121,7 +121,9 @@ llvm::Expected<std::map<std::string, KernelResources>> heddle::gpu::resources(ll
     return value;
   };
   for (llvm::StringRef line : lines) {
-    if (line.contains("entry function '"))
+    if (line.contains("(C75"))
+      result[line.rsplit('\'').first.rsplit('\'').second.str()].serialised = true;
+    else if (line.contains("entry function '"))
       current = &result[line.split('\'').second.split('\'').first.str()];
     else if (current && line.contains(" bytes spill stores"))
       current->spilledBytes = number(line, " bytes spill stores");

@@ -29,6 +29,8 @@ llvm::Expected<std::string> assemble(llvm::StringRef ptx, const Chip &chip);
 struct KernelResources {
   int registers = 0;    ///< of a thread
   int spilledBytes = 0; ///< of a thread's registers, kept in memory
+  /// ptxas could not let products of warpgroups run side by side (its messages C7510 and following).
+  bool serialised = false;
 };
 /// Of every kernel of PTX, by ptxas.
 llvm::Expected<std::map<std::string, KernelResources>> resources(llvm::StringRef ptx, const Chip &chip);
