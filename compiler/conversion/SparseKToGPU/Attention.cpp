@@ -55,7 +55,7 @@ std::vector<Choice> attentionCandidates(Operation *op, const Target &target) {
       if (spec.topk / 2 <= chunk && chunk <= spec.length)
         candidates.push_back({{"chunk", chunk}});
     // Partial sums of fewer keys are less than that in any case.
-    for (int64_t mebibytes : {256, 1024})
+    for (int64_t mebibytes : {256, 1536})
       if (spec.rows() * spec.length >= 1 << 17)
         candidates.push_back({{"partial_mib", mebibytes}});
   }

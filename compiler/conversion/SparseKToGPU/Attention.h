@@ -23,7 +23,7 @@ struct Target {
   int64_t sharedBytes = 99 << 10; ///< of a block of threads, at most: every GPU since compute capability 8.0
   bool warpgroupProducts = false; ///< wgmma, which compute capability 9.0 has
   int64_t multiprocessors = 132;
-  int64_t partialBytes = 512 << 20; ///< of partial sums in the backward pass, but at least those of one row
+  int64_t partialBytes = 768 << 20; ///< of partial sums in the backward pass, but at least those of one row
   Choice choice;                    ///< sizes that are fixed, for the operation at hand
 };
 

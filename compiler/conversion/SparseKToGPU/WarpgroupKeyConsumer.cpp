@@ -232,10 +232,19 @@ private:
   Scalars accumulateBlock(Scalar number, llvm::ArrayRef<Scalar> sums, llvm::ArrayRef<Scalar> products,
                           Scalar ring) {
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
-    Scalars seen = k.choose(
-        masked, [&] { return seenPairs(number, ring); }, [&] { return Scalars(wordsOfPairs(), k.i32(-1)); });
     const size_t half = size_t(block / 2), count = size_t(block / 4);
-    Scalars words = slopes(seen, ring, products.take_front(half), products.take_back(half));
+    auto slopesOf = [&](const Scalars &seen) {
+      return slopes(seen, ring, products.take_front(half), products.take_back(half));
+    };
+    Scalars words;
+    if (c.gated()) { // blocks that are seen whole save more than a second copy of the code costs
+      words =
+          k.choose(masked, [&] { return slopesOf(seenPairs(number, ring)); }, [&] { return slopesOf({}); });
+    } else {
+      words = slopesOf(k.choose(
+          masked, [&] { return seenPairs(number, ring); },
+          [&] { return Scalars(wordsOfPairs(), k.i32(-1)); }));
+    }
     llvm::ArrayRef<Scalar> packed = words;
     Scalar next = c.following(ring), more = number + 1 < loadOfWarp(End);
     k.when(more, [&] { awaitQueries(next); });
@@ -310,7 +319,8 @@ private:
     return bits;
   }
 
-  /// Of a block: weights of dO, then cotangents of products, packed.
+  /// Of a block: weights of dO, then cotangents of products, packed. All pairs are seen where `seen` is
+  /// empty.
   Scalars slopes(llvm::ArrayRef<Scalar> seen, Scalar ring, llvm::ArrayRef<Scalar> products,
                  llvm::ArrayRef<Scalar> along) {
     const double scale = p.spec.scale, factor = scale * std::numbers::log2e;
@@ -342,13 +352,18 @@ private:
             gate = k.addClipped(scores[half] - k.element(hi, column), -k.element(lo, column));
           Scalar x = gateKeys ? product * gate : product;
           Scalar power = k.exp2Approximate(k.multiplyAdd(x, k.f32(factor), -k.element(lse, column)));
-          Scalar isSeen =
-              (seen[size_t(8 * tile / queriesOfWord)] & (int64_t(1) << bitOf(tile, half, column))) != 0;
-          power = k.select(isSeen, power, k.f32(0));
+          Scalar isSeen;
+          if (!seen.empty()) {
+            const int64_t bit = int64_t(1) << bitOf(tile, half, column);
+            isSeen = (seen[size_t(8 * tile / queriesOfWord)] & bit) != 0;
+            power = k.select(isSeen, power, k.f32(0));
+          }
           Scalar moved = (gateValues ? gate * out : out) - k.element(shared, column);
           if (c.gated()) {
             Scalar ofGate = p.routesKeys() ? k.multiplyAdd(moved * product, k.f32(scale), out) : out;
-            Scalar moves = k.both(isSeen, k.both(gate > 0.0, gate < 1.0));
+            Scalar moves = k.both(gate > 0.0, gate < 1.0);
+            if (!seen.empty())
+              moves = k.both(isSeen, moves);
             gates[half] = k.select(moves, k.multiplyAdd(power, ofGate, gates[half]), gates[half]);
           }
           Scalar gated = gateKeys || gateValues ? power * gate : power;

@@ -82,7 +82,7 @@ TEST_CASE("choices of gradients", "[device][choice]") {
   const AttentionSpec spec = attentionSpec(1, 2, 1, 270, 16, 8, 20, 12);
   auto plan = [](int query, int queryStages, int key, int keyStages) {
     return "chunk=256 key_block=" + std::to_string(key) + " key_stages=" + std::to_string(keyStages) +
-           " partial_mib=512 query_block=" + std::to_string(query) +
+           " partial_mib=768 query_block=" + std::to_string(query) +
            " query_stages=" + std::to_string(queryStages) + " warpgroups=0";
   };
   CHECK(plansOf<MatmulElement::F32>(spec, 4e-6, AttentionPass::Backward, {}) ==
@@ -132,7 +132,7 @@ TEST_CASE("choices of gradients by products of warpgroups", "[device][choice][wa
   };
   CHECK(plans.front().find("query_block=80") != std::string::npos);
   CHECK(has("query_block=64 "));
-  CHECK(has("key_block=32 key_stages=2 partial_mib=512 query_block=32 query_stages=2 warpgroups=0"));
+  CHECK(has("key_block=32 key_stages=2 partial_mib=768 query_block=32 query_stages=2 warpgroups=0"));
 }
 
 TEST_CASE("what a device cannot have is the model's choice", "[device][choice]") {
