@@ -10,7 +10,6 @@ import math
 HEADS, TOPK, WINDOW = 16, 512, 512
 TILE = 128  # queries of a tile, keys of a task
 CHUNK = 2048  # queries that share a list of keys in the backward pass
-QUERIES = 64  # queries that a task of keys is multiplied with at a time
 
 
 def _selected(n):
@@ -40,14 +39,18 @@ def query_side(n, d, block, products):
 
 
 def key_side(n, d):
-    """FLOPs of four products: tasks of windows, where each half of 64 keys leaves out what sees none of them, and tasks of
-    the selected keys of a chunk, which are multiplied with all of its queries at most."""
-    window = sum(math.ceil((min(n, first + QUERIES + WINDOW - 1) - first) / QUERIES) * QUERIES**2 for first in range(0, n, QUERIES))
-    selected, pairs = _selected(n), 0
+    """FLOPs of four products: tasks of windows, where each half of 64 keys leaves out blocks of queries that see none of its keys,
+    and tasks of the selected keys of a chunk, which are multiplied with all of its queries at most."""
+    in_selected, in_window = (min(96, max(64, (registers - d) // 16 * 16)) for registers in (176, 208))  # queries of a block
+    half, pairs, selected = TILE // 2, 0, _selected(n)
+    for first in range(0, n, TILE):
+        for start in (0, half):
+            end = min(n - first, start + half + WINDOW - 1)
+            pairs += (math.ceil(end / in_window) - start // in_window) * in_window * half
     for first in range(0, n, CHUNK):
         last = min(first + CHUNK, n) - 1
-        pairs += math.ceil(round(selected(first, last), 6) / TILE) * TILE * (last + 1 - first)
-    return (window + pairs) * 2 * d * 4 * HEADS
+        pairs += math.ceil(round(selected(first, last), 6) / TILE) * TILE * math.ceil((last + 1 - first) / in_selected) * in_selected
+    return pairs * 2 * d * 4 * HEADS
 
 
 def executed(n, d, direction):
