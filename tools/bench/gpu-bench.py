@@ -246,6 +246,17 @@ def show(m):
           f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}{m['seconds']:>8}  {peer}", flush=True)
 
 
+def measure_peers():
+    """The times of gpu-peers.py, or none and why."""
+    try:
+        found = subprocess.run([sys.executable, str(HERE / "gpu-peers.py")], capture_output=True, text=True, timeout=180)
+    except subprocess.TimeoutExpired:
+        return {}, "PyTorch did not end in 180 s"
+    if found.returncode != 0:
+        return {}, f"PyTorch cannot be used here: {(found.stderr.strip().splitlines() or ['no message'])[-1]}"
+    return json.loads(found.stdout), None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heddle", required=True, type=pathlib.Path, help="the command")
@@ -254,9 +265,8 @@ def main():
     options = parser.parse_args()
     chosen = [m for m in MEASURED if not options.only or m.name in options.only]
     start = time.monotonic()
-    found = subprocess.run([sys.executable, str(HERE / "gpu-peers.py")], capture_output=True, text=True)
-    peers = json.loads(found.stdout) if found.returncode == 0 else {}
-    print(f"PyTorch took {time.monotonic() - start:.0f} s" if peers else "PyTorch cannot be used here, so there are no peers")
+    peers, why = measure_peers()
+    print(f"PyTorch took {time.monotonic() - start:.0f} s" if peers else f"there are no peers: {why}", flush=True)
     measurements, failures, copy = [], {}, None
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
