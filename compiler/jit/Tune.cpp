@@ -13,6 +13,7 @@
 #include "mlir/Pass/PassManager.h"
 
 #include <cmath>
+#include <new>
 
 using namespace mlir;
 
@@ -156,20 +157,20 @@ public:
     std::vector<Candidate> candidates;
     for (const gpu::Choice &choice : gpu::candidatesOf(op, options)) {
       Candidate candidate;
-      OwningOpRef<ModuleOp> module = lowered(choice, candidate.plan);
-      auto known = [&](const Candidate &other) { return other.plan == candidate.plan; };
-      if (llvm::any_of(candidates, known))
-        continue;
       try {
+        OwningOpRef<ModuleOp> module = lowered(choice, candidate.plan);
+        auto known = [&](const Candidate &other) { return other.plan == candidate.plan; };
+        if (llvm::any_of(candidates, known))
+          continue;
         candidate.code = std::make_unique<Loaded>(*module, singleOperationName, target, device, host);
         candidate.results = candidate.code->run(operands, op->getResultTypes());
+        if (!candidates.empty() && !agree(candidate.results, candidates.front().results))
+          continue;
       } catch (const Error &) {
         if (candidates.empty()) // the model's own
           throw;
         continue;
       }
-      if (!candidates.empty() && !agree(candidate.results, candidates.front().results))
-        continue;
       candidate.microseconds = HUGE_VAL;
       candidates.push_back(std::move(candidate));
     }
@@ -230,13 +231,27 @@ private:
   const std::string key;
 };
 
+/// The choice for one operation; nothing, with a warning, where it cannot be measured.
+std::optional<cache::MeasuredPlan> measure(Search search, const std::string &what) {
+  std::string reason;
+  try {
+    return search.run();
+  } catch (const Error &error) {
+    reason = StringRef(error.what()).split('\n').first.str();
+  } catch (const std::bad_alloc &) {
+    reason = "out of memory";
+  }
+  cache::warn("cannot measure " + what + ", which keeps the model's plan: " + reason);
+  return std::nullopt;
+}
+
 } // namespace
 
 std::vector<TunedOperation> tune(ModuleOp fused, const DeviceTarget &target, int device,
                                  const CpuTarget &host, const gpu::GpuOptions &options,
                                  cache::MeasuredPlans &plans) {
+  const std::optional<cache::Store> store = cache::Store::fromEnvironment();
   std::vector<TunedOperation> tuned;
-  cache::MeasuredPlans added;
   std::set<std::string> seen;
   fused.walk([&](Operation *op) {
     const std::string key = gpu::planKey(op, options);
@@ -244,13 +259,17 @@ std::vector<TunedOperation> tune(ModuleOp fused, const DeviceTarget &target, int
       return;
     auto known = plans.find(key);
     TunedOperation operation{describeOperation(op), {}, known == plans.end()};
-    operation.plan = operation.isNew ? Search(op, target, device, host, options).run() : known->second;
-    if (operation.isNew)
-      added[key] = plans[key] = operation.plan;
+    if (!operation.isNew) {
+      operation.plan = known->second;
+    } else if (auto plan = measure(Search(op, target, device, host, options), operation.what)) {
+      operation.plan = plans[key] = *plan;
+      if (store) // at once: who stops the process keeps what was measured until then
+        cache::addPlans(*store, target.name, {{key, *plan}});
+    } else {
+      return;
+    }
     tuned.push_back(std::move(operation));
   });
-  if (const std::optional<cache::Store> store = cache::Store::fromEnvironment(); store && !added.empty())
-    cache::addPlans(*store, target.name, added);
   return tuned;
 }
 

@@ -30,7 +30,8 @@ struct TunedOperation {
 };
 
 /// Measures what a module at the stage `fused` has and `plans` does not, adds it there, and keeps it in the
-/// cache. Gives one entry for each operation that could be measured. Throws Error.
+/// cache, each as soon as it is known. Gives one entry for each operation that has a measured plan; where
+/// measuring fails, a warning says why.
 std::vector<TunedOperation> tune(mlir::ModuleOp fused, const DeviceTarget &target, int device,
                                  const CpuTarget &host, const gpu::GpuOptions &options,
                                  cache::MeasuredPlans &plans);
