@@ -125,15 +125,18 @@ DeviceProgram compileDevice(ModuleOp module, const std::string &entry, const Dev
   return program;
 }
 
-void assemble(DeviceProgram &program, const DeviceTarget &target) {
+bool assemble(DeviceProgram &program, const DeviceTarget &target) {
   const int capability = 10 * target.major + target.minor, version = gpu::assemblerVersion();
   const gpu::Chip chip = expect(gpu::Chip::forCapability(capability));
   if (target.emulated || chip.capability != capability || version == 0 || version > target.driverVersion)
-    return;
-  if (llvm::Expected<std::string> cubin = gpu::assemble(program.image, chip))
-    program.image = std::move(*cubin);
-  else
+    return true;
+  llvm::Expected<std::string> cubin = gpu::assemble(program.image, chip);
+  if (!cubin) {
     llvm::consumeError(cubin.takeError()); // the driver says what is wrong
+    return false;
+  }
+  program.image = std::move(*cubin);
+  return true;
 }
 
 } // namespace heddle::jit

@@ -5,6 +5,7 @@
 #include "compiler/cache/Bytes.h"
 #include "compiler/cache/Identity.h"
 #include "compiler/conversion/GPUToPTX/GPUToPTX.h"
+#include "compiler/conversion/Matmul/Matmul.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "llvm/Config/llvm-config.h"
@@ -115,7 +116,9 @@ static std::string describe(const CpuTarget &host) {
   std::sort(features.begin(), features.end());
   for (const std::string &feature : features)
     text += feature;
-  return text;
+  // Blocks of products fit into the caches.
+  const cpu::MatmulTarget core = cpu::MatmulTarget::host();
+  return text + " " + std::to_string(core.l1Bytes) + " " + std::to_string(core.l2Bytes);
 }
 
 std::string cacheKey(mlir::ModuleOp module, const std::string &entry, const CpuTarget &host,

@@ -18,6 +18,7 @@ struct CompiledEntry {
   int64_t arenaBytes = 0;
   std::vector<int64_t> donors; ///< for each result the argument whose memory it takes, or -1
   std::optional<DeviceProgram> device;
+  bool canBeKept = true; ///< another attempt would give the same; no part of the bytes
 
   std::string serialise() const;
   /// Nothing where the bytes are none of `serialise`.

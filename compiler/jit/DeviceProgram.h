@@ -70,7 +70,9 @@ DeviceProgram compileDevice(mlir::ModuleOp module, const std::string &entry, con
 
 /// Turns PTX into machine code where the toolkit's assembler is installed, side by side on all processors,
 /// and the driver is new enough to load what it writes. Otherwise the driver assembles PTX when it loads it.
-void assemble(DeviceProgram &program, const DeviceTarget &target);
+/// False where the assembler failed, as it may for a full disk: what an attempt gives then is not always the
+/// same.
+bool assemble(DeviceProgram &program, const DeviceTarget &target);
 
 } // namespace heddle::jit
 

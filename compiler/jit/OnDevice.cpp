@@ -128,7 +128,7 @@ public:
       runPipeline(*module, pipelines::Stage::Lowered, passes);
       CompiledEntry compiled = plan(entry);
       compiled.device = compileDevice(*module, entry, target);
-      assemble(*compiled.device, target);
+      compiled.canBeKept = assemble(*compiled.device, target);
       compiled.objects = compileHost(host);
       return compiled;
     });

@@ -107,13 +107,13 @@ CompiledEntry SpecialisationBase::obtain(const std::string &entry, const CpuTarg
   std::optional<CompiledEntry> code;
   if (store) {
     key = cacheKey(*module, entry, host, settings);
-    if (std::optional<std::string> kept = store->read(key))
+    if (std::optional<std::string> kept = key.empty() ? std::nullopt : store->read(key))
       code = CompiledEntry::deserialise(*kept);
   }
   fromCache = code.has_value();
   if (!code) {
     code = compile();
-    if (store)
+    if (!key.empty() && code->canBeKept)
       store->write(key, code->serialise());
   }
   arenaBytes = code->arenaBytes;
