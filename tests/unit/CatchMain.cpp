@@ -7,5 +7,6 @@
 int main(int argc, char **argv) {
   // Nothing that an earlier run compiled; tests of the cache name folders of their own.
   setenv("HEDDLE_CACHE", "off", 1);
+  unsetenv("HEDDLE_CACHE_LIMIT");
   return Catch::Session().run(argc, argv);
 }
