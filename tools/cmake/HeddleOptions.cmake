@@ -31,6 +31,8 @@ find_program(HEDDLE_LLD NAMES ld.lld-22 ld.lld)
 if(HEDDLE_LLD)
   add_link_options("-fuse-ld=lld")
 endif()
+# The cache of compiled programs tells builds of the compiler apart by it.
+add_link_options("-Wl,--build-id=sha1")
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
 if(HEDDLE_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
