@@ -16,6 +16,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <mutex>
+#include <set>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,14 +38,47 @@ std::string headOf(const std::string &key, std::string_view content) {
   return std::string(magic) + keyOf({key, content});
 }
 
+/// Warns as `warn` does, the first time that this process has something to say.
+void warnOnce(const std::string &text) {
+  static std::mutex mutex;
+  static std::set<std::string> said;
+  std::lock_guard lock(mutex);
+  if (said.insert(text).second)
+    warn(text);
+}
+
+/// Why somebody else may have written what is there; "" where only the user can have.
+std::string doubt(const struct stat &information) {
+  if (information.st_uid != ::geteuid())
+    return "it belongs to user " + std::to_string(information.st_uid) + ", not to user " +
+           std::to_string(::geteuid());
+  if ((information.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    return "";
+  char mode[16];
+  std::snprintf(mode, sizeof mode, "%04o", information.st_mode & 07777u);
+  return "others may write to it (mode " + std::string(mode) + ")";
+}
+
+/// Nothing where there is no such file, and, with a warning, where it may be somebody else's.
 std::optional<std::string> readFile(const fs::path &file) {
-  std::FILE *stream = std::fopen(file.c_str(), "rb");
-  if (!stream)
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  const bool isLink = descriptor < 0 && errno == ELOOP;
+  if (descriptor < 0 && !isLink)
     return std::nullopt;
-  std::string content;
   struct stat information{};
-  if (fstat(fileno(stream), &information) == 0 && S_ISREG(information.st_mode))
-    content.resize(static_cast<size_t>(information.st_size));
+  std::string reason = "it is a symbolic link";
+  if (!isLink)
+    reason = ::fstat(descriptor, &information) != 0 ? std::strerror(errno)
+             : !S_ISREG(information.st_mode)        ? "it is not a regular file"
+                                                    : doubt(information);
+  std::FILE *stream = reason.empty() ? ::fdopen(descriptor, "rb") : nullptr;
+  if (!stream) {
+    if (descriptor >= 0)
+      ::close(descriptor);
+    warnOnce("'" + file.string() + "' is not used: " + (reason.empty() ? std::strerror(errno) : reason));
+    return std::nullopt;
+  }
+  std::string content(static_cast<size_t>(information.st_size), '\0');
   content.resize(std::fread(content.data(), 1, content.size(), stream));
   std::fclose(stream);
   return content;
@@ -88,8 +123,18 @@ std::vector<Known> list(const fs::path &folder) {
   return files;
 }
 
-bool isProgram(const fs::path &file) { return file.extension() == Store::programSuffix; }
-bool isPlans(const fs::path &file) { return file.extension() == Store::plansSuffix; }
+/// Whether a file's name is one or more of some characters before a suffix.
+bool isNamed(const fs::path &file, std::string_view characters, std::string_view suffix) {
+  const std::string stem = file.stem().string();
+  return file.extension() == suffix && stem.find_first_not_of(characters) == std::string::npos;
+}
+
+bool isProgram(const fs::path &file) {
+  return isNamed(file, "0123456789abcdef", Store::programSuffix) && file.stem().native().size() == 64;
+}
+bool isPlans(const fs::path &file) {
+  return isNamed(file, "abcdefghijklmnopqrstuvwxyz0123456789-", Store::plansSuffix);
+}
 bool isPart(const fs::path &file) { return file.filename().string().starts_with(partPrefix); }
 
 } // namespace
@@ -128,21 +173,52 @@ std::optional<Store> Store::fromEnvironment() {
   return Store(folder, limitFromEnvironment());
 }
 
+Store::Store(fs::path folder, int64_t limit) : path(std::move(folder)), limit(limit) {
+  while (!path.has_filename() && path.has_relative_path())
+    path = path.parent_path(); // without the '/' at its end
+}
+
+std::optional<Problem> Store::problem() const {
+  const std::string named = "the cache '" + path.string() + "' is ", notUsed = named + "not used: ";
+  const std::string other = "HEDDLE_CACHE names another folder, or 'off'";
+  struct stat information{};
+  int status = ::lstat(path.c_str(), &information);
+  // A link of the user's own may lead to another disk.
+  if (status == 0 && S_ISLNK(information.st_mode) && information.st_uid == ::geteuid())
+    status = ::stat(path.c_str(), &information);
+  if (status != 0)
+    return errno == ENOENT ? std::nullopt : std::optional(Problem{notUsed + std::strerror(errno), other});
+  if (information.st_uid == ::geteuid() && !S_ISDIR(information.st_mode))
+    return Problem{named + "a file, not a folder", other};
+  const std::string reason = doubt(information);
+  if (reason.empty())
+    return std::nullopt;
+  const bool isOwn = information.st_uid == ::geteuid();
+  return Problem{notUsed + reason, (isOwn ? "chmod 700 '" + path.string() + "', or " : "") + other};
+}
+
+bool Store::isUsable() const {
+  const std::optional<Problem> found = problem();
+  if (found)
+    warnOnce(found->what + "; " + found->hint);
+  return !found;
+}
+
 bool Store::prepare() const {
+  if (!isUsable())
+    return false;
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST)
-    return true;
-  static bool warned = false;
-  if (!std::exchange(warned, true))
-    warn("cannot create the folder of the cache '" + path.string() + "': " + std::strerror(errno) +
-         "; HEDDLE_CACHE names another one, or 'off'");
+    return isUsable(); // another user may have been faster
+  warnOnce("cannot create the folder of the cache '" + path.string() + "': " + std::strerror(errno) +
+           "; HEDDLE_CACHE names another one, or 'off'");
   return false;
 }
 
 std::optional<std::string> Store::read(const std::string &key) const {
   const fs::path file = path / (key + programSuffix);
-  std::optional<std::string> content = readFile(file);
+  std::optional<std::string> content = isUsable() ? readFile(file) : std::nullopt;
   if (!content)
     return std::nullopt;
   const std::string_view rest =
@@ -153,7 +229,7 @@ std::optional<std::string> Store::read(const std::string &key) const {
     fs::remove(file, error);
     return std::nullopt;
   }
-  ::utimensat(AT_FDCWD, file.c_str(), nullptr, 0);
+  ::utimensat(AT_FDCWD, file.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
   content->erase(0, headBytes);
   return content;
 }
@@ -166,19 +242,19 @@ void Store::write(const std::string &key, std::string_view content) const {
 }
 
 std::optional<std::string> Store::readPlans(const std::string &name) const {
-  return readFile(path / (name + plansSuffix));
+  return isUsable() ? readFile(path / (name + plansSuffix)) : std::nullopt;
 }
 
 bool Store::replace(const fs::path &file, std::string_view content) const {
   std::string part = (path / (std::string(partPrefix) + "XXXXXX")).string();
-  const int descriptor = ::mkstemp(part.data());
+  const int descriptor = ::mkostemp(part.data(), O_CLOEXEC);
   std::FILE *stream = descriptor < 0 ? nullptr : ::fdopen(descriptor, "wb");
   bool whole = stream && std::fwrite(content.data(), 1, content.size(), stream) == content.size();
   if (stream)
     whole &= std::fclose(stream) == 0;
   if (whole && std::rename(part.c_str(), file.c_str()) == 0)
     return true;
-  warn("cannot write '" + file.string() + "': " + std::strerror(errno));
+  warnOnce("cannot write into the cache '" + path.string() + "': " + std::strerror(errno));
   if (descriptor >= 0)
     ::unlink(part.c_str());
   return false;
@@ -230,10 +306,10 @@ void Store::clear() const {
 Store::Lock::Lock(const Store &store) {
   if (!store.prepare())
     return;
-  descriptor = ::open((store.path / lockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  descriptor = ::open((store.path / lockName).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   held = descriptor >= 0 && ::flock(descriptor, LOCK_EX) == 0;
   if (!held)
-    warn("cannot lock the cache '" + store.path.string() + "': " + std::strerror(errno));
+    warnOnce("cannot lock the cache '" + store.path.string() + "': " + std::strerror(errno));
 }
 
 Store::Lock::~Lock() {

@@ -16,7 +16,13 @@ struct Usage {
   int64_t plans = 0, planBytes = 0; ///< files of measured plans
 };
 
-/// A folder of the cache. Any number of processes may use it at the same time. Reading and writing never
+/// Why a folder is not used, and what helps.
+struct Problem {
+  std::string what, hint;
+};
+
+/// A folder of the cache, which must be the user's own, with no right for others to write: what is read is
+/// run. Any number of processes may use it at the same time. Reading and writing never
 /// fail: what cannot be done is left out, with a warning.
 class Store {
 public:
@@ -24,7 +30,10 @@ public:
   /// home. Throws Error for a limit that is none.
   static std::optional<Store> fromEnvironment();
 
-  Store(std::filesystem::path folder, int64_t limit) : path(std::move(folder)), limit(limit) {}
+  Store(std::filesystem::path folder, int64_t limit);
+
+  /// What is wrong with the folder; nothing where it can be used, or is still to be made.
+  std::optional<Problem> problem() const;
 
   /// The content under a key of `keyOf`, which then counts as just used.
   std::optional<std::string> read(const std::string &key) const;
@@ -58,6 +67,7 @@ private:
     int descriptor = -1;
   };
 
+  bool isUsable() const; ///< warns once where not
   bool prepare() const;
   bool replace(const std::filesystem::path &file, std::string_view content) const;
   void shrink() const;

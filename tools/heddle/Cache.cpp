@@ -2,9 +2,13 @@
 
 #include "tools/heddle/Commands.h"
 
+#include "compiler/cache/Identity.h"
 #include "compiler/cache/Store.h"
 
+#include <heddle/error.hpp>
+
 #include <cstdio>
+#include <cstdlib>
 
 namespace heddle::tool {
 
@@ -21,9 +25,14 @@ static std::string mebibytes(int64_t bytes) {
 int cache(const CacheOptions &options) {
   const std::optional<heddle::cache::Store> store = heddle::cache::Store::fromEnvironment();
   if (!store) {
-    std::printf("off\n");
+    const char *named = std::getenv("HEDDLE_CACHE");
+    std::printf("off: %s\n", named && *named
+                                 ? "HEDDLE_CACHE is 'off'"
+                                 : "none of HEDDLE_CACHE, XDG_CACHE_HOME and HOME names a folder");
     return 0;
   }
+  if (const std::optional<heddle::cache::Problem> problem = store->problem())
+    throw Error(HEDDLE_IO_ERROR, problem->what, problem->hint);
   const heddle::cache::Usage usage = store->usage();
   if (options.clear) {
     store->clear();
@@ -35,6 +44,8 @@ int cache(const CacheOptions &options) {
   std::printf("%s\n%s, %s of at most %s; measured plans of %s\n", store->folder().c_str(),
               counted(usage.programs, "program").c_str(), mebibytes(usage.programBytes).c_str(),
               mebibytes(store->mostBytes()).c_str(), counted(usage.plans, "device").c_str());
+  if (heddle::cache::compilerIdentity().empty())
+    std::printf("programs are not kept: this build was linked without --build-id\n");
   return 0;
 }
 

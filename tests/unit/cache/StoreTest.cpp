@@ -8,6 +8,8 @@
 #include <heddle/error.hpp>
 
 #include <chrono>
+#include <csignal>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -23,6 +25,7 @@ static fs::path fileOf(const CacheFolder &folder, const std::string &key) {
 
 static void overwrite(const fs::path &file, const std::string &content) {
   std::ofstream(file, std::ios::binary) << content;
+  chmod(file.c_str(), 0600);
 }
 
 TEST_CASE("numbers and texts come back from bytes") {
@@ -134,7 +137,10 @@ TEST_CASE("what was not used for longest is removed beyond the limit") {
   CHECK(store.read(key(0)) == content); // 1 is the oldest from here on
   overwrite(folder.path / ".part-abandoned", "x");
   overwrite(folder.path / ".part-young", "x");
-  overwrite(folder.path / "notes", "x");
+  for (const char *name : {"notes", "theirs.program", "My.plans"})
+    overwrite(folder.path / name, "x");
+  for (const char *name : {"theirs.program", "notes"}) // the oldest of all
+    fs::last_write_time(folder.path / name, fs::file_time_type::clock::now() - std::chrono::hours(9));
   fs::last_write_time(folder.path / ".part-abandoned",
                       fs::file_time_type::clock::now() - std::chrono::hours(2));
   store.write(key(3), content);
@@ -156,7 +162,8 @@ TEST_CASE("what was not used for longest is removed beyond the limit") {
   store.clear();
   CHECK(store.usage().programs == 0);
   CHECK(store.usage().plans == 0);
-  CHECK(contentOf(folder.path / "notes") == "x"); // of somebody else
+  for (const char *name : {"notes", "theirs.program", "My.plans"})
+    CHECK(contentOf(folder.path / name) == "x"); // of somebody else
 }
 
 TEST_CASE("a folder that cannot be used costs a warning") {
@@ -168,9 +175,122 @@ TEST_CASE("a folder that cannot be used costs a warning") {
           store.write(key, "x");
           store.write(key, "x");
           CHECK(store.read(key) == std::nullopt);
-        }) == "heddle: warning: cannot create the folder of the cache '" + (folder.path / "below").string() +
-                  "': Not a directory; HEDDLE_CACHE names another one, or 'off'\n");
+        }) == "heddle: warning: the cache '" + (folder.path / "below").string() +
+                  "' is not used: Not a directory; HEDDLE_CACHE names another folder, or 'off'\n");
   CHECK(store.usage().programs == 0);
+
+  Store named(folder.path, 1 << 20);
+  CHECK(complaints([&] {
+          named.write(key, "x");
+          CHECK(named.read(key) == std::nullopt);
+          CHECK(named.readPlans("gpu") == std::nullopt);
+          named.changePlans("gpu", [](const std::optional<std::string> &) { return std::string("x"); });
+        }) == "heddle: warning: the cache '" + folder.path.string() +
+                  "' is a file, not a folder; HEDDLE_CACHE names another folder, or 'off'\n");
+  CHECK(contentOf(folder.path) == "a file");
+
+  CHECK(complaints([&] {
+          Store("/proc/heddle", 1 << 20).write(key, "x");
+          Store("/proc/heddle", 1 << 20).write(key, "x");
+        }) == "heddle: warning: cannot create the folder of the cache '/proc/heddle': No such file or "
+              "directory; HEDDLE_CACHE names another one, or 'off'\n");
+}
+
+TEST_CASE("a disk that is full costs one warning") {
+  CacheFolder folder;
+  Store store(folder.path, 1 << 20);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const std::string text = complaints([&] {
+    rlimit full = before;
+    full.rlim_cur = 4096;
+    setrlimit(RLIMIT_FSIZE, &full);
+    for (const char *name : {"one", "two"})
+      store.write(cache::keyOf({name}), std::string(100'000, 'x'));
+    setrlimit(RLIMIT_FSIZE, &before);
+  });
+  std::signal(SIGXFSZ, handler);
+  CHECK(text ==
+        "heddle: warning: cannot write into the cache '" + folder.path.string() + "': File too large\n");
+  CHECK(fs::is_empty(folder.path));
+}
+
+TEST_CASE("what others may write is not used") {
+  CacheFolder folder;
+  Store store(folder.path, 1 << 20);
+  const std::string key = cache::keyOf({"one"}),
+                    named = "heddle: warning: the cache '" + folder.path.string();
+  store.write(key, "x");
+  store.changePlans("gpu", [](const std::optional<std::string> &) { return std::string("plans"); });
+  auto isUsed = [&] { return store.read(key).has_value() || store.readPlans("gpu").has_value(); };
+  for (mode_t mode : {0777, 0720, 01702}) {
+    chmod(folder.path.c_str(), mode);
+    char text[8];
+    std::snprintf(text, sizeof text, "%04o", mode);
+    CHECK(complaints([&] {
+            CHECK_FALSE(isUsed());
+            store.write(cache::keyOf({"two"}), "x");
+            store.changePlans("other", [](const std::optional<std::string> &) { return std::string("x"); });
+          }) == named + "' is not used: others may write to it (mode " + text + "); chmod 700 '" +
+                    folder.path.string() + "', or HEDDLE_CACHE names another folder, or 'off'\n");
+    CHECK(store.usage().programs == 1);
+    CHECK(store.usage().plans == 1);
+  }
+  chmod(folder.path.c_str(), 0755);
+  CHECK_FALSE(store.problem());
+  CHECK(complaints([&] { CHECK(isUsed()); }) == "");
+
+  // A file of the folder.
+  const std::string file = "heddle: warning: '" + fileOf(folder, key).string();
+  chmod(fileOf(folder, key).c_str(), 0666);
+  CHECK(complaints([&] {
+          CHECK(store.read(key) == std::nullopt);
+          CHECK(store.read(key) == std::nullopt);
+        }) == file + "' is not used: others may write to it (mode 0666)\n");
+  store.write(key, "y");
+  CHECK(store.read(key) == "y");
+  fs::rename(fileOf(folder, key), folder.path / "elsewhere");
+  fs::create_symlink("elsewhere", fileOf(folder, key));
+  CHECK(complaints([&] { CHECK(store.read(key) == std::nullopt); }) ==
+        file + "' is not used: it is a symbolic link\n");
+  store.write(key, "z");
+  CHECK(store.read(key) == "z");
+
+  // A link of one's own leads to the folder that counts.
+  const fs::path link = folder.path.string() + "-link";
+  fs::create_directory_symlink(folder.path, link);
+  CHECK(Store(link, 1 << 20).read(key) == "z");
+  chmod(folder.path.c_str(), 0777);
+  CHECK(Store(link, 1 << 20).problem()->what ==
+        "the cache '" + link.string() + "' is not used: others may write to it (mode 0777)");
+  fs::remove(link);
+
+  if (geteuid() == 0) { // others can give nothing away
+    chmod(folder.path.c_str(), 0700);
+    REQUIRE(chown(folder.path.c_str(), 12345, gid_t(-1)) == 0);
+    CHECK(complaints([&] { CHECK_FALSE(isUsed()); }) ==
+          named +
+              "' is not used: it belongs to user 12345, not to user 0; HEDDLE_CACHE names another folder, "
+              "or 'off'\n");
+    REQUIRE(chown(folder.path.c_str(), 0, gid_t(-1)) == 0);
+    REQUIRE(chown(fileOf(folder, key).c_str(), 12345, gid_t(-1)) == 0);
+    CHECK(complaints([&] { CHECK(store.read(key) == std::nullopt); }) ==
+          file + "' is not used: it belongs to user 12345, not to user 0\n");
+  }
+}
+
+TEST_CASE("a folder may be named with '/' at its end") {
+  CacheFolder folder;
+  for (const char *end : {"/", "//"}) {
+    Store store(folder.path.string() + end, 1 << 20);
+    CHECK(store.folder() == folder.path);
+    store.write(cache::keyOf({"one"}), "x");
+    struct stat information{};
+    REQUIRE(stat(folder.path.c_str(), &information) == 0);
+    CHECK((information.st_mode & 0777) == 0700);
+    fs::remove_all(folder.path);
+  }
 }
 
 TEST_CASE("processes write and read the same entries at once") {
