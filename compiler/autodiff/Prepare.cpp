@@ -84,7 +84,8 @@ static SmallVector<func::CallOp> checkpointedCalls(ForOp loop, SymbolTable &symb
       continue;
     auto call = dyn_cast<func::CallOp>(op);
     auto callee = call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
-    if (!callee || !callee->hasAttr("heddle.checkpoint"))
+    // A body that is inlined would lose a rule of its own.
+    if (!callee || !callee->hasAttr("heddle.checkpoint") || callee->hasAttr("heddle.custom_vjp"))
       return {};
     calls.push_back(call);
   }

@@ -168,7 +168,7 @@ static std::optional<DeviceProgram> emit(mlir::gpu::GPUModuleOp module, Operatio
   if (isa<sk::VariantAttentionOp, sk::VariantAttentionBackwardOp>(op))
     return emitVariant(module, op, target, prefix);
   if (isSelection(op))
-    return emitSelection(module, op, prefix);
+    return emitSelectionWithin(module, op, prefix, target.sharedBytes);
   StepBuilder steps(module, op->getLoc(), prefix);
   const bool known = llvm::TypeSwitch<Operation *, bool>(op)
                          .Case<DynamicUpdateSliceOp, CumsumOp, CheckIndexOp, AssertOp>([&](auto typed) {

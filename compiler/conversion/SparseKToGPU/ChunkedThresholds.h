@@ -60,7 +60,8 @@ class Chunks {
 public:
   Chunks(StepBuilder &steps, ThresholdBuffers &s, const ThresholdTuning &tuning)
       : steps(steps), s(s), rows(s.rows), chunks((rows.n - rows.window + chunkSize - 1) / chunkSize),
-        geometry(rows, tuning.laneLists), chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128) {
+        geometry(rows, tuning.laneLists), sharedBytes(tuning.sharedBytes),
+        chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128) {
     mlir::MLIRContext *context = rows.element.getContext();
     i32 = mlir::IntegerType::get(context, 32);
     i64 = mlir::IntegerType::get(context, 64);
@@ -87,7 +88,7 @@ public:
 
   int64_t threadKeys() const { return chunkSize / chunkThreads; } ///< positions of each thread of a chunk
   /// Whether rows fit in shared memory, and boundaries know their places in the lists.
-  bool hasPlaces() const { return geometry.levels == 1; }
+  bool hasPlaces() const;
   /// Whether more keys than a chunk can take may matter to it.
   bool mayBeCrowded() const { return chunks * chunkSize > chunkCapacity; }
 
@@ -129,6 +130,7 @@ public:
   const ScoreRows rows;
   const int64_t chunks;
   const ListGeometry geometry;
+  const int64_t sharedBytes;
   const int64_t chunkThreads; ///< of a chunk's block
   mlir::Type i32, i64, f32, f64;
   ScoreLists lists;

@@ -169,14 +169,20 @@ void loadRow(KernelCode &k, Pointer scores, Pointer orders, Scalar from, Scalar 
   });
 }
 
+constexpr int64_t mostWarps = 16; // of a block
+
 } // namespace
+
+bool Chunks::hasPlaces() const {
+  return geometry.levels == 1 && (chunks * listWords + mostWarps * warpSize) * 4 <= sharedBytes;
+}
 
 void Chunks::emitRowBoundaries() {
   // Enough blocks for the multiprocessors of a large GPU; each loads what the last one of its prefixes needs.
   constexpr int64_t wantedBlocks = 132, mostOfBlock = 32;
   const int64_t ofBlock =
       std::clamp<int64_t>((rows.rows * chunks + wantedBlocks - 1) / wantedBlocks, 4, mostOfBlock);
-  const int64_t ranges = (chunks + ofBlock - 1) / ofBlock, warps = std::clamp<int64_t>(ofBlock, 8, 16);
+  const int64_t ranges = (chunks + ofBlock - 1) / ofBlock, warps = std::clamp<int64_t>(ofBlock, 8, mostWarps);
   steps.kernel(
       "boundaries", rows.rows * ranges, warps * warpSize,
       {s.u, s.bounds, lists.keys, lists.sums, kappa, base, offset, places}, [&](KernelCode &k) {

@@ -1,4 +1,5 @@
 #include "compiler/conversion/SparseKToGPU/Selection.h"
+#include "compiler/conversion/SparseKToGPU/Threshold.h"
 
 #include "dialects/heddle/IR/Heddle.h"
 #include "dialects/sparsek/IR/SparseK.h"
@@ -28,6 +29,12 @@ static Emitter emitterOf(Operation *op) {
 bool isSelection(Operation *op) { return emitterOf(op) != nullptr; }
 DeviceProgram emitSelection(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix) {
   return emitterOf(op)(module, op, prefix);
+}
+DeviceProgram emitSelectionWithin(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix,
+                                  int64_t sharedBytes) {
+  if (isa<sparsek::ThresholdOp>(op))
+    return emitTunedThreshold(module, op, prefix, {.sharedBytes = sharedBytes});
+  return emitSelection(module, op, prefix);
 }
 
 } // namespace heddle::gpu

@@ -72,8 +72,9 @@ Scalar orderKey(KernelCode &k, Scalar order);   ///< i32
 void emitSerialThresholds(StepBuilder &steps, ThresholdBuffers &buffers);
 /// What results do not depend on.
 struct ThresholdTuning {
-  int64_t laneLists = 4;   ///< a prefix consists of about as many lists for each lane of a warp
-  int64_t fewChunks = 640; ///< up to here what the first chunks of rows take is all that counts
+  int64_t laneLists = 4;           ///< a prefix consists of about as many lists for each lane of a warp
+  int64_t fewChunks = 640;         ///< up to here what the first chunks of rows take is all that counts
+  int64_t sharedBytes = 163 << 10; ///< of a block of threads on the device
 };
 /// The same with the defaults and first NaNs, where some query has more than topk candidates.
 void emitChunkedThresholds(StepBuilder &steps, ThresholdBuffers &buffers, const ThresholdTuning &tuning);

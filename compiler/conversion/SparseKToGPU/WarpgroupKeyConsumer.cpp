@@ -37,8 +37,9 @@ private:
     showToProducts(k);
     return word(KeyWarpgroupCode::Task, state);
   }
-  // Turns of a task: one before each block of queries and one after the last, whether the warpgroup has work
-  // in it or not. Neither may lead by more, or its stages of the ring could wait for those of the other one.
+  // Turns of a task and query head: one before each block of queries and one after the last, whether the
+  // warpgroup has work in it or not. Neither may lead by more, or its stages of the ring could wait for those
+  // of the other one.
   void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
   void passTurn() { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); }
   void release(Scalar barrier) {
@@ -359,6 +360,8 @@ private:
             power = k.select(isSeen, power, k.f32(0));
           }
           Scalar moved = (gateValues ? gate * out : out) - k.element(shared, column);
+          if (isSeen.value) // D of a query that does not see the key may not be finite
+            moved = k.select(isSeen, moved, k.f32(0));
           if (c.gated()) {
             Scalar ofGate = p.routesKeys() ? k.multiplyAdd(moved * product, k.f32(scale), out) : out;
             Scalar moves = k.both(gate > 0.0, gate < 1.0);

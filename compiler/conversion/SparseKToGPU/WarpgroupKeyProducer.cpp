@@ -69,6 +69,8 @@ private:
       result.key = k.min(place, k.i32(c.n - 1));
       result.from = result.key;
       result.until = c.windowEnd(result.key);
+      if (p.spec.window == 0)
+        valid = k.truth(false);
       if (c.addsPartialSums()) {
         Scalar at = c.wide(rowStart + result.key);
         result.selectedUntil = k.load(c.ends, at);

@@ -40,3 +40,34 @@ func.func @gradient(%x: !x, %ws: tensor<3x4x4xf32>, %ct: !x) -> tensor<3x4x4xf32
   %y, %dw = heddle.vjp @layers(%x, %ws, %ct) wrt [1] : (!x, tensor<3x4x4xf32>, !x) -> (!x, tensor<3x4x4xf32>)
   return %dw : tensor<3x4x4xf32>
 }
+
+// One with a rule of its own is not inlined: the rule is its derivative, in a loop too.
+func.func private @ruled(%x: !x) -> !x attributes {heddle.checkpoint, heddle.custom_vjp = @rule} {
+  %u = heddle.reduce sum %x axes [3] : !x -> !u
+  %hi, %lo, %count, %end = sparsek.threshold %u topk 3 window 2 : !u -> !u, !u, !i, !i
+  %o, %lse = sparsek.attention %x, %x, %x, %u, %hi, %lo, %end topk 3 window 2 scale 0.5 gate both estimator soft
+      : (!x, !x, !x, !u, !u, !u, !i) -> (!x, !u)
+  return %o : !x
+}
+func.func private @rule(%x: !x, %ct: !x) -> !x {
+  %d = heddle.mul %x, %ct : !x
+  return %d : !x
+}
+func.func private @ruled_layers(%x: !x, %ns: tensor<2xf32>) -> !x {
+  %y = heddle.for 2 scan(%ns) init(%x) : (tensor<2xf32>, !x) -> !x {
+  ^bb0(%i: tensor<i32>, %n: tensor<f32>, %s: !x):
+    %t = func.call @ruled(%s) : (!x) -> !x
+    heddle.yield %t : !x
+  }
+  return %y : !x
+}
+
+// CHECK-LABEL: func.func private @ruled_layers.vjp.
+// CHECK: heddle.for 2 reverse
+// CHECK-NOT: sparsek.attention_backward
+// CHECK: func.call @rule(
+// CHECK: return
+func.func @ruled_gradient(%x: !x, %ns: tensor<2xf32>, %ct: !x) -> !x {
+  %y, %dx = heddle.vjp @ruled_layers(%x, %ns, %ct) wrt [0] : (!x, tensor<2xf32>, !x) -> (!x, !x)
+  return %dx : !x
+}

@@ -96,6 +96,25 @@ TEST_CASE("keys of a tile that are selected long after each other, by warpgroups
   check(c, 1e-2);
 }
 
+TEST_CASE("NaN outputs of queries reach no keys that they do not see, by warpgroups",
+          "[device][warpgroup-keys]") {
+  auto target = warpgroupTarget();
+  if (!target)
+    return;
+  AttentionCase<MatmulElement::BF16> c(attentionSpec(1, 1, 1, 128, 16, 16, 0, 60), 0.5, 1, {0, 60, 128});
+  start(c);
+  c.v[3 * 16] = decltype(c)::T(NAN); // seen by the queries from 3 to 59, whose outputs it makes NaN
+  for (size_t query = 3; query < 60; ++query)
+    c.o[query * 16] = decltype(c)::T(NAN);
+  DeviceAttention<MatmulElement::BF16>(c, *target).backward();
+  const auto dk = c.exact(c.dk), dv = c.exact(c.dv);
+  for (size_t key = 60; key < 128; ++key) {
+    CHECK(std::isfinite(dk[key * 16]));
+    CHECK(std::isfinite(dv[key * 16]));
+  }
+  CHECK(std::isnan(dk[59 * 16]));
+}
+
 TEST_CASE("NaN in a key or value reaches its own gradients and no other key's by warpgroups",
           "[device][warpgroup-keys]") {
   auto target = warpgroupTarget();

@@ -162,6 +162,10 @@ TEST_CASE("blocks of 128 threads give the same thresholds", "[device]") {
   compareFamilies<float>(900, 300, 7, {}, {.fewChunks = 0});
 }
 
+TEST_CASE("rows that shared memory does not hold have the same thresholds", "[device]") {
+  compareFamilies<float>(900, 300, 7, {}, {.sharedBytes = 4096});
+}
+
 TEST_CASE("merged lists and chunks that too many keys matter for give the same thresholds", "[device]") {
   const int64_t n = 9000; // with one list a lane there are lists of 2048 keys
   std::vector<float> u;
