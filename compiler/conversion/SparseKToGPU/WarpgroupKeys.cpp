@@ -22,7 +22,7 @@ std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, 
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
   // Long blocks read keys and values, which lie in shared memory, less often for as many products. Their
   // products have registers beside the sums, which leave some for the rest.
-  const int64_t registersOfSums = selected ? 176 : 208;
+  const int64_t registersOfSums = selected ? 160 : 192;
   const int64_t sums = (spec.keyWidth + spec.valueWidth) / 2;
   for (plan.block = std::clamp<int64_t>((registersOfSums - sums) / 16 * 16, 64, 96); plan.block > 16;
        plan.block -= 16) {
