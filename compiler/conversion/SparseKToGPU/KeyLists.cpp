@@ -166,6 +166,20 @@ private:
 
 } // namespace
 
+TileListNumbers takeTileLists(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
+  using A = AttentionArgument;
+  if (plan.spec.packed)
+    builder.take({A::Bounds});
+  if (plan.spec.topk == 0)
+    return {};
+  builder.take({A::U, A::Hi, A::Lo, A::End});
+  TileListNumbers numbers;
+  numbers.keys = builder.take(lists.keys);
+  numbers.full = builder.take(lists.full);
+  numbers.total = builder.take(lists.total);
+  return numbers;
+}
+
 KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
   const AttentionSpec &s = plan.spec;
   llvm::SmallVector<Level, 6> levels; // from the finest on

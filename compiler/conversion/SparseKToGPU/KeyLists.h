@@ -13,6 +13,14 @@ struct KeyLists {
   DeviceOperand keys, full, total; ///< of tiles
 };
 
+/// Parameters of a kernel that walks over the keys of tiles.
+struct TileListNumbers {
+  unsigned keys = 0, full = 0, total = 0;
+};
+/// Puts what tells the keys of a tile on the next kernel's list: bounds of packed sequences, scores,
+/// thresholds and lists.
+TileListNumbers takeTileLists(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists);
+
 /// Adds the kernels that fill the lists of chunks, and of tiles where `tiles`.
 KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles);
 

@@ -21,14 +21,7 @@ WalkOperands::WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyL
     (odd->rows == A::K ? oddKeys : oddValues) = true;
     marks = builder.take(odd->marks);
   }
-  if (plan.spec.packed)
-    builder.take({A::Bounds});
-  if (plan.spec.topk > 0) {
-    builder.take({A::U, A::Hi, A::Lo, A::End});
-    keys = builder.take(lists.keys);
-    full = builder.take(lists.full);
-    total = builder.take(lists.total);
-  }
+  tileLists = takeTileLists(builder, plan, lists);
 }
 
 KeyWalk::KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, const WalkOperands &operands)
@@ -66,9 +59,9 @@ KeyWalk::KeyWalk(TileCode &t, const Plan &plan, const ProgramBuilder &builder, c
     lo = score(A::Lo);
     du = score(A::DU);
     ends = builder.buffer(k, A::End, k.i32Type());
-    listKeys = k.pointer(operands.keys, k.i32Type());
-    listFull = k.pointer(operands.full, k.i32Type());
-    listTotal = k.pointer(operands.total, k.i32Type());
+    listKeys = k.pointer(operands.tileLists.keys, k.i32Type());
+    listFull = k.pointer(operands.tileLists.full, k.i32Type());
+    listTotal = k.pointer(operands.tileLists.total, k.i32Type());
     this->score = k.shared(slots, t.compute);
     if (du.base)
       scoreTangent = k.shared(slots, t.compute);

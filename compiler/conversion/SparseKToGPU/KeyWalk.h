@@ -21,7 +21,7 @@ struct KeyBlock {
 struct WalkOperands {
   WalkOperands(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
                const OddRows *odd = nullptr);
-  unsigned keys = 0, full = 0, total = 0;
+  TileListNumbers tileLists;
   bool oddKeys = false, oddValues = false; ///< whether rows of these that are not finite are marked
   unsigned marks = 0;
 };

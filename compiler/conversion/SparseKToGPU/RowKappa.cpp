@@ -76,22 +76,7 @@ public:
   }
 
 private:
-  /// Bits in [low, high); the places of both in the parts, and how many candidates are not below.
-  struct Range {
-    Scalar low, high, aboveLow, aboveHigh;
-    Scalars begins, ends;
-
-    Scalars values() const {
-      Scalars all{low, high, aboveLow, aboveHigh};
-      all.append(begins);
-      all.append(ends);
-      return all;
-    }
-    static Range of(ArrayRef<Scalar> v) {
-      const size_t parts = (v.size() - 4) / 2;
-      return {v[0], v[1], v[2], v[3], Scalars(v.slice(4, parts)), Scalars(v.drop_front(4 + parts))};
-    }
-  };
+  using Range = OrderRange; ///< of bits
 
   /// Tries two scores at once.
   Range narrowed(const Range &r, Scalar round) {

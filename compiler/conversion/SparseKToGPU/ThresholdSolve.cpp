@@ -7,6 +7,18 @@
 using namespace mlir;
 
 namespace heddle::gpu {
+
+Scalars OrderRange::values() const {
+  Scalars all{low, high, aboveLow, aboveHigh};
+  all.append(begins);
+  all.append(ends);
+  return all;
+}
+OrderRange OrderRange::of(ArrayRef<Scalar> v) {
+  const size_t parts = (v.size() - 4) / 2;
+  return {v[0], v[1], v[2], v[3], Scalars(v.slice(4, parts)), Scalars(v.drop_front(4 + parts))};
+}
+
 namespace {
 
 constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
@@ -71,24 +83,6 @@ public:
   Type f64;
   SmallVector<ListPart, 4> parts;
   SmallVector<Scalar, 8> singles;
-};
-
-/// The search for the order of a rank: it lies in [low, high), which in each part is a range of positions.
-struct OrderRange {
-  Scalar low, high;           ///< i64
-  Scalar aboveLow, aboveHigh; ///< how many candidates are not below
-  Scalars begins, ends;
-
-  Scalars values() const {
-    Scalars all{low, high, aboveLow, aboveHigh};
-    all.append(begins);
-    all.append(ends);
-    return all;
-  }
-  static OrderRange of(ArrayRef<Scalar> v) {
-    const size_t parts = (v.size() - 4) / 2;
-    return {v[0], v[1], v[2], v[3], Scalars(v.slice(4, parts)), Scalars(v.drop_front(4 + parts))};
-  }
 };
 
 /// All orders.

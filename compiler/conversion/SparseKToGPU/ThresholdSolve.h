@@ -37,6 +37,17 @@ struct PrefixExtent {
   Scalar row, start, whole, stop;
 };
 
+/// The search for a rank: what has it lies in [low, high), which in each part of a sequence is a range of
+/// positions.
+struct OrderRange {
+  Scalar low, high;           ///< orders (i64), or the bits of scores (i32)
+  Scalar aboveLow, aboveHigh; ///< how many candidates are not below
+  Scalars begins, ends;
+
+  Scalars values() const;
+  static OrderRange of(llvm::ArrayRef<Scalar> values);
+};
+
 /// A step of Newton's method for x = tau - top in [low, high], which ends in the piece that has tau. At x,
 /// the `number`-th, the mass is topk + over - inside * x in this piece.
 struct NewtonStep {

@@ -52,14 +52,7 @@ WarpgroupParameters::WarpgroupParameters(ProgramBuilder &builder, const Plan &pl
                                          const TileMarks &tileMarks) {
   using A = AttentionArgument;
   builder.take({A::K, A::V});
-  if (plan.spec.packed)
-    builder.take({A::Bounds});
-  if (plan.spec.topk > 0) {
-    builder.take({A::U, A::Hi, A::Lo, A::End});
-    keys = builder.take(lists.keys);
-    full = builder.take(lists.full);
-    total = builder.take(lists.total);
-  }
+  tileLists = takeTileLists(builder, plan, lists);
   marks = takeTileMarks(builder, tileMarks);
 }
 
@@ -77,9 +70,9 @@ WarpgroupCode::WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPla
     hi = builder.buffer(k, A::Hi, k.f32Type());
     lo = builder.buffer(k, A::Lo, k.f32Type());
     ends = builder.buffer(k, A::End, k.i32Type());
-    listKeys = k.pointer(parameters.keys, k.i32Type());
-    listFull = k.pointer(parameters.full, k.i32Type());
-    listTotal = k.pointer(parameters.total, k.i32Type());
+    listKeys = k.pointer(parameters.tileLists.keys, k.i32Type());
+    listFull = k.pointer(parameters.tileLists.full, k.i32Type());
+    listTotal = k.pointer(parameters.tileLists.total, k.i32Type());
   }
   thread = k.thread();
   lane = thread & (warpSize - 1);

@@ -45,8 +45,8 @@ constexpr int64_t warpgroupWarps = 2 * warpgroupThreads / warpSize;
 struct WarpgroupParameters {
   WarpgroupParameters(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
                       const TileMarks &marks);
-  unsigned keys = 0, full = 0, total = 0; ///< of lists
-  TileMarkNumbers marks;                  ///< tiles that are to be computed again
+  TileListNumbers tileLists;
+  TileMarkNumbers marks; ///< tiles that are to be computed again
 };
 
 /// A tile of queries of one query head and the blocks of keys that they see. i32 but for `list`.
