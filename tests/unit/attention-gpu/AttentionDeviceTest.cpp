@@ -19,8 +19,7 @@ void checkForward(AttentionCase<Element> &c, double tolerance) {
   c.reference.run();
   c.allocate();
   DeviceAttention<Element>(c).forward();
-  CHECK(distance(c.exact(c.o), c.reference.o) <= tolerance);
-  CHECK(distance(c.exact(c.lse), c.reference.lse) <= tolerance);
+  checkOutputs(c, tolerance, tolerance);
 }
 
 template <MatmulElement Element>
@@ -28,15 +27,9 @@ void checkBackward(AttentionCase<Element> &c, double tolerance, const gpu::Targe
   INFO(describe(c.reference.spec));
   c.reference.run();
   c.allocate();
-  for (size_t i = 0; i < c.o.size(); ++i)
-    c.o[i] = typename AttentionCase<Element>::T(c.reference.o[i]);
-  c.lse.assign(c.reference.lse.begin(), c.reference.lse.end());
+  c.takeOutputs();
   DeviceAttention<Element>(c, target).backward();
-  CHECK(distance(c.exact(c.dq), c.reference.dq) <= tolerance);
-  CHECK(distance(c.exact(c.dk), c.reference.dk) <= tolerance);
-  CHECK(distance(c.exact(c.dv), c.reference.dv) <= tolerance);
-  CHECK(distance(c.exact(c.du), c.reference.du) <= tolerance);
-  CHECK(distance(c.exact(c.dtau), c.reference.dtau) <= tolerance);
+  checkGradients(c, tolerance);
 }
 
 } // namespace

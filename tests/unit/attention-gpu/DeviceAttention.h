@@ -1,7 +1,7 @@
 // Runs the device program of an attention on the harness's device.
 #pragma once
 
-#include "../sparsek/AttentionCase.h"
+#include "../sparsek/AttentionChecks.h"
 #include "AttentionText.h"
 #include "tests/support/ProgramSteps.h"
 
@@ -42,6 +42,15 @@ inline std::optional<gpu::Target> warpgroupTarget(int64_t multiprocessors = 3) {
   target.warpgroupProducts = true;
   target.multiprocessors = multiprocessors;
   return target;
+}
+
+/// Sizes that no tile of warpgroups divides, of heads that they serve.
+inline std::vector<cpu::AttentionSpec> oddWarpgroupSpecs() {
+  return {attentionSpec(1, 1, 1, 1, 8, 8, 1, 0),           attentionSpec(1, 2, 1, 67, 16, 32, 9, 4),
+          attentionSpec(2, 6, 2, 131, 40, 24, 12, 16),     attentionSpec(1, 3, 3, 200, 32, 40, 0, 50),
+          attentionSpec(1, 2, 2, 150, 16, 16, 20, 0),      attentionSpec(1, 1, 1, 600, 64, 64, 120, 200),
+          attentionSpec(1, 4, 1, 90, 8, 24, 500, 7),       attentionSpec(1, 2, 1, 300, 72, 120, 5, 1000),
+          attentionSpec(1, 4, 1, 400, 128, 128, 130, 100), attentionSpec(1, 1, 1, 130, 64, 8, 1, 2)};
 }
 
 template <cpu::MatmulElement Element>

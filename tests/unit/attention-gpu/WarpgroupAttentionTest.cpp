@@ -22,19 +22,13 @@ void check(AttentionCase<Element> &c, double tolerance, int64_t multiprocessors 
   c.reference.run();
   c.allocate();
   DeviceAttention<Element>(c, *target).forward();
-  CHECK(distance(c.exact(c.o), c.reference.o) <= tolerance);
-  CHECK(distance(c.exact(c.lse), c.reference.lse) <= 1e-4);
+  checkOutputs(c, tolerance, 1e-4);
 }
 
 } // namespace
 
 TEST_CASE("warpgroups follow the formula at odd sizes", "[device][warpgroup]") {
-  for (const AttentionSpec &s :
-       {attentionSpec(1, 1, 1, 1, 8, 8, 1, 0), attentionSpec(1, 2, 1, 67, 16, 32, 9, 4),
-        attentionSpec(2, 6, 2, 131, 40, 24, 12, 16), attentionSpec(1, 3, 3, 200, 32, 40, 0, 50),
-        attentionSpec(1, 2, 2, 150, 16, 16, 20, 0), attentionSpec(1, 1, 1, 600, 64, 64, 120, 200),
-        attentionSpec(1, 4, 1, 90, 8, 24, 500, 7), attentionSpec(1, 2, 1, 300, 72, 120, 5, 1000),
-        attentionSpec(1, 4, 1, 400, 128, 128, 130, 100), attentionSpec(1, 1, 1, 130, 64, 8, 1, 2)}) {
+  for (const AttentionSpec &s : oddWarpgroupSpecs()) {
     AttentionCase<MatmulElement::BF16> c(s);
     check(c, 5e-3);
   }

@@ -3,9 +3,7 @@
 // Generated gradients of attention against their formulas, at odd sizes, for every element type, gate and
 // vector width.
 
-#include "AttentionCase.h"
-
-#include <catch2/catch.hpp>
+#include "AttentionChecks.h"
 
 using namespace heddle;
 using namespace heddle::tests;
@@ -31,11 +29,7 @@ void checkBackward(AttentionCase<Element> &c, double tolerance, int level = 0) {
   INFO(describe(c.reference.spec));
   c.reference.run();
   runBoth(c, level);
-  CHECK(distance(c.exact(c.dq), c.reference.dq) <= tolerance);
-  CHECK(distance(c.exact(c.dk), c.reference.dk) <= tolerance);
-  CHECK(distance(c.exact(c.dv), c.reference.dv) <= tolerance);
-  CHECK(distance(c.exact(c.du), c.reference.du) <= tolerance);
-  CHECK(distance(c.exact(c.dtau), c.reference.dtau) <= tolerance);
+  checkGradients(c, tolerance);
 }
 } // namespace
 
