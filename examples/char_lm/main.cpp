@@ -35,9 +35,9 @@ double validate(heddle::Function &loss, const Struct &model, const char_lm::Corp
   return total / rounds;
 }
 
-/// Warm-up over the first steps, then a cosine down to a tenth.
+/// Warm-up, long enough that roundings of the first steps are not blown up, then a cosine down to a tenth.
 float learningRate(const Options &options, int64_t step) {
-  const double warm = std::min(1.0, static_cast<double>(step + 1) / 20);
+  const double warm = std::min(1.0, static_cast<double>(step + 1) / 100);
   const double phase = static_cast<double>(step) / static_cast<double>(std::max<int64_t>(options.steps, 1));
   return static_cast<float>(options.rate * warm * (0.55 + 0.45 * std::cos(phase * std::acos(-1.0))));
 }
