@@ -68,10 +68,8 @@ void heddle_gpu::setRegisters(KernelCode &k, int64_t count, bool more) {
 //===----------------------------------------------------------------------===//
 
 Scalar heddle_gpu::describeMatrix(KernelCode &k, Scalar address, bool across, int64_t panelBytes) {
-  constexpr int64_t swizzle = int64_t(1) << 62, rowsOf8 = 8 * panelRowBytes;
   const int64_t leading = across ? panelBytes : 16; // from one panel to the next; not used along rows
-  Scalar start = k.extendUnsigned((address >> 4) & 0x3fff, k.i64Type());
-  return start | k.i64((leading >> 4) << 16 | (rowsOf8 >> 4) << 32 | swizzle);
+  return ((address >> 4) & 0x3fff) | ((leading >> 4) << 16);
 }
 Scalar heddle_gpu::advance(Scalar matrix, int64_t bytes) { return bytes ? matrix + (bytes >> 4) : matrix; }
 
@@ -136,6 +134,12 @@ std::string registers(int64_t first, int64_t count) {
   return text + "}";
 }
 
+/// The whole description: the upper half is the same for all matrices.
+Scalar described(KernelCode &k, Scalar matrix) {
+  constexpr int64_t swizzle = int64_t(1) << 62, rowsOf8 = 8 * panelRowBytes;
+  return k.extendUnsigned(matrix, k.i64Type()) | k.i64((rowsOf8 >> 4) << 32 | swizzle);
+}
+
 Sums multiply(KernelCode &k, Type element, const Sums &sums, llvm::ArrayRef<Scalar> a, Scalar b, int64_t n,
               bool across) {
   const bool shared = a.size() == 1;
@@ -162,11 +166,11 @@ void heddle_gpu::endProducts(KernelCode &k) { NVVM::WgmmaGroupSyncAlignedOp::cre
 
 Sums heddle_gpu::multiplyShared(KernelCode &k, Type element, const Sums &sums, Scalar a, Scalar b,
                                 int64_t n) {
-  return multiply(k, element, sums, a, b, n, /*across=*/false);
+  return multiply(k, element, sums, described(k, a), described(k, b), n, /*across=*/false);
 }
 Sums heddle_gpu::multiplyRegisters(KernelCode &k, Type element, const Sums &sums, ArrayRef<Scalar> a,
                                    Scalar b, int64_t n) {
-  return multiply(k, element, sums, a, b, n, /*across=*/true);
+  return multiply(k, element, sums, a, described(k, b), n, /*across=*/true);
 }
 
 Sums heddle_gpu::waitForProducts(KernelCode &k, int64_t pending, const Sums &sums) {

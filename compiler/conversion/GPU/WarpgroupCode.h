@@ -49,7 +49,7 @@ void setRegisters(KernelCode &k, int64_t count, bool more);
 Scalar computeHere(KernelCode &k, Scalar x);
 
 // ---- Products ----
-/// How products find a matrix of panels: with products along a panel's rows (the columns are summed over), or
+/// How products find a matrix of panels, i32: with products along a panel's rows (the columns are summed over), or
 /// across them (`across`: the rows are summed over), where panels are `panelBytes` apart.
 Scalar describeMatrix(KernelCode &k, Scalar address, bool across = false, int64_t panelBytes = 16);
 /// The matrix `bytes` further on.

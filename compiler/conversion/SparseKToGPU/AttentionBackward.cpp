@@ -27,9 +27,9 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
   const int64_t tile = warpgroups ? WarpgroupPlan::tile : 64;
   const Plan queries = makePlan(spec, target, Pass::QueryGradients, tile),
              keys = makePlan(spec, target, Pass::KeyGradients);
-  const auto keyWarpgroups = KeyWarpgroupPlans::of(spec, target);
+  const auto keyWarpgroups = warpgroups ? KeyWarpgroupPlans::of(spec, target) : std::nullopt;
   Choice &taken = builder.program.taken;
-  taken = {{"warpgroups", warpgroups || keyWarpgroups ? 1 : 0},
+  taken = {{"warpgroups", warpgroups ? 1 : 0},
            {"chunk", queries.chunk},
            {"partial_mib", queries.partialBytes >> 20},
            {"query_block", warpgroups ? warpgroups->block : queries.walk.block},
@@ -41,12 +41,17 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
   KeyLists lists;
   if (queries.spec.topk > 0)
     lists = emitKeyLists(builder, queries, true);
-  QueryStatistics statistics = emitStatistics(builder, queries);
-  emitQueryGradients(builder, queries, warpgroups, lists, statistics, target);
+  QuerySides sides;
+  if (warpgroups) {
+    sides = emitQueryGradients(builder, queries, *warpgroups, lists, target);
+  } else {
+    sides.statistics = emitStatistics(builder, queries);
+    emitQueryGradients(builder, queries, lists, sides.statistics);
+  }
   if (keyWarpgroups)
-    emitKeyGradients(builder, keys, *keyWarpgroups, lists, statistics, target);
+    emitKeyGradients(builder, keys, *keyWarpgroups, lists, sides, target);
   else
-    emitKeyGradients(builder, keys, lists, statistics);
+    emitKeyGradients(builder, keys, lists, sides.statistics);
 }
 
 } // namespace heddle::gpu::attention

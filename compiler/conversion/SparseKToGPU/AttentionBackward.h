@@ -29,11 +29,19 @@ private:
   Scalar scale;
 };
 
-/// dq and dtau; `warpgroups` where their products serve.
-void emitQueryGradients(ProgramBuilder &builder, const Plan &plan,
-                        const std::optional<WarpgroupPlan> &warpgroups, const KeyLists &lists,
-                        const QueryStatistics &statistics, const Target &target);
-/// dk, dv and du.
+/// What the kernel of the gradients of queries by warpgroups computes for those of keys.
+struct QuerySides {
+  QueryStatistics statistics;
+  RelativeThresholds thresholds; ///< where gates have cotangents
+};
+
+/// dq and dtau, by tiles.
+void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                        const QueryStatistics &statistics);
+/// The same by products of warpgroups.
+QuerySides emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
+                              const KeyLists &lists, const Target &target);
+/// dk, dv and du, by tiles.
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
                       const QueryStatistics &statistics);
 

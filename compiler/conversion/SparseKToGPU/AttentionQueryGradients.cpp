@@ -53,6 +53,17 @@ void withQueryTile(KernelCode &k, const ProgramBuilder &builder, const Plan &pla
   body(tile);
 }
 
+/// The cotangents of thresholds of each query head, and the kernels that `emit` adds for them; then their sums.
+void withTauOfHeads(ProgramBuilder &builder, const Plan &plan,
+                    llvm::function_ref<void(DeviceOperand dtau)> emit) {
+  const AttentionSpec &s = plan.spec;
+  if (s.group() == 1)
+    return emit(builder.bufferOf(AttentionArgument::DTau));
+  DeviceOperand parts = builder.reserve(s.batch * s.queryHeads * s.length * plan.computeBytes());
+  emit(parts);
+  emitTauSum(builder, plan, parts);
+}
+
 void emitByTiles(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
                  const QueryStatistics &statistics, DeviceOperand dtau) {
   const OddRows odd = emitOddRows(builder, plan, AttentionArgument::K);
@@ -63,16 +74,23 @@ void emitByTiles(ProgramBuilder &builder, const Plan &plan, const KeyLists &list
 }
 
 void emitByWarpgroups(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
-                      const KeyLists &lists, const QueryStatistics &statistics, DeviceOperand dtau,
+                      const KeyLists &lists, const QuerySides &sides, DeviceOperand dtau,
                       const Target &target) {
   using A = AttentionArgument;
+  const QueryStatistics &statistics = sides.statistics;
   const TileMarks marks = emitTileMarks(builder, plan);
-  builder.take({A::Q, A::DOut, A::DQ});
+  builder.take({A::Q, A::O, A::DOut, A::Lse, A::DQ});
+  if (plan.spec.has(A::DLse))
+    builder.take({A::DLse});
   const WarpgroupParameters parameters(builder, plan, lists, marks);
   QueryGradientParameters numbers;
   numbers.lse = builder.take(statistics.lse);
   numbers.shared = builder.take(statistics.shared);
   numbers.tau = builder.take(dtau);
+  if (plan.routesValues()) {
+    numbers.centers = builder.take(sides.thresholds.centers);
+    numbers.below = builder.take(sides.thresholds.below);
+  }
   builder.kernel("attention_dq", std::min(plan.queryTiles(), target.multiprocessors), WarpgroupPlan::threads,
                  [&](KernelCode &k) {
                    emitWarpgroupKernel(k, plan, sizes, builder, parameters,
@@ -96,19 +114,22 @@ void emitByWarpgroups(ProgramBuilder &builder, const Plan &plan, const Warpgroup
 
 } // namespace
 
-void emitQueryGradients(ProgramBuilder &builder, const Plan &plan,
-                        const std::optional<WarpgroupPlan> &warpgroups, const KeyLists &lists,
-                        const QueryStatistics &statistics, const Target &target) {
+void emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                        const QueryStatistics &statistics) {
+  withTauOfHeads(builder, plan,
+                 [&](DeviceOperand dtau) { emitByTiles(builder, plan, lists, statistics, dtau); });
+}
+
+QuerySides emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
+                              const KeyLists &lists, const Target &target) {
   const AttentionSpec &s = plan.spec;
-  DeviceOperand dtau = builder.bufferOf(AttentionArgument::DTau);
-  if (s.group() > 1)
-    dtau = builder.reserve(s.batch * s.queryHeads * s.length * plan.computeBytes());
-  if (warpgroups)
-    emitByWarpgroups(builder, plan, *warpgroups, lists, statistics, dtau, target);
-  else
-    emitByTiles(builder, plan, lists, statistics, dtau);
-  if (s.group() > 1)
-    emitTauSum(builder, plan, dtau);
+  QuerySides sides{reserveStatistics(builder, plan), {}};
+  if (plan.routesValues())
+    sides.thresholds = {builder.reserve(s.rows() * plan.tiles() * 4), builder.reserve(s.rows() * s.length * 4)};
+  withTauOfHeads(builder, plan, [&](DeviceOperand dtau) {
+    emitByWarpgroups(builder, plan, sizes, lists, sides, dtau, target);
+  });
+  return sides;
 }
 
 } // namespace heddle::gpu::attention

@@ -4,6 +4,11 @@
 
 namespace heddle::gpu::attention {
 
+QueryStatistics reserveStatistics(ProgramBuilder &builder, const Plan &plan) {
+  const int64_t bytes = plan.spec.batch * plan.spec.queryHeads * plan.spec.length * plan.computeBytes();
+  return {builder.reserve(bytes), builder.reserve(bytes)};
+}
+
 QueryStatistics emitStatistics(ProgramBuilder &builder, const Plan &plan) {
   using A = AttentionArgument;
   constexpr int64_t threads = 256;
@@ -11,9 +16,7 @@ QueryStatistics emitStatistics(ProgramBuilder &builder, const Plan &plan) {
   const int64_t queries = s.batch * s.queryHeads * s.length, width = s.valueWidth;
   const RowSums sums(width, plan.elementBytes());
   const int64_t queriesOfBlock = sums.rowsOfBlock(threads);
-  QueryStatistics result;
-  result.lse = builder.program.reserve(queries * plan.computeBytes());
-  result.shared = builder.program.reserve(queries * plan.computeBytes());
+  const QueryStatistics result = reserveStatistics(builder, plan);
   builder.take({A::O, A::DOut, A::Lse});
   if (s.has(A::DLse))
     builder.take({A::DLse});

@@ -11,6 +11,14 @@ struct QueryStatistics {
   DeviceOperand lse, shared;
 };
 
+/// What gates measure scores and thresholds from, so that both are small numbers: a threshold of each tile of
+/// WarpgroupPlan::tile queries, and what thresholds lack of it. In the workspace, f32.
+struct RelativeThresholds {
+  DeviceOperand centers; ///< [batch, key-value head, tiles]
+  DeviceOperand below;   ///< [batch, key-value head, length]: center - threshold
+};
+
+QueryStatistics reserveStatistics(ProgramBuilder &builder, const Plan &plan);
 /// Adds the kernel that computes them.
 QueryStatistics emitStatistics(ProgramBuilder &builder, const Plan &plan);
 

@@ -109,6 +109,11 @@ void WarpgroupCode::prepareShared() {
   k.barrier();
 }
 
+Scalar WarpgroupCode::nextIndex(const WarpgroupTile &tile) {
+  Scalar index = computeHere(k, tile.index); // registers are few
+  return k.select(tile.hasNext, index + k.blocks(), index);
+}
+
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
   // Long walks come first. In the forward pass the tiles of all heads go from the last queries to the first
   // ones, whose walks are short, so that all blocks of threads end together; gradients go head by head, since
@@ -147,12 +152,14 @@ void WarpgroupCode::forEachTile(
   Scalars carried = walkAt(k.block());
   const size_t known = carried.size();
   carried.append(init.begin(), init.end());
-  k.loop(k.block(), k.i32(count), k.blocks(), carried, [&](Scalar index, llvm::ArrayRef<Scalar> values) {
+  k.loop(k.block(), k.i32(count), k.blocks(), carried, [&](Scalar index, llvm::ArrayRef<Scalar> carried) {
+    Scalars values(carried);
+    for (Scalar &x : llvm::MutableArrayRef(values).take_front(known))
+      x = k.shuffleFrom(x, k.i32(0)); // the same for all lanes, which ptxas cannot know of what is loaded
     WarpgroupTile tile = tileAt(index);
-    tile.next = index + k.blocks();
-    tile.hasNext = tile.next < count;
+    tile.hasNext = index < k.i32(count) - k.blocks();
     Scalars following;
-    tile.lookAhead = [&] { following = walkAt(k.select(tile.hasNext, tile.next, index)); };
+    tile.lookAhead = [&] { following = walkAt(nextIndex(tile)); };
     tile.list = tile.list * p.listStride;
     tile.selectedKeys = tile.wholeKeys = tile.selectedBlocks = tile.windowBegin = tile.windowEnd = k.i32(0);
     if (p.spec.topk > 0) {
@@ -168,7 +175,7 @@ void WarpgroupCode::forEachTile(
       tile.blocks = tile.blocks + (tile.windowEnd - tile.windowBegin + (block - 1)) / block;
     }
     tile.blocks = k.max(tile.blocks, k.i32(1)); // one that nobody sees, where there is none
-    Scalars rest = body(tile, values.drop_front(known));
+    Scalars rest = body(tile, llvm::ArrayRef(values).drop_front(known));
     following.append(rest);
     return following;
   });

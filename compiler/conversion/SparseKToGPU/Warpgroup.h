@@ -59,7 +59,7 @@ struct WarpgroupTile {
   Scalar selectedKeys, wholeKeys, selectedBlocks, blocks;
   Scalar windowBegin, windowEnd;
   Scalar index;         ///< as tileAt takes it
-  Scalar hasNext, next; ///< whether this block of threads has another tile, and its index
+  Scalar hasNext; ///< i1, whether this block of threads has another tile
   /// Loads what the next tile's walk depends on: once.
   std::function<void()> lookAhead;
 };
@@ -75,6 +75,8 @@ public:
                    llvm::function_ref<Scalars(const WarpgroupTile &, llvm::ArrayRef<Scalar>)> body);
   /// The position of a tile that forEachTile counts as `index`.
   WarpgroupTile tileAt(Scalar index);
+  /// As tileAt takes it: of the tile after this one, of this one where there is none.
+  Scalar nextIndex(const WarpgroupTile &tile);
   /// What scores are measured from, so that thresholds of the tile are small numbers: the last one's key.
   Scalar center(const WarpgroupTile &tile);
 
@@ -104,7 +106,7 @@ public:
   Scalar thread, lane;
   int64_t cotangentsStart = 0, keysStart = 0, valuesStart = 0; ///< bytes
   /// Whether pairs of selected keys depend on scores and thresholds, beyond being selected.
-  bool scored() const { return p.gateValues() || (w.cotangentPanels > 0 && p.routesValues()); }
+  bool scored() const { return w.cotangentPanels > 0 ? p.routesValues() : p.gateValues(); }
 
 private:
   Scalars walkAt(Scalar index);
@@ -125,10 +127,12 @@ void emitProducer(WarpgroupCode &code);
 /// Those that multiply in the forward pass; `warpgroup` is 0 or 1.
 void emitForwardConsumer(WarpgroupCode &code, Scalar warpgroup);
 
-/// Numbers of the parameters of the kernel of the gradients of queries: statistics of the queries, and where
+/// Numbers of the parameters of the kernel of the gradients of queries: what it tells those of keys, and where
 /// the cotangents of thresholds go, [query head, length].
 struct QueryGradientParameters {
-  unsigned lse = 0, shared = 0, tau = 0;
+  unsigned lse = 0, shared = 0;        ///< QueryStatistics
+  unsigned centers = 0, below = 0;     ///< RelativeThresholds, where pairs depend on them
+  unsigned tau = 0;
 };
 void emitQueryGradientConsumer(WarpgroupCode &code, Scalar warpgroup, const QueryGradientParameters &numbers);
 

@@ -29,10 +29,21 @@ public:
     keys = describeMatrix(k, c.address(c.keysStart));
     values = describeMatrix(k, c.address(c.valuesStart), /*across=*/true, block * panelRowBytes);
     loadQueries(k.block());
-    k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
-    c.forEachTile(
-        llvm::SmallVector<Scalar, 4>(4, k.i32(0)),
-        [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) { return compute(tile, ring); });
+    startTurns();
+    Scalars carried = loadSides(c.tileAt(k.block()));
+    awaitRows();
+    RingPlace begin{k.i32(0), k.i32(0)};
+    await(WarpgroupCode::FullKeys, begin);
+    awaitTurn();
+    Sums products = multiplyKeys(begin);
+    passTurn();
+    carried.append(waitForProducts(k, 0, products));
+    release(WarpgroupCode::EmptyKeys, begin.stage);
+    carried.append({begin.stage, begin.parity});
+    c.forEachTile(carried, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> carried) {
+      return compute(tile, carried);
+    });
+    endTurns();
   }
 
 private:
@@ -53,7 +64,7 @@ private:
   }
 
   Scalar stageOf(Scalar stages, int64_t bytes, RingPlace place) {
-    return stages + k.extendUnsigned(place.stage * (bytes >> 4), k.i64Type());
+    return stages + place.stage * (bytes >> 4);
   }
   Sums multiplyKeys(RingPlace place) {
     return multiplyRows(queries, stageOf(keys, c.w.keyBytes(), place), p.spec.keyWidth);
@@ -62,23 +73,20 @@ private:
     return multiplyWeights(sums, weights, stageOf(values, c.w.valueBytes(), place), p.spec.valueWidth);
   }
 
-  /// Gives the ring's places: of keys, of values.
-  Scalars compute(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
-    RingPlace keyPlace{ring[0], ring[1]}, valuePlace{ring[2], ring[3]};
-    startRows(tile);
-    waitForCopies(k, 0);
-    showToProducts(k);
-    joinOwn();
+  /// Keys and values have rings of one size; what is carried is the place of a block in it, and values are
+  /// used when the next block's keys are.
+  RingPlace before(RingPlace place) { return previousPlace(k, place, c.w.valueStages); }
 
-    // The first block has none before it.
+  /// Takes and gives, of the next tile: its sides, the products of its first block, and the ring's places of
+  /// that block.
+  Scalars compute(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> begun) {
+    RingPlace keyPlace{begun.drop_back().back(), begun.back()};
+    startRows(tile, begun.take_front(sideCount()));
+    auto load = [&] { loadQueries(c.nextIndex(tile)); };
+    whenLast(tile, k.i32(0), load);
     State state{{k.f32(lowest), k.f32(lowest)}, {k.f32(0), k.f32(0)}};
-    await(WarpgroupCode::FullKeys, keyPlace);
-    awaitTurn();
-    Sums products = multiplyKeys(keyPlace);
-    passTurn((tile.blocks > 1) | tile.hasNext);
-    products = waitForProducts(k, 0, products);
-    release(WarpgroupCode::EmptyKeys, keyPlace.stage);
-    Softened first = soften(kindOf(tile, k.i32(0)), keyPlace, products, state);
+    Softened first =
+        soften(kindOf(tile, k.i32(0)), keyPlace, Sums(begun.slice(sideCount(), size_t(block / 2))), state);
     Scalars words = packed(first.weights);
 
     const size_t outputs = size_t(p.spec.valueWidth / 2);
@@ -86,22 +94,22 @@ private:
     append(carried, first.state);
     carried.append(words);
     keyPlace = c.nextKeys(keyPlace);
-    carried.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity});
+    carried.append({keyPlace.stage, keyPlace.parity});
     carried =
         k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
           Sums output(values.take_front(outputs));
-          State before{{values[outputs], values[outputs + 1]}, {values[outputs + 2], values[outputs + 3]}};
-          llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(4);
-          RingPlace keyPlace{ring[0], ring[1]}, valuePlace{ring[2], ring[3]};
-          await(WarpgroupCode::FullKeys, keyPlace);
+          State state{{values[outputs], values[outputs + 1]}, {values[outputs + 2], values[outputs + 3]}};
+          llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(2);
+          RingPlace keyPlace{ring[0], ring[1]}, valuePlace = before(keyPlace);
+          awaitBoth(keyPlace, valuePlace);
           awaitTurn();
           Sums products = multiplyKeys(keyPlace);
-          await(WarpgroupCode::FullValues, valuePlace);
           output = multiplyValues(valuePlace, output, weights);
-          passTurn((number < tile.blocks - 1) | tile.hasNext);
+          passTurn();
           products = waitForProducts(k, 1, products);
           release(WarpgroupCode::EmptyKeys, keyPlace.stage);
-          Softened next = soften(kindOf(tile, number), keyPlace, products, before);
+          whenLast(tile, number, load);
+          Softened next = soften(kindOf(tile, number), keyPlace, products, state);
           output = waitForProducts(k, 0, output);
           release(WarpgroupCode::EmptyValues, valuePlace.stage);
           Scalars words = packed(next.weights);
@@ -111,28 +119,43 @@ private:
           append(result, next.state);
           result.append(words);
           keyPlace = c.nextKeys(keyPlace);
-          valuePlace = c.nextValues(valuePlace);
-          result.append({keyPlace.stage, keyPlace.parity, valuePlace.stage, valuePlace.parity});
+          result.append({keyPlace.stage, keyPlace.parity});
           return result;
         });
 
-    // All warps have read the queries: the next ones may come.
-    joinOwn();
-    k.when(tile.hasNext, [&] { loadQueries(tile.next); });
     tile.lookAhead();
+    Scalars next = loadSides(c.tileAt(c.nextIndex(tile)));
     llvm::ArrayRef<Scalar> rest = carried;
-    Sums output(rest.take_front(outputs));
     State last{{rest[outputs], rest[outputs + 1]}, {rest[outputs + 2], rest[outputs + 3]}};
-    Scalars after(rest.take_back(4));
-    valuePlace = {after[2], after[3]};
-    await(WarpgroupCode::FullValues, valuePlace);
-    output = waitForProducts(k, 0, multiplyValues(valuePlace, output, rest.slice(outputs + 4, block / 4)));
+    keyPlace = {rest.drop_back().back(), rest.back()};
+    const RingPlace valuePlace = before(keyPlace);
+    auto addLast = [&] {
+      return multiplyValues(valuePlace, Sums(rest.take_front(outputs)), rest.slice(outputs + 4, block / 4));
+    };
+    Scalars results = k.choose(
+        tile.hasNext,
+        [&] {
+          awaitRows();
+          awaitBoth(keyPlace, valuePlace);
+          awaitTurn();
+          Sums products = multiplyKeys(keyPlace), output = addLast();
+          passTurn();
+          products = waitForProducts(k, 1, products);
+          release(WarpgroupCode::EmptyKeys, keyPlace.stage);
+          products.append(waitForProducts(k, 0, output));
+          return products;
+        },
+        [&] {
+          await(WarpgroupCode::FullValues, valuePlace);
+          Scalars none(size_t(block / 2), k.f32(0));
+          none.append(waitForProducts(k, 0, addLast()));
+          return none;
+        });
     release(WarpgroupCode::EmptyValues, valuePlace.stage);
-    store(c.tileAt(computeHere(k, tile.index)), output, last);
-    valuePlace = c.nextValues(valuePlace);
-    after[2] = valuePlace.stage;
-    after[3] = valuePlace.parity;
-    return after;
+    store(c.tileAt(computeHere(k, tile.index)), Sums(llvm::ArrayRef(results).take_back(outputs)), last);
+    next.append(results.begin(), results.begin() + block / 2);
+    next.append({keyPlace.stage, keyPlace.parity});
+    return next;
   }
 
   static void append(Scalars &to, const State &state) {
@@ -151,7 +174,7 @@ private:
     auto nothing = [&] {
       Scalars result{state.tops[0], state.tops[1], state.sums[0], state.sums[1]};
       result.append({k.f32(1), k.f32(1), k.truth(false)});
-      result.append(size_t(block / 2), k.f32(0));
+      result.append(size_t(block / 2), nothingHere());
       return result;
     };
     Scalars all = byKind(
@@ -210,7 +233,7 @@ private:
       for (int64_t tile = 0; tile < block / 8; ++tile)
         for (int64_t column = 0; column < 2; ++column) {
           const size_t i = size_t(4 * tile + 2 * half + column);
-          x[i] = k.exp2Approximate(k.multiplyAdd(x[i], k.f32(factor), shift));
+          x[i] = power(i, k.multiplyAdd(x[i], k.f32(factor), shift));
           sums[column] = tile ? sums[column] + x[i] : x[i];
           if (gate && p.gateValues())
             x[i] = x[i] * gates[i];

@@ -330,7 +330,7 @@ private:
     Scalars weights, slopes;
     Scalar gates[2] = {k.f32(0), k.f32(0)};
     Place here = placeHere();
-    Scalar firstColumn = here.firstColumn, scores[2];
+    Scalar firstColumn = here.firstColumn, scores[2], above[2]; // the latter without a center
     if (c.gated())
       for (int64_t half = 0; half < 2; ++half)
         scores[half] = k.load(keyNumbers(KeyWarpgroupCode::Score, ring), here.rows[half]);
@@ -339,10 +339,15 @@ private:
         Pointer from = atShared(k, c.queryNumbers(stage, which), k.f32Type());
         return k.loadVector(from, firstColumn + 8 * tile, 2);
       };
-      mlir::Value lse = numbers(KeyWarpgroupCode::Lse), shared = numbers(KeyWarpgroupCode::Shared), hi, lo;
+      mlir::Value lse = numbers(KeyWarpgroupCode::Lse), shared = numbers(KeyWarpgroupCode::Shared), below;
       if (c.gated()) {
-        hi = numbers(KeyWarpgroupCode::Hi);
-        lo = numbers(KeyWarpgroupCode::Lo);
+        below = numbers(KeyWarpgroupCode::Below);
+        if (8 * tile % KeyWarpgroupPlan::centered == 0) {
+          Pointer centers = atShared(k, c.queryNumbers(stage, KeyWarpgroupCode::Center), k.f32Type());
+          Scalar center = k.load(centers, k.i32(8 * tile / KeyWarpgroupPlan::centered));
+          for (int64_t half = 0; half < 2; ++half)
+            above[half] = scores[half] - center;
+        }
       }
       for (int64_t half = 0; half < 2; ++half) {
         Scalar weight[2], slope[2];
@@ -350,7 +355,7 @@ private:
           const size_t i = size_t(4 * tile + 2 * half + column);
           Scalar gate, product = products[i], out = along[i];
           if (c.gated())
-            gate = k.addClipped(scores[half] - k.element(hi, column), -k.element(lo, column));
+            gate = k.addClipped(above[half], k.element(below, column));
           Scalar x = gateKeys ? product * gate : product;
           Scalar power = k.exp2Approximate(k.multiplyAdd(x, k.f32(factor), -k.element(lse, column)));
           Scalar isSeen;

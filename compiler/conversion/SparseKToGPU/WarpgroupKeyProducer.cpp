@@ -114,6 +114,8 @@ private:
       first = i ? k.min(first, low) : low;
       end = i ? k.max(end, high) : high;
     }
+    if (c.gated())
+      first = first & -KeyWarpgroupPlan::centered;
     Scalar blocks = (k.max(end - first, k.i32(0)) + (block - 1)) / block;
     k.when(c.thread == 0, [&] {
       k.store(number, c.words(), c.taskWord(KeyWarpgroupCode::Task, parity));
@@ -188,9 +190,14 @@ private:
       copy(KeyWarpgroupCode::Lse, c.lse, ofHead);
       copy(KeyWarpgroupCode::Shared, c.sharedSums, ofHead);
       if (c.gated()) {
-        Scalar ofRow = c.wide(head / p.spec.group() * c.n + query);
-        copy(KeyWarpgroupCode::Hi, c.hi, ofRow);
-        copy(KeyWarpgroupCode::Lo, c.lo, ofRow);
+        constexpr int64_t centered = KeyWarpgroupPlan::centered, tiled = WarpgroupPlan::tile;
+        const int64_t tiles = (c.n + tiled - 1) / tiled;
+        Scalar row = head / p.spec.group();
+        copy(KeyWarpgroupCode::Below, c.below, c.wide(row * c.n + query));
+        k.when(slot < block / centered, [&] {
+          Scalar center = k.min(first + slot * centered, last) / tiled;
+          copy(KeyWarpgroupCode::Center, c.centers, c.wide(row * tiles + center));
+        });
       }
     });
     arriveAfterCopies(k, c.fullQueries(stage));

@@ -1,7 +1,5 @@
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeyParts.h"
 
-#include <limits>
-
 namespace heddle::gpu::attention {
 
 int64_t KeyWarpgroupPlan::bytes() const {
@@ -11,12 +9,6 @@ int64_t KeyWarpgroupPlan::bytes() const {
 
 std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, const Target &target,
                                                      bool selected) {
-  auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
-  const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
-  const bool counted = spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
-  const bool wanted = target.warpgroupProducts && target.choice["warpgroups"] != 0;
-  if (!wanted || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !counted)
-    return std::nullopt;
   KeyWarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
@@ -59,8 +51,6 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
   bounds = builder.buffer(k, A::Bounds, k.i32Type());
   if (p.spec.topk > 0) {
     u = builder.buffer(k, A::U, k.f32Type());
-    hi = builder.buffer(k, A::Hi, k.f32Type());
-    lo = builder.buffer(k, A::Lo, k.f32Type());
     ends = builder.buffer(k, A::End, k.i32Type());
     partRows = k.pointer(parameters.partRows, k.f32Type());
     partScores = k.pointer(parameters.partScores, k.f32Type());
@@ -69,6 +59,10 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
       slotKeys = list(parameters.slotKeys);
       slotTotal = list(parameters.slotTotal);
       taskNumbers = list(parameters.tasks);
+      if (gated()) {
+        centers = k.pointer(parameters.centers, k.f32Type());
+        below = k.pointer(parameters.below, k.f32Type());
+      }
     } else {
       firstSlot = list(parameters.firstSlot);
     }
@@ -147,7 +141,7 @@ Scalar KeyWarpgroupCode::windowEnd(Scalar key) {
 }
 
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlans &sizes,
-                      const KeyLists &lists, const QueryStatistics &statistics, const Target &target) {
+                      const KeyLists &lists, const QuerySides &sides, const Target &target) {
   using A = AttentionArgument;
   const AttentionSpec &s = plan.spec;
   const bool selects = s.topk > 0;
@@ -169,15 +163,19 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
   auto emit = [&](llvm::StringRef name, bool selected) {
     KeyWarpgroupParameters parameters;
     builder.take({A::Q, A::DOut, A::K, A::V});
-    parameters.lse = builder.take(statistics.lse);
-    parameters.shared = builder.take(statistics.shared);
+    parameters.lse = builder.take(sides.statistics.lse);
+    parameters.shared = builder.take(sides.statistics.shared);
     if (selects) {
       builder.take({A::End});
       parameters.partRows = builder.take(parts.rows);
       parameters.partScores = builder.take(parts.scores);
     }
     if (selected) {
-      builder.take({A::U, A::Hi, A::Lo});
+      builder.take({A::U});
+      if (plan.routesValues()) {
+        parameters.centers = builder.take(sides.thresholds.centers);
+        parameters.below = builder.take(sides.thresholds.below);
+      }
       parameters.slotKeys = builder.take(lists.slotKeys);
       parameters.slotTotal = builder.take(lists.slotTotal);
       parameters.tasks = builder.take(tasks.tasks);

@@ -12,7 +12,10 @@ namespace heddle::gpu::attention {
 struct KeyWarpgroupPlan {
   static constexpr int64_t tile = 128; ///< keys, 64 for each of the two warpgroups that multiply
   static constexpr int64_t threads = 3 * warpgroupThreads;
-  static constexpr int64_t numbers = 4;    ///< of a query: lse, D and where keys have gates its threshold
+  /// Of a query: lse, D and where keys have gates center - threshold; centers.
+  static constexpr int64_t numbers = 4;
+  /// Queries that have one center: blocks of those that select keys begin at multiples of it.
+  static constexpr int64_t centered = 32;
   static constexpr int64_t keyNumbers = 6; ///< i32 or f32 of a key, of two tasks
   static constexpr int64_t words = 52;
 
@@ -34,13 +37,14 @@ struct KeyWarpgroupPlan {
 struct KeyWarpgroupPlans {
   KeyWarpgroupPlan ofSelected, ofWindow;
 
-  /// The plans where warpgroups serve: elements of 16 bits, heads whose widths are multiples of 8 up to 128.
+  /// The plans where WarpgroupPlan has some and shared memory is large enough.
   static std::optional<KeyWarpgroupPlans> of(const AttentionSpec &spec, const Target &target);
 };
 
 /// Numbers of the kernels' parameters that are no arguments of the operation.
 struct KeyWarpgroupParameters {
   unsigned lse = 0, shared = 0;             ///< of queries
+  unsigned centers = 0, below = 0;          ///< of their thresholds
   unsigned slotKeys = 0, slotTotal = 0;     ///< lists of chunks
   unsigned firstSlot = 0;                   ///< of keys in them
   unsigned partRows = 0, partScores = 0;    ///< partial sums
@@ -72,7 +76,7 @@ public:
 
   Scalar wide(Scalar x) { return k.cast(x, k.i64Type()); }
   Scalar address(int64_t bytes) { return shared + bytes; }
-  enum QueryNumber { Lse, Shared, Hi, Lo };
+  enum QueryNumber { Lse, Shared, Below, Center };
   Scalar queryNumbers(Scalar stage, QueryNumber which) {
     return stage * (KeyWarpgroupPlan::numbers * w.block * 4) +
            (shared + (numbersStart + which * w.block * 4));
@@ -117,7 +121,7 @@ public:
   const bool selected;
   const int64_t n;
   const mlir::Type element;
-  Pointer queryRows, outRows, keyRows, valueRows, u, hi, lo, ends, bounds, lse, sharedSums;
+  Pointer queryRows, outRows, keyRows, valueRows, u, ends, bounds, lse, sharedSums, centers, below;
   Pointer slotKeys, slotTotal, firstSlot, partRows, partScores, taskNumbers, counters;
   Scalar firstRow, rows, counterNumber, thread, lane;
   int64_t valuesStart = 0, queriesStart = 0, outsStart = 0; ///< bytes
@@ -133,6 +137,6 @@ void emitKeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup);
 
 /// dk, dv and du, where there is such a plan.
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlans &sizes,
-                      const KeyLists &lists, const QueryStatistics &statistics, const Target &target);
+                      const KeyLists &lists, const QuerySides &sides, const Target &target);
 
 } // namespace heddle::gpu::attention

@@ -1,4 +1,5 @@
 #include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
+#include "compiler/conversion/GPU/TensorCode.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -35,32 +36,56 @@ void WarpgroupQueries::copyRows(const WarpgroupTile &tile, Pointer from, int64_t
   }
 }
 
-void WarpgroupQueries::startRows(const WarpgroupTile &tile) {
-  warpFirst = tile.first + warpRow;
-  for (int64_t half = 0; half < 2; ++half)
-    positions[half] = k.cast(rows[half], k.f32Type());
+Scalars WarpgroupQueries::loadSides(const WarpgroupTile &tile) {
+  Scalars sides;
   if (p.spec.topk > 0) {
     Scalar center = c.scored() ? c.center(tile) : k.f32(0);
     for (int64_t half = 0; half < 2; ++half) {
       Scalar at = c.wide(tile.rowStart + k.min(tile.first + rows[half], tile.last));
-      minusThresholds[half] = -((k.load(c.hi, at) - center) + k.load(c.lo, at));
+      sides.push_back(-((k.load(c.hi, at) - center) + k.load(c.lo, at)));
     }
   }
   if (p.spec.packed) {
-    Scalar query = k.min(warpFirst, tile.last);
-    sequenceBegin = k.load(c.bounds, query);
-    sequenceEnd = k.load(c.bounds, query + c.n);
+    Scalar query = k.min(tile.first + warpRow, tile.last);
+    sides.append({k.load(c.bounds, query), k.load(c.bounds, query + c.n)});
+  }
+  return sides;
+}
+
+void WarpgroupQueries::startRows(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> sides) {
+  warpFirst = tile.first + warpRow;
+  for (int64_t half = 0; half < 2; ++half) {
+    positions[half] = k.cast(rows[half], k.f32Type());
+    if (p.spec.topk > 0)
+      minusThresholds[half] = sides[size_t(half)];
+  }
+  if (p.spec.packed) {
+    sequenceBegin = sides.drop_back().back();
+    sequenceEnd = sides.back();
   }
 }
 
-void WarpgroupQueries::passTurn(Scalar more) {
-  k.when((warpgroup == 0) | more,
-         [&] { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); });
+void WarpgroupQueries::whenLast(const WarpgroupTile &tile, Scalar number, llvm::function_ref<void()> load) {
+  k.when(k.both(number == tile.blocks - 1, tile.hasNext), [&] {
+    joinOwn(); // all warps have read the rows
+    load();
+  });
+}
+
+void WarpgroupQueries::awaitRows() {
+  waitForCopies(k, 0);
+  showToProducts(k);
+  joinOwn();
 }
 
 void WarpgroupQueries::await(WarpgroupCode::Barrier which, RingPlace place) {
   waitForPhase(k, c.barrier(which, place.stage), place.parity);
   showToProducts(k);
+}
+
+void WarpgroupQueries::awaitBoth(RingPlace keys, RingPlace values) {
+  waitForPhase(k, c.barrier(WarpgroupCode::FullKeys, keys.stage), keys.parity);
+  await(WarpgroupCode::FullValues, values);
 }
 
 void WarpgroupQueries::release(WarpgroupCode::Barrier which, Scalar stage) {

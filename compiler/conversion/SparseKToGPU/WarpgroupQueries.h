@@ -22,15 +22,30 @@ protected:
   Scalar describeRows(int64_t start) {
     return describeMatrix(k, c.address(start) + warpgroup * (64 * panelRowBytes));
   }
-  void startRows(const WarpgroupTile &tile);
+  /// What startRows wants of a tile, loaded: i32 and f32.
+  Scalars loadSides(const WarpgroupTile &tile);
+  size_t sideCount() const { return (p.spec.topk > 0 ? 2 : 0) + (p.spec.packed ? 2 : 0); }
+  void startRows(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> sides);
+  /// Lets `load` start the copies of the next tile's rows where this block was the last one to read them.
+  void whenLast(const WarpgroupTile &tile, Scalar number, llvm::function_ref<void()> load);
+  /// Until the copies that this warpgroup has started are there for its products.
+  void awaitRows();
 
   // ---- Turns and stages ----
 
-  void joinOwn() { joinBarrier(k, warpgroup + firstOwn, warpgroupThreads); }
+  /// The first turn is passed before all tiles, the last one is taken after them.
+  void startTurns() {
+    k.when(warpgroup == 1, [&] { passTurn(); });
+  }
+  void endTurns() {
+    k.when(warpgroup == 0, [&] { awaitTurn(); });
+  }
+  void joinOwn() { joinBarrier(k, computeHere(k, c.thread) / warpgroupThreads, warpgroupThreads); }
   void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
-  /// The first warpgroup always has a successor, the second one unless this was the last turn.
-  void passTurn(Scalar more);
+  void passTurn() { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); }
   void await(WarpgroupCode::Barrier which, RingPlace place);
+  /// Of keys and values that are used together: one fence is enough for both.
+  void awaitBoth(RingPlace keys, RingPlace values);
   void release(WarpgroupCode::Barrier which, Scalar stage);
 
   // ---- Products ----
@@ -47,6 +62,10 @@ protected:
     Scalar unseen, selected, masked; ///< i1, of a warp
   };
   Kind kindOf(const WarpgroupTile &tile, Scalar number);
+  /// A zero for blocks that nobody sees: computed there, not ahead of the branch beside products.
+  Scalar nothingHere() { return k.bitcast(computeHere(k, k.i32(0)), k.f32Type()); }
+  /// 2^x of pair `i` of a lane. The units for it give four a clock, so a third is left to other ones.
+  Scalar power(size_t i, Scalar x) { return i % 3 == 2 ? k.exp2ByPolynomial(x) : k.exp2Approximate(x); }
   /// Emits `seen` for each kind of a block of which some pair may be seen, `unseen` for the other one.
   /// `gate`: whether the keys are selected and pairs depend on their scores.
   Scalars byKind(const Kind &kind, llvm::function_ref<Scalars(bool gate, bool masked)> seen,

@@ -4,6 +4,7 @@
 #include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
 
+#include <cfloat>
 #include <numbers>
 
 namespace heddle::gpu::attention {
@@ -16,17 +17,31 @@ public:
         queryRows(c.builder.buffer(k, AttentionArgument::Q, c.element)),
         cotangentRows(c.builder.buffer(k, AttentionArgument::DOut, c.element)),
         gradientRows(c.builder.buffer(k, AttentionArgument::DQ, c.element)),
+        outputRows(c.builder.buffer(k, AttentionArgument::O, c.element)),
         lse(k.pointer(numbers.lse, k.f32Type())), shared(k.pointer(numbers.shared, k.f32Type())),
-        tau(k.pointer(numbers.tau, k.f32Type())) {}
+        tau(k.pointer(numbers.tau, k.f32Type())) {
+    if (routes) {
+      centers = k.pointer(numbers.centers, k.f32Type());
+      below = k.pointer(numbers.below, k.f32Type());
+    }
+  }
 
   void emit() {
     start();
     loadRows(k.block());
-    k.when(warpgroup == 1, [&] { arriveAtBarrier(k, k.i32(firstTurn), 2 * warpgroupThreads); });
-    c.forEachTile(llvm::SmallVector<Scalar, 4>(4, k.i32(0)),
-                  [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
-                    return compute(tile, placesOf(ring));
-                  });
+    startTurns();
+    Scalars carried = loadSides(c.tileAt(k.block()));
+    awaitRows();
+    const Places begin{{k.i32(0), k.i32(0)}, {k.i32(0), k.i32(0)}};
+    Scalars products = multiplyBlock(begin);
+    passTurn();
+    carried.append(waitForProducts(k, 0, products));
+    release(WarpgroupCode::EmptyValues, begin.values.stage);
+    carried.append(wordsOf(begin));
+    c.forEachTile(carried, [&](const WarpgroupTile &tile, llvm::ArrayRef<Scalar> carried) {
+      return compute(tile, carried);
+    });
+    endTurns();
   }
 
 private:
@@ -60,11 +75,10 @@ private:
 
   /// The products of queries and keys, then those of cotangents and values.
   Scalars multiplyBlock(const Places &at) {
-    await(WarpgroupCode::FullKeys, at.keys);
+    awaitBoth(at.keys, at.values);
     awaitTurn();
     Scalars products =
         multiplyRows(rowsFrom(0), stageOf(c.keysStart, c.w.keyBytes(), at.keys.stage), p.spec.keyWidth);
-    await(WarpgroupCode::FullValues, at.values);
     products.append(multiplyRows(rowsFrom(c.cotangentsStart),
                                  stageOf(c.valuesStart, c.w.valueBytes(), at.values.stage),
                                  p.spec.valueWidth));
@@ -75,25 +89,16 @@ private:
                            p.spec.keyWidth);
   }
 
-  /// Gives the places after the tile's blocks.
-  Scalars compute(const WarpgroupTile &tile, const Places &begin) {
-    startRows(tile);
-    for (int64_t half = 0; half < 2; ++half) {
-      Scalar at = tile.queryStart + c.wide(k.min(rows[half], tile.last - tile.first));
-      minusLogSums[half] = -k.load(lse, at);
-      minusShares[half] = -k.load(shared, at);
-    }
-    waitForCopies(k, 0);
-    showToProducts(k);
-    joinOwn();
-
-    // The first block has none before it.
-    Scalars products = multiplyBlock(begin);
-    passTurn((tile.blocks > 1) | tile.hasNext);
-    products = waitForProducts(k, 0, products);
-    release(WarpgroupCode::EmptyValues, begin.values.stage);
+  /// Takes and gives, of the next tile: its sides, the products of its first block, and that block's places.
+  Scalars compute(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> begun) {
+    const Places begin = placesOf(begun.take_back(4));
+    startRows(tile, begun.take_front(sideCount()));
+    startStatistics(tile);
+    auto load = [&] { loadRows(c.nextIndex(tile)); };
+    whenLast(tile, k.i32(0), load);
     Scalars sums(sumCount(), k.f32(0));
-    Scalars first = slopes(kindOf(tile, k.i32(0)), begin.keys, products, sums);
+    Scalars first =
+        slopes(kindOf(tile, k.i32(0)), begin.keys, begun.slice(sideCount(), size_t(block)), sums);
 
     const size_t width = size_t(p.spec.keyWidth / 2), words = size_t(block / 4);
     Scalars carried(width, k.f32(0));
@@ -108,9 +113,10 @@ private:
           const Places before = placesOf(values.take_back(4)), at = next(before);
           Scalars products = multiplyBlock(at);
           gradient = addKeys(gradient, weights, before.keys.stage);
-          passTurn((number < tile.blocks - 1) | tile.hasNext);
+          passTurn();
           products = waitForProducts(k, 1, products);
           release(WarpgroupCode::EmptyValues, at.values.stage);
+          whenLast(tile, number, load);
           Scalars moved = slopes(kindOf(tile, number), at.keys, products, sums);
           gradient = waitForProducts(k, 0, gradient);
           release(WarpgroupCode::EmptyKeys, before.keys.stage);
@@ -121,17 +127,91 @@ private:
           return result;
         });
 
-    // All warps have read the tile's rows: the next ones may come.
-    joinOwn();
-    k.when(tile.hasNext, [&] { loadRows(tile.next); });
     tile.lookAhead();
+    Scalars result = loadSides(c.tileAt(c.nextIndex(tile)));
     llvm::ArrayRef<Scalar> rest = carried;
-    const Places last = placesOf(rest.take_back(4));
-    Sums gradient = waitForProducts(
-        k, 0, addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.keys.stage));
+    const Places last = placesOf(rest.take_back(4)), following = next(last);
+    auto addLast = [&] {
+      return addKeys(Sums(rest.take_front(width)), rest.slice(width + sumCount(), words), last.keys.stage);
+    };
+    Scalars results = k.choose(
+        tile.hasNext,
+        [&] {
+          awaitRows();
+          Scalars products = multiplyBlock(following);
+          Sums gradient = addLast();
+          passTurn();
+          products = waitForProducts(k, 1, products);
+          release(WarpgroupCode::EmptyValues, following.values.stage);
+          products.append(waitForProducts(k, 0, gradient));
+          return products;
+        },
+        [&] {
+          Scalars none(size_t(block), k.f32(0));
+          none.append(waitForProducts(k, 0, addLast()));
+          return none;
+        });
     release(WarpgroupCode::EmptyKeys, last.keys.stage);
-    store(c.tileAt(computeHere(k, tile.index)), gradient, rest.slice(width, sumCount()));
-    return wordsOf(next(last));
+    store(c.tileAt(computeHere(k, tile.index)), Sums(llvm::ArrayRef(results).take_back(width)),
+          rest.slice(width, sumCount()));
+    result.append(results.begin(), results.begin() + block);
+    result.append(wordsOf(following));
+    return result;
+  }
+
+  /// lse and D of the tile's rows; the kernels of keys read them too.
+  void startStatistics(const WarpgroupTile &tile) {
+    const int64_t pieces = p.spec.valueWidth / 8, each = (pieces + 3) / 4;
+    Scalar quarter = c.lane & 3; // of a row, the pieces of 8 columns that follow it in steps of four
+    auto pieceOf = [&](int64_t i) { return k.min(quarter + 4 * i, k.i32(pieces - 1)); };
+    llvm::SmallVector<mlir::Value, 8> outputs;
+    Scalar places[2], logSums[2], shares[2];
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar at = places[half] = tile.queryStart + c.wide(k.min(rows[half], tile.last - tile.first));
+      for (int64_t i = 0; i < each; ++i)
+        outputs.push_back(k.loadVector(outputRows, at * p.spec.valueWidth + c.wide(pieceOf(i) * 8), 8));
+      logSums[half] = k.load(c.builder.buffer(k, AttentionArgument::Lse, k.f32Type()), at);
+      if (p.spec.has(AttentionArgument::DLse))
+        shares[half] = k.load(c.builder.buffer(k, AttentionArgument::DLse, k.f32Type()), at);
+    }
+    for (int64_t half = 0; half < 2; ++half) {
+      Scalar sum = k.f32(0);
+      for (int64_t i = 0; i < each; ++i) {
+        Scalar piece = pieceOf(i), address = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) +
+                                             panelOffset(rows[half], piece & 7) + c.address(c.cotangentsStart);
+        mlir::Value output = outputs[size_t(half * each + i)];
+        mlir::Value cotangent = k.loadVector(atShared(k, address, c.element), k.i32(0), 8);
+        Scalar part = sum;
+        for (int64_t j = 0; j < 8; ++j)
+          part = k.multiplyAdd(k.cast(k.element(output, j), k.f32Type()),
+                               k.cast(k.element(cotangent, j), k.f32Type()), part);
+        sum = 4 * i + 4 <= pieces ? part : k.select(quarter + 4 * i < pieces, part, sum);
+      }
+      sum = k.warpReduce(sum, [](Scalar x, Scalar y) { return x + y; }, 4);
+      if (p.spec.has(AttentionArgument::DLse))
+        sum = sum - shares[half];
+      Scalar logSum = k.select(logSums[half] < -double(FLT_MAX), k.f32(FLT_MAX), logSums[half] * std::numbers::log2e);
+      minusLogSums[half] = -logSum;
+      minusShares[half] = -sum;
+      k.when(k.both(inTile(tile, half), quarter == 0), [&] {
+        k.store(logSum, lse, places[half]);
+        k.store(sum, shared, places[half]);
+      });
+    }
+    if (routes)
+      k.when((tile.number / p.tiles()) % p.spec.group() == 0, [&] { storeThresholds(tile); });
+  }
+
+  /// For all heads of a group once.
+  void storeThresholds(const WarpgroupTile &tile) {
+    for (int64_t half = 0; half < 2; ++half)
+      k.when(k.both(inTile(tile, half), (c.lane & 3) == 0), [&] {
+        k.store(minusThresholds[half], below, c.wide(tile.rowStart + tile.first + rows[half]));
+      });
+    k.when(k.both(warpNumber == 0, c.lane == 0), [&] {
+      Scalar head = tile.number / (p.tiles() * p.spec.group());
+      k.store(c.center(tile), centers, c.wide(head * p.tiles() + tile.number % p.tiles()));
+    });
   }
 
   /// The sums, and the cotangents of the products without their scale.
@@ -139,7 +219,7 @@ private:
                  llvm::ArrayRef<Scalar> sums) {
     auto nothing = [&] {
       Scalars result(sums);
-      result.append(size_t(block / 2), k.f32(0));
+      result.append(size_t(block / 2), nothingHere());
       return result;
     };
     return byKind(
@@ -174,7 +254,8 @@ private:
             toBase2 = std::numbers::log2e;
           }
           Scalar score = gateKeys ? product * gate : product;
-          Scalar weight = k.exp2Approximate(k.multiplyAdd(score, k.f32(toBase2), minusLogSums[half]));
+          Scalar logWeight = k.multiplyAdd(score, k.f32(toBase2), minusLogSums[half]);
+          Scalar weight = gated ? k.exp2Approximate(logWeight) : power(i, logWeight);
           if (masked)
             weight = k.select(seen, weight, zero);
           Scalar change =
@@ -212,7 +293,8 @@ private:
   }
 
   const bool routes; ///< whether thresholds have cotangents
-  const Pointer queryRows, cotangentRows, gradientRows, lse, shared, tau;
+  const Pointer queryRows, cotangentRows, gradientRows, outputRows, lse, shared, tau;
+  Pointer centers, below;
   Scalar minusLogSums[2], minusShares[2]; ///< of the tile
 };
 

@@ -10,6 +10,12 @@ RingPlace nextPlace(KernelCode &k, RingPlace place, int64_t stages) {
   return {k.select(wraps, k.i32(0), place.stage + 1), place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
 }
 
+RingPlace previousPlace(KernelCode &k, RingPlace place, int64_t stages) {
+  Scalar wraps = place.stage == 0;
+  return {k.select(wraps, k.i32(stages - 1), place.stage - 1),
+          place.parity ^ k.extendUnsigned(wraps, k.i32Type())};
+}
+
 void copyRows(KernelCode &k, mlir::Type element, Scalar to, int64_t panelRows, Pointer from, int64_t width,
               llvm::ArrayRef<Scalar> rows, Scalar piece) {
   const int64_t pieces = width / 8, wholePanels = pieces / 8, rest = pieces % 8;

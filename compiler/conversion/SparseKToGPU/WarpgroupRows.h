@@ -10,6 +10,7 @@ struct RingPlace {
   Scalar stage, parity;
 };
 RingPlace nextPlace(KernelCode &k, RingPlace place, int64_t stages);
+RingPlace previousPlace(KernelCode &k, RingPlace place, int64_t stages);
 
 /// Rows that a warpgroup copies at a time: eight lanes copy 128 bytes of a row.
 constexpr int64_t rowsAtATime = warpgroupThreads / 8;
