@@ -148,18 +148,6 @@ static Scalar intrinsic(KernelCode &code, StringRef name, Scalar x, ValueRange o
 Scalar KernelCode::exp2Approximate(Scalar x) {
   return intrinsic(*this, "llvm.nvvm.ex2.approx.ftz.f", x, x.value);
 }
-Scalar KernelCode::exp2ByPolynomial(Scalar x) {
-  // x = n + f with |f| <= 1/2; what is added leaves n in the low bits. The best polynomial of its degree for 2^f,
-  // by relative error.
-  constexpr double coefficients[] = {0.9999992847442627, 0.6931217908859253, 0.240247443318367,
-                                     0.05591786280274391, 0.009570101276040077};
-  constexpr double shift = 12582912; // 1.5 * 2^23
-  x = wrap(arith::MaximumFOp::create(b, x.value, f32(-127).value)); // NaN stays
-  Scalar shifted = x + shift, f = x - (shifted - shift), sum = f32(coefficients[4]);
-  for (int i = 3; i >= 0; --i)
-    sum = multiplyAdd(sum, f, f32(coefficients[i]));
-  return sum * bitcast((bitcast(shifted, i32Type()) << 23) + 0x3f800000, f32Type());
-}
 Scalar KernelCode::log2Approximate(Scalar x) {
   return intrinsic(*this, "llvm.nvvm.lg2.approx.ftz.f", x, x.value);
 }

@@ -144,9 +144,6 @@ public:
   Scalar isNan(Scalar x) { return x != x; }
   Scalar sqrt(Scalar x);
   Scalar exp2Approximate(Scalar x); ///< f32, relative error 2^-22, subnormal results are 0
-  /// The same for x < 127 by additions and products, which the few units of exp2Approximate leave idle: relative
-  /// error 2^-18, results below 2^-126.5 are 0.
-  Scalar exp2ByPolynomial(Scalar x);
   Scalar log2Approximate(Scalar x);
   Scalar addClipped(Scalar x, Scalar y); ///< f32 x + y clipped to [0, 1]; 0 for NaN
   /// Converts between integers (with sign), floats, and between both (toward zero).

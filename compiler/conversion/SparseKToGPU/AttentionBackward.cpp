@@ -40,7 +40,7 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
   }
   KeyLists lists;
   if (queries.spec.topk > 0)
-    lists = emitKeyLists(builder, queries, true);
+    lists = emitKeyLists(builder, queries, ChunkOrder::FullFirst);
   QuerySides sides;
   if (warpgroups) {
     sides = emitQueryGradients(builder, queries, *warpgroups, lists, target);

@@ -151,7 +151,7 @@ static void emitForwardTiles(ProgramBuilder &builder, const Plan &plan) {
   using A = AttentionArgument;
   KeyLists lists;
   if (plan.spec.topk > 0)
-    lists = emitKeyLists(builder, plan, true);
+    lists = emitKeyLists(builder, plan, ChunkOrder::Ascending);
   const OddRows odd = emitOddRows(builder, plan, A::V);
   builder.take({A::Q});
   WalkOperands operands(builder, plan, lists, &odd);
@@ -188,7 +188,7 @@ static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, con
   const TileMarks marks = emitTileMarks(builder, plan);
   KeyLists lists;
   if (plan.spec.topk > 0)
-    lists = emitKeyLists(builder, plan, true);
+    lists = emitKeyLists(builder, plan, ChunkOrder::Ascending);
   builder.take({A::Q, A::O, A::Lse});
   const WarpgroupParameters parameters(builder, plan, lists, marks);
   const int64_t blocks = std::min(plan.queryTiles(), target.multiprocessors);

@@ -24,7 +24,7 @@ public:
       : KeyTile(t, plan, builder, operands), selected(operands.selects),
         ends(builder.buffer(k, AttentionArgument::End, k.i32Type())) {}
 
-  Pointer slotKeys, slotTotal;  ///< lists of chunks
+  SlotLists lists;
   Pointer partRows, partScores; ///< partial sums
   Scalar firstRow;              ///< of the wave
 
@@ -35,14 +35,14 @@ public:
     splitRow(k.block(), slotTiles(p) * p.chunks());
     Scalar tile = place % slotTiles(p), chunk = place / slotTiles(p) % p.chunks();
     Scalar list = row * p.chunks() + chunk, firstSlot = tile * p.walk.tile;
-    Scalar total = k.load(slotTotal, list), listStart = t.wide(list) * p.slotStride;
+    Scalar total = k.load(lists.total, list), listStart = t.wide(list) * p.slotStride;
     k.when(firstSlot < total, [&] {
       Scalar chunkStart = chunk * p.chunk, chunkEnd = k.min(chunkStart + p.chunk, k.i32(n));
       Scalar slot = firstSlot + t.thread;
       Scalars known = k.choose(
           k.both(t.thread < p.walk.tile, slot < total),
           [&] {
-            Scalar key = k.load(slotKeys, listStart + t.wide(slot));
+            Scalar key = k.load(lists.keys, listStart + t.wide(slot));
             return Scalars{key, key + p.spec.window, k.load(ends, rowStart + t.wide(key))};
           },
           [&] { return Scalars{k.i32(-1), k.i32(INT32_MAX), k.i32(0)}; });
@@ -174,8 +174,7 @@ private:
       state =
           k.loop(firstChunk, endChunk, k.i32(1), state, [&](Scalar chunk, llvm::ArrayRef<Scalar> carried) {
             Scalars next(carried);
-            Scalar list = row * p.chunks() + chunk;
-            Scalar slot = slotOf(key, t.wide(list) * p.slotStride, k.load(slotTotal, list));
+            Scalar slot = lists.slotOf(k, p, row, chunk, key, until);
             Scalar at = t.wide((row - firstRow) * p.chunks() + chunk) * p.slotStride + t.wide(slot);
             next[size_t(half)] = next[size_t(half)] + k.load(partScores, at);
             addRow(next, half, at * partWidth());
@@ -200,18 +199,6 @@ private:
     };
     columns(firstOfKeys(), keyColumns(), p.keyPad, 0);
     columns(firstOfValues(), valueColumns(), p.valuePad, p.keyPad);
-  }
-
-  /// The place of a key that is in an ascending list.
-  Scalar slotOf(Scalar key, Scalar listStart, Scalar total) {
-    Scalars found = k.repeat(
-        {k.i32(0), total}, [&](llvm::ArrayRef<Scalar> range) { return range[0] + 1 < range[1]; },
-        [&](llvm::ArrayRef<Scalar> range) {
-          Scalar middle = (range[0] + range[1]) >> 1;
-          Scalar below = k.load(slotKeys, listStart + t.wide(middle)) <= key;
-          return Scalars{k.select(below, middle, range[0]), k.select(below, range[1], middle)};
-        });
-    return found[0];
   }
 
   const bool selected;
@@ -241,11 +228,11 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists 
     builder.take({A::K, A::V});
     if (selected)
       builder.take({A::U});
-    unsigned listNumbers[2] = {}, partNumbers[2] = {};
+    SlotLists slots;
+    unsigned partNumbers[2] = {};
     if (selects) {
       builder.take({A::End});
-      listNumbers[0] = builder.take(lists.slotKeys);
-      listNumbers[1] = builder.take(lists.slotTotal);
+      slots = SlotLists::take(builder, lists);
       partNumbers[0] = builder.take(parts.rows);
       partNumbers[1] = builder.take(parts.scores);
     }
@@ -260,8 +247,8 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyLists 
                             TileCode t(k, elementType(k.b, s), plan.walk.block);
                             KeyGradientKernel kernel(t, plan, builder, operands);
                             if (selects) {
-                              kernel.slotKeys = k.pointer(listNumbers[0], k.i32Type());
-                              kernel.slotTotal = k.pointer(listNumbers[1], k.i32Type());
+                              kernel.lists = slots;
+                              kernel.lists.open(k);
                               kernel.partRows = k.pointer(partNumbers[0], t.compute);
                               kernel.partScores = k.pointer(partNumbers[1], t.compute);
                             }

@@ -159,7 +159,7 @@ void emitTangent(ProgramBuilder &builder, const AttentionSpec &spec, const Targe
   const Plan plan = makePlan(spec, target, Pass::Tangent);
   KeyLists lists;
   if (plan.spec.topk > 0)
-    lists = emitKeyLists(builder, plan, true);
+    lists = emitKeyLists(builder, plan, ChunkOrder::Ascending);
   const OddRows odd = emitOddRows(builder, plan, A::V);
   builder.take({A::Q, A::O, A::Lse});
   WalkOperands operands(builder, plan, lists, &odd);

@@ -180,13 +180,42 @@ TileListNumbers takeTileLists(ProgramBuilder &builder, const Plan &plan, const K
   return numbers;
 }
 
-KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
+SlotLists SlotLists::take(ProgramBuilder &builder, const KeyLists &lists) {
+  SlotLists result;
+  result.keysNumber = builder.take(lists.slotKeys);
+  result.fullNumber = builder.take(lists.slotFull);
+  result.totalNumber = builder.take(lists.slotTotal);
+  return result;
+}
+
+void SlotLists::open(KernelCode &k) {
+  keys = k.pointer(keysNumber, k.i32Type());
+  full = k.pointer(fullNumber, k.i32Type());
+  total = k.pointer(totalNumber, k.i32Type());
+}
+
+Scalar SlotLists::slotOf(KernelCode &k, const Plan &plan, Scalar row, Scalar chunk, Scalar key,
+                         Scalar until) const {
+  Scalar list = row * plan.chunks() + chunk, listStart = k.cast(list, k.i64Type()) * plan.slotStride;
+  Scalar start = chunk * plan.chunk, stop = k.min(start + plan.chunk, k.i32(plan.spec.length));
+  Scalar whole = k.both(key + plan.spec.window <= start, until >= stop), split = k.load(full, list);
+  Scalars found = k.repeat(
+      {k.select(whole, k.i32(0), split), k.select(whole, split, k.load(total, list))},
+      [&](llvm::ArrayRef<Scalar> range) { return range[0] + 1 < range[1]; },
+      [&](llvm::ArrayRef<Scalar> range) {
+        Scalar middle = (range[0] + range[1]) >> 1;
+        Scalar below = k.load(keys, listStart + k.cast(middle, k.i64Type())) <= key;
+        return Scalars{k.select(below, middle, range[0]), k.select(below, range[1], middle)};
+      });
+  return found[0];
+}
+
+KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, ChunkOrder order) {
   const AttentionSpec &s = plan.spec;
   llvm::SmallVector<Level, 6> levels; // from the finest on
-  if (tiles)
-    levels.push_back({plan.walk.tile, plan.listStride, {}, {}, {}, {}});
+  levels.push_back({plan.walk.tile, plan.listStride, {}, {}, {}, {}});
   const int64_t between = plan.walk.tile * tileGrowth;
-  if (tiles && plan.chunk % between == 0 && plan.chunk >= 2 * between)
+  if (plan.chunk % between == 0 && plan.chunk >= 2 * between)
     levels.push_back({between, std::max<int64_t>(std::min(s.topk + between, s.length), 1), {}, {}, {}, {}});
   const size_t ofChunks = levels.size();
   levels.push_back({plan.chunk, plan.slotStride, {}, {}, {}, {}});
@@ -197,15 +226,15 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
   const Level *parent = nullptr;
   for (size_t i = levels.size(); i-- > 0; parent = &levels[i]) {
     Level &level = levels[i];
-    const bool isTile = tiles && i == 0;
+    const bool isTile = i == 0, ordered = isTile || (order == ChunkOrder::FullFirst && i == ofChunks);
     const int64_t lists = s.rows() * level.lists(plan);
     level.keys = builder.program.reserve(lists * level.stride * 4);
     level.total = builder.program.reserve(lists * 4);
-    if (isTile)
+    if (ordered)
       level.full = builder.program.reserve(lists * 4);
     builder.take({AttentionArgument::End});
     const unsigned keys = builder.take(level.keys), total = builder.take(level.total);
-    const unsigned full = isTile ? builder.take(level.full) : 0;
+    const unsigned full = ordered ? builder.take(level.full) : 0;
     if (i > 0)
       level.ends = builder.program.reserve(lists * level.stride * 4);
     const unsigned keyEnds = level.ends ? builder.take(*level.ends) : 0;
@@ -221,7 +250,7 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
       kernel.ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
       kernel.keys = buffer(keys);
       kernel.total = buffer(total);
-      if (isTile)
+      if (ordered)
         kernel.full = buffer(full);
       if (level.ends)
         kernel.keyEnds = buffer(keyEnds);
@@ -234,13 +263,8 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles) {
     });
   }
   const Level &chunk = levels[ofChunks];
-  KeyLists result{chunk.keys, chunk.total, {}, {}, {}};
-  if (tiles) {
-    result.keys = levels[0].keys;
-    result.full = levels[0].full;
-    result.total = levels[0].total;
-  }
-  return result;
+  const Level &tile = levels[0];
+  return {chunk.keys, chunk.full, chunk.total, tile.keys, tile.full, tile.total};
 }
 
 } // namespace heddle::gpu::attention

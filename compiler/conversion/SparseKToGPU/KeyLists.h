@@ -5,12 +5,26 @@
 
 namespace heddle::gpu::attention {
 
-/// Lists in the workspace. Those of chunks [row, chunk, slotStride] hold, ascending, the keys that some query
-/// of the chunk selects; those of tiles [row, tile, listStride] first the `full` ones that all of its queries
-/// select, then the others, both parts ascending.
+/// Lists in the workspace, of chunks [row, chunk, slotStride] and of tiles [row, tile, listStride]: the keys that
+/// some of their queries select. Those of tiles, and of chunks where asked for, hold first the `full` ones that
+/// all queries select, then the others, both parts ascending.
 struct KeyLists {
-  DeviceOperand slotKeys, slotTotal;
-  DeviceOperand keys, full, total; ///< of tiles
+  DeviceOperand slotKeys, slotFull, slotTotal; ///< of chunks
+  DeviceOperand keys, full, total;             ///< of tiles
+};
+
+/// The lists of chunks in a kernel.
+struct SlotLists {
+  /// Puts them on the next kernel's list.
+  static SlotLists take(ProgramBuilder &builder, const KeyLists &lists);
+  void open(KernelCode &k); ///< within the kernel
+  /// The place of a key in the list of a chunk of which a query selects it; its run of queries ends at `until`.
+  Scalar slotOf(KernelCode &k, const Plan &plan, Scalar row, Scalar chunk, Scalar key, Scalar until) const;
+
+  Pointer keys, full, total;
+
+private:
+  unsigned keysNumber = 0, fullNumber = 0, totalNumber = 0;
 };
 
 /// Parameters of a kernel that walks over the keys of tiles.
@@ -21,7 +35,9 @@ struct TileListNumbers {
 /// thresholds and lists.
 TileListNumbers takeTileLists(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists);
 
-/// Adds the kernels that fill the lists of chunks, and of tiles where `tiles`.
-KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, bool tiles);
+/// Of the keys of chunks. Full ones first takes a second look at all candidates.
+enum class ChunkOrder { Ascending, FullFirst };
+/// Adds the kernels that fill the lists.
+KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, ChunkOrder order);
 
 } // namespace heddle::gpu::attention

@@ -233,7 +233,7 @@ private:
       for (int64_t tile = 0; tile < block / 8; ++tile)
         for (int64_t column = 0; column < 2; ++column) {
           const size_t i = size_t(4 * tile + 2 * half + column);
-          x[i] = power(i, k.multiplyAdd(x[i], k.f32(factor), shift));
+          x[i] = k.exp2Approximate(k.multiplyAdd(x[i], k.f32(factor), shift));
           sums[column] = tile ? sums[column] + x[i] : x[i];
           if (gate && p.gateValues())
             x[i] = x[i] * gates[i];

@@ -9,31 +9,22 @@ SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyList
   SlotLinks links{builder.reserve(s.rows() * s.length * 4),
                   builder.reserve(s.rows() * chunks * plan.slotStride * 4)};
   builder.take({AttentionArgument::End});
-  const unsigned keysNumber = builder.take(lists.slotKeys), totalNumber = builder.take(lists.slotTotal);
+  SlotLists slots = SlotLists::take(builder, lists);
   const unsigned firstNumber = builder.take(links.first), nextNumber = builder.take(links.next);
   builder.kernel("attention_links", s.rows() * chunks * parts, threads, [&](KernelCode &k) {
-    auto buffer = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
-    Pointer keys = buffer(keysNumber), total = buffer(totalNumber);
+    slots.open(k);
     Pointer ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
     Scalar list = k.block() / parts, slot = k.block() % parts * threads + k.thread();
     Scalar row = list / chunks, chunk = list % chunks;
-    auto startOf = [&](Scalar list) { return k.cast(list, k.i64Type()) * plan.slotStride; };
-    k.when(slot < k.load(total, list), [&] {
-      Scalar at = startOf(list) + k.cast(slot, k.i64Type());
-      Scalar key = k.load(keys, at), place = row * s.length + key;
-      k.when(key + s.window >= chunk * plan.chunk, [&] { k.store(slot, buffer(firstNumber), place); });
-      k.when(k.load(ends, place) > (chunk + 1) * plan.chunk, [&] {
-        Scalar start = startOf(list + 1);
-        Scalars found = k.repeat(
-            {k.i32(0), k.load(total, list + 1)},
-            [&](llvm::ArrayRef<Scalar> range) { return range[0] + 1 < range[1]; },
-            [&](llvm::ArrayRef<Scalar> range) {
-              Scalar middle = (range[0] + range[1]) >> 1;
-              Scalar below = k.load(keys, start + k.cast(middle, k.i64Type())) <= key;
-              return Scalars{k.select(below, middle, range[0]), k.select(below, range[1], middle)};
-            });
-        k.store(found[0], buffer(nextNumber), at);
-      });
+    k.when(slot < k.load(slots.total, list), [&] {
+      Scalar at = k.cast(list, k.i64Type()) * plan.slotStride + k.cast(slot, k.i64Type());
+      Scalar key = k.load(slots.keys, at), place = row * s.length + key, until = k.load(ends, place);
+      auto store = [&](Scalar slot, unsigned number, Scalar at) {
+        k.store(slot, k.pointer(number, k.i32Type()), at);
+      };
+      k.when(key + s.window >= chunk * plan.chunk, [&] { store(slot, firstNumber, place); });
+      k.when(until > (chunk + 1) * plan.chunk,
+             [&] { store(slots.slotOf(k, plan, row, chunk + 1, key, until), nextNumber, at); });
     });
   });
   return links;

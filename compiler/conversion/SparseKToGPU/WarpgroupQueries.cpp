@@ -16,24 +16,14 @@ void WarpgroupQueries::start() {
 }
 
 void WarpgroupQueries::copyRows(const WarpgroupTile &tile, Pointer from, int64_t width, int64_t start) {
-  const int64_t pieces = width / 8, count = 64 * pieces;
   Scalar thread = computeHere(k, c.thread & (warpgroupThreads - 1));
-  auto copy = [&](Scalar at) {
-    Scalar row = at / pieces, piece = at % pieces, query = warpgroup * 64 + row;
-    Scalar to = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) + panelOffset(query, piece & 7) +
-                c.address(start);
-    Scalar source = tile.queryStart + c.wide(k.min(query, tile.last - tile.first));
-    mlir::NVVM::CpAsyncOp::create(k.b, atShared(k, to, c.element).base,
-                                  k.offset(from, source * width + c.wide(piece * 8)).base, 16u,
-                                  mlir::NVVM::LoadCacheModifierKind::CG, mlir::Value());
-  };
-  for (int64_t first = 0; first < count; first += warpgroupThreads) {
-    Scalar at = thread + first;
-    if (first + warpgroupThreads <= count)
-      copy(at);
-    else
-      k.when(at < count, [&] { copy(at); });
-  }
+  Scalar first = warpgroup * 64 + (thread >> 3), last = tile.last - tile.first;
+  Scalars queries;
+  for (int64_t row = 0; row < 64; row += rowsAtATime)
+    queries.push_back(k.min(first + row, last));
+  Pointer rowsOfTile = k.offset(from, tile.queryStart * width);
+  heddle::gpu::attention::copyRows(k, c.element, panelOffset(first, thread & 7) + c.address(start),
+                                   WarpgroupPlan::tile, rowsOfTile, width, queries, thread & 7);
 }
 
 Scalars WarpgroupQueries::loadSides(const WarpgroupTile &tile) {

@@ -64,8 +64,6 @@ protected:
   Kind kindOf(const WarpgroupTile &tile, Scalar number);
   /// A zero for blocks that nobody sees: computed there, not ahead of the branch beside products.
   Scalar nothingHere() { return k.bitcast(computeHere(k, k.i32(0)), k.f32Type()); }
-  /// 2^x of pair `i` of a lane. The units for it give four a clock, so a third is left to other ones.
-  Scalar power(size_t i, Scalar x) { return i % 3 == 2 ? k.exp2ByPolynomial(x) : k.exp2Approximate(x); }
   /// Emits `seen` for each kind of a block of which some pair may be seen, `unseen` for the other one.
   /// `gate`: whether the keys are selected and pairs depend on their scores.
   Scalars byKind(const Kind &kind, llvm::function_ref<Scalars(bool gate, bool masked)> seen,

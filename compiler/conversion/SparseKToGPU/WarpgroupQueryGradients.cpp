@@ -254,8 +254,7 @@ private:
             toBase2 = std::numbers::log2e;
           }
           Scalar score = gateKeys ? product * gate : product;
-          Scalar logWeight = k.multiplyAdd(score, k.f32(toBase2), minusLogSums[half]);
-          Scalar weight = gated ? k.exp2Approximate(logWeight) : power(i, logWeight);
+          Scalar weight = k.exp2Approximate(k.multiplyAdd(score, k.f32(toBase2), minusLogSums[half]));
           if (masked)
             weight = k.select(seen, weight, zero);
           Scalar change =
