@@ -27,6 +27,11 @@ void heddle_gpu::copyInBackground(KernelCode &k, Pointer to, Scalar toAt, Pointe
   copy(k, to, toAt, from, fromAt, bytes, Value());
 }
 void heddle_gpu::commitCopies(KernelCode &k) { NVVM::CpAsyncCommitGroupOp::create(k.b); }
+void heddle_gpu::prefetch(KernelCode &k, Pointer from, Scalar at) {
+  auto level = NVVM::PrefetchCacheLevelAttr::get(k.b.getContext(), NVVM::PrefetchCacheLevel::L2);
+  NVVM::PrefetchOp::create(k.b, level, NVVM::CacheEvictionPriorityAttr(), k.offset(from, at).base, Value(),
+                           UnitAttr(), UnitAttr(), UnitAttr());
+}
 void heddle_gpu::waitForCopies(KernelCode &k, int64_t pending) {
   NVVM::CpAsyncWaitGroupOp::create(k.b, static_cast<uint32_t>(pending));
 }

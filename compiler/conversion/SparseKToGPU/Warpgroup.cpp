@@ -86,15 +86,15 @@ WarpgroupCode::WarpgroupCode(KernelCode &k, const Plan &plan, const WarpgroupPla
 
 void WarpgroupCode::prepareShared() {
   k.when(thread == 0, [&] {
-    for (int64_t i = 0; i < w.keyStages; ++i) {
-      // Copies arrive, and with those of keys the thread, for the numbers that it has stored.
-      initialiseBarrier(k, barrier(FullKeys, k.i32(i)), 2 * warpgroupThreads);
-      initialiseBarrier(k, barrier(EmptyKeys, k.i32(i)), warpgroupWarps);
-    }
-    for (int64_t i = 0; i < w.valueStages; ++i) {
-      initialiseBarrier(k, barrier(FullValues, k.i32(i)), warpgroupThreads);
-      initialiseBarrier(k, barrier(EmptyValues, k.i32(i)), warpgroupWarps);
-    }
+    // Copies arrive, and with those of a block the thread, for the numbers that it has stored.
+    auto initialise = [&](int64_t stages, Barrier full, Barrier empty) {
+      for (int64_t i = 0; i < stages; ++i) {
+        initialiseBarrier(k, barrier(full, k.i32(i)), (full == fullBlock() ? 2 : 1) * warpgroupThreads);
+        initialiseBarrier(k, barrier(empty, k.i32(i)), warpgroupWarps);
+      }
+    };
+    initialise(w.keyStages, FullKeys, EmptyKeys);
+    initialise(w.valueStages, FullValues, EmptyValues);
     publishBarriers(k);
   });
   auto zeroPadding = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stages,

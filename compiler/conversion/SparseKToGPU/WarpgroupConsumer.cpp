@@ -25,9 +25,6 @@ public:
 
   void emit() {
     start();
-    queries = describeRows(0);
-    keys = describeMatrix(k, c.address(c.keysStart));
-    values = describeMatrix(k, c.address(c.valuesStart), /*across=*/true, block * panelRowBytes);
     loadQueries(k.block());
     startTurns();
     Scalars carried = loadSides(c.tileAt(k.block()));
@@ -63,14 +60,13 @@ private:
     commitCopies(k);
   }
 
-  Scalar stageOf(Scalar stages, int64_t bytes, RingPlace place) {
-    return stages + place.stage * (bytes >> 4);
-  }
   Sums multiplyKeys(RingPlace place) {
-    return multiplyRows(queries, stageOf(keys, c.w.keyBytes(), place), p.spec.keyWidth);
+    return multiplyRows(describeRows(0), describeStage(c.keysStart, c.w.keyBytes(), place.stage),
+                        p.spec.keyWidth);
   }
   Sums multiplyValues(RingPlace place, const Sums &sums, llvm::ArrayRef<Scalar> weights) {
-    return multiplyWeights(sums, weights, stageOf(values, c.w.valueBytes(), place), p.spec.valueWidth);
+    Scalar values = describeStage(c.valuesStart, c.w.valueBytes(), place.stage, /*across=*/true);
+    return multiplyWeights(sums, weights, values, p.spec.valueWidth);
   }
 
   /// Keys and values have rings of one size; what is carried is the place of a block in it, and values are
@@ -101,7 +97,7 @@ private:
           State state{{values[outputs], values[outputs + 1]}, {values[outputs + 2], values[outputs + 3]}};
           llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(2);
           RingPlace keyPlace{ring[0], ring[1]}, valuePlace = before(keyPlace);
-          awaitBoth(keyPlace, valuePlace);
+          await(WarpgroupCode::FullKeys, keyPlace);
           awaitTurn();
           Sums products = multiplyKeys(keyPlace);
           output = multiplyValues(valuePlace, output, weights);
@@ -136,7 +132,7 @@ private:
         tile.hasNext,
         [&] {
           awaitRows();
-          awaitBoth(keyPlace, valuePlace);
+          await(WarpgroupCode::FullKeys, keyPlace);
           awaitTurn();
           Sums products = multiplyKeys(keyPlace), output = addLast();
           passTurn();
@@ -274,7 +270,6 @@ private:
   const double factor; ///< of products, to scores in base 2
   const double lowest; ///< what maxima start from: times the factor it is finite
   const Pointer queryRows, outputRows, lse;
-  Scalar queries, keys, values; ///< matrices
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 // The warpgroup that gathers keys and values of a task, then the queries that see them, block by block.
 // Tasks are taken from a counter: which block of threads computes one changes no result.
+#include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -82,12 +83,32 @@ private:
     return result;
   }
 
+  /// What is read once the task before has ended.
+  void prefetchKey(const KeyTask &task, const KeyNumbers &known) {
+    Scalar row = c.wide(task.row * c.n + known.key);
+    auto ask = [&](Pointer from, Scalar row, int64_t width, int64_t columns) {
+      for (int64_t column = 0; column < width; column += columns)
+        prefetch(k, from, row * width + column);
+    };
+    ask(c.keyRows, row, p.spec.keyWidth, panelColumns);
+    ask(c.valueRows, row, p.spec.valueWidth, panelColumns);
+    if (c.addsPartialSums()) {
+      Scalar from = known.key + p.spec.window;
+      k.when(known.selectedUntil > from, [&] {
+        Scalar list = (task.row - c.firstRow) * p.chunks() + from / p.chunk;
+        ask(c.partRows, c.wide(list) * p.slotStride + c.wide(known.slot), p.keyPad + p.valuePad,
+            panelRowBytes / 4);
+      });
+    }
+  }
+
   /// Stores what is known of a task and its keys, and gives its blocks of queries.
   Scalar prepare(Scalar number, const KeyTask &task, Scalar parity) {
     KeyNumbers known = numbersOf(task);
     auto store = [&](Scalar x, KeyWarpgroupCode::KeyNumber which) {
       k.store(x, c.keyNumbers(which, parity), c.thread);
     };
+    prefetchKey(task, known);
     store(known.key, KeyWarpgroupCode::Key);
     store(known.from, KeyWarpgroupCode::From);
     store(known.until, KeyWarpgroupCode::Until);

@@ -1,5 +1,6 @@
 // The warpgroup that gathers: eight lanes copy a row, 128 bytes a time. The rows' numbers are loaded two
 // blocks ahead, what else is known of keys one block ahead.
+#include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/Warpgroup.h"
 
 #include <cfloat>
@@ -24,11 +25,33 @@ public:
   }
 
 private:
+  /// Once what has been stored and is being copied is there.
+  void arriveAt(WarpgroupCode::Barrier full, Scalar stage) {
+    Scalar barrier = c.barrier(full, stage);
+    if (full == c.fullBlock())
+      arrive(k, barrier);
+    arriveAfterCopies(k, barrier);
+  }
+  /// The tile's own rows are copied by the role that multiplies, when it has read those of the tile before.
+  void prefetchTile(const WarpgroupTile &tile) {
+    using A = AttentionArgument;
+    Scalar query = k.min(c.thread, tile.last - tile.first), row = tile.queryStart + c.wide(query);
+    auto ask = [&](A from, int64_t width) {
+      for (int64_t column = 0; column < width; column += panelColumns)
+        prefetch(k, c.builder.buffer(k, from, c.element), row * width + column);
+    };
+    ask(A::Q, p.spec.keyWidth);
+    if (c.w.cotangentPanels > 0) {
+      ask(A::DOut, p.spec.valueWidth);
+      ask(A::O, p.spec.valueWidth);
+    }
+  }
   /// Whether keys and values have the same places.
   bool oneRing() const { return c.w.keyStages == c.w.valueStages; }
   int64_t rowsOfThread() const { return block / rowsAtATime; }
 
   Scalars walk(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> ring) {
+    prefetchTile(tile);
     center = c.scored() ? c.center(tile) : k.f32(0);
     Scalars carried = rowsOf(tile, k.i32(0));
     const size_t rows = carried.size();
@@ -45,13 +68,11 @@ private:
           waitForPhase(k, c.barrier(WarpgroupCode::EmptyKeys, place.stage), place.parity);
           gather(place.stage * c.w.keyBytes() + c.address(c.keysStart), c.keyRows, p.spec.keyWidth, now);
           storeNumbers(tile, number, now.back(), known, place);
-          Scalar fullKeys = c.barrier(WarpgroupCode::FullKeys, place.stage);
-          arrive(k, fullKeys);
-          arriveAfterCopies(k, fullKeys);
+          arriveAt(WarpgroupCode::FullKeys, place.stage);
           waitForPhase(k, c.barrier(WarpgroupCode::EmptyValues, ofValues.stage), ofValues.parity);
           gather(ofValues.stage * c.w.valueBytes() + c.address(c.valuesStart), c.valueRows, p.spec.valueWidth,
                  now);
-          arriveAfterCopies(k, c.barrier(WarpgroupCode::FullValues, ofValues.stage));
+          arriveAt(WarpgroupCode::FullValues, ofValues.stage);
           Scalars next(after);
           next.append(rowsOf(tile, number + 2));
           next.append(numbersOf(tile, number + 1, after.back()));

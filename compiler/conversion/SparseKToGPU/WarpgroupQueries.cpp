@@ -73,11 +73,6 @@ void WarpgroupQueries::await(WarpgroupCode::Barrier which, RingPlace place) {
   showToProducts(k);
 }
 
-void WarpgroupQueries::awaitBoth(RingPlace keys, RingPlace values) {
-  waitForPhase(k, c.barrier(WarpgroupCode::FullKeys, keys.stage), keys.parity);
-  await(WarpgroupCode::FullValues, values);
-}
-
 void WarpgroupQueries::release(WarpgroupCode::Barrier which, Scalar stage) {
   k.when(c.lane == 0, [&] { arrive(k, c.barrier(which, stage)); });
 }

@@ -18,9 +18,14 @@ protected:
 
   /// Copies the warpgroup's rows of a tile in the background, to `start` in shared memory.
   void copyRows(const WarpgroupTile &tile, Pointer from, int64_t width, int64_t start);
-  /// The matrix of the rows that copyRows put there.
+  /// The matrix of the rows that copyRows put there. Matrices are described where they are used: registers are
+  /// few.
   Scalar describeRows(int64_t start) {
-    return describeMatrix(k, c.address(start) + warpgroup * (64 * panelRowBytes));
+    return describeMatrix(k, computeHere(k, warpgroup) * (64 * panelRowBytes) + c.address(start));
+  }
+  /// That of a stage of `bytes` of keys or values.
+  Scalar describeStage(int64_t start, int64_t bytes, Scalar stage, bool across = false) {
+    return describeMatrix(k, computeHere(k, stage) * bytes + c.address(start), across, block * panelRowBytes);
   }
   /// What startRows wants of a tile, loaded: i32 and f32.
   Scalars loadSides(const WarpgroupTile &tile);
@@ -44,8 +49,6 @@ protected:
   void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
   void passTurn() { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); }
   void await(WarpgroupCode::Barrier which, RingPlace place);
-  /// Of keys and values that are used together: one fence is enough for both.
-  void awaitBoth(RingPlace keys, RingPlace values);
   void release(WarpgroupCode::Barrier which, Scalar stage);
 
   // ---- Products ----

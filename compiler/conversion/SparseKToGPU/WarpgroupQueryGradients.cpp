@@ -65,27 +65,19 @@ private:
     commitCopies(k);
   }
 
-  // Matrices are described where they are used: registers are few.
-  Scalar rowsFrom(int64_t start) {
-    return describeMatrix(k, computeHere(k, warpgroup) * (64 * panelRowBytes) + c.address(start));
-  }
-  Scalar stageOf(int64_t start, int64_t bytes, Scalar stage, bool across = false) {
-    return describeMatrix(k, computeHere(k, stage) * bytes + c.address(start), across, block * panelRowBytes);
-  }
-
   /// The products of queries and keys, then those of cotangents and values.
   Scalars multiplyBlock(const Places &at) {
-    awaitBoth(at.keys, at.values);
+    await(WarpgroupCode::FullValues, at.values);
     awaitTurn();
-    Scalars products =
-        multiplyRows(rowsFrom(0), stageOf(c.keysStart, c.w.keyBytes(), at.keys.stage), p.spec.keyWidth);
-    products.append(multiplyRows(rowsFrom(c.cotangentsStart),
-                                 stageOf(c.valuesStart, c.w.valueBytes(), at.values.stage),
+    Scalars products = multiplyRows(
+        describeRows(0), describeStage(c.keysStart, c.w.keyBytes(), at.keys.stage), p.spec.keyWidth);
+    products.append(multiplyRows(describeRows(c.cotangentsStart),
+                                 describeStage(c.valuesStart, c.w.valueBytes(), at.values.stage),
                                  p.spec.valueWidth));
     return products;
   }
   Sums addKeys(const Sums &gradient, llvm::ArrayRef<Scalar> weights, Scalar stage) {
-    return multiplyWeights(gradient, weights, stageOf(c.keysStart, c.w.keyBytes(), stage, /*across=*/true),
+    return multiplyWeights(gradient, weights, describeStage(c.keysStart, c.w.keyBytes(), stage, /*across=*/true),
                            p.spec.keyWidth);
   }
 
