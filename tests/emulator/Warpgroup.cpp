@@ -131,6 +131,13 @@ HEDDLE_EMULATOR_EXPORT void heddle_emulated_pack_pair(int32_t f16, const int64_t
   *result = static_cast<int32_t>(word);
 }
 
+HEDDLE_EMULATOR_EXPORT void heddle_emulated_multiply_add_within(const int64_t *operands, int32_t *result) {
+  auto operand = [&](int i) { return std::bit_cast<float>(static_cast<uint32_t>(operands[i])); };
+  const float gate = operand(3);
+  *result = std::bit_cast<int32_t>(gate > 0 && gate < 1 ? std::fma(operand(1), operand(2), operand(0))
+                                                        : operand(0));
+}
+
 //===----------------------------------------------------------------------===//
 // Barriers in shared memory
 //===----------------------------------------------------------------------===//

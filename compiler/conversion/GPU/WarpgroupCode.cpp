@@ -192,3 +192,15 @@ Scalar heddle_gpu::packInPlace(KernelCode &k, Scalar low, Scalar high, Type narr
   const char *text = narrow.isF16() ? "cvt.rn.f16x2.f32 $0, $2, $1;" : "cvt.rn.bf16x2.f32 $0, $2, $1;";
   return assembly.emit(text, "pack_pair", {narrow.isF16()}).front();
 }
+
+Scalar heddle_gpu::multiplyAddWithin(KernelCode &k, Scalar x, Scalar y, Scalar sum, Scalar gate) {
+  Assembly assembly(k, 1, k.f32Type());
+  assembly.tie(sum);
+  for (Scalar operand : {x, y, gate})
+    assembly.add(operand);
+  return assembly
+      .emit("{ .reg .pred p; setp.gt.f32 p, $4, 0f00000000; setp.lt.and.f32 p, $4, 0f3F800000, p; "
+            "@p fma.rn.f32 $0, $2, $3, $0; }",
+            "multiply_add_within", {})
+      .front();
+}

@@ -72,6 +72,10 @@ Sums waitForProducts(KernelCode &k, int64_t pending, const Sums &sums);
 /// until they have been waited for.
 Scalar packInPlace(KernelCode &k, Scalar low, Scalar high, mlir::Type narrow);
 
+/// sum + x y where 0 < gate < 1, sum elsewhere: one conditional instruction, which the assembler does not make of a
+/// selection.
+Scalar multiplyAddWithin(KernelCode &k, Scalar x, Scalar y, Scalar sum, Scalar gate);
+
 } // namespace heddle::gpu
 
 #endif // HEDDLE_COMPILER_CONVERSION_GPU_WARPGROUPCODE_H

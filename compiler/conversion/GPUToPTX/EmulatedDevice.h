@@ -87,6 +87,8 @@ void heddle_emulated_store_matrix(void *row, int32_t count, int32_t transposed, 
 void heddle_emulated_warpgroup_product(int32_t f16, int32_t n, int32_t shared, int32_t across, int32_t adds,
                                        const int64_t *operands, float *sums);
 void heddle_emulated_pack_pair(int32_t f16, const int64_t *operands, int32_t *result);
+/// Of sum, x, y, gate: sum + x y where 0 < gate < 1, sum elsewhere.
+void heddle_emulated_multiply_add_within(const int64_t *operands, int32_t *result);
 
 /* Barriers in shared memory, of 64 bits. */
 void heddle_emulated_mbarrier_init(void *barrier, int32_t arrivals);

@@ -274,8 +274,8 @@ private:
           Scalars products = multiplyQueries(next);
           dv = waitForProducts(k, 1, dv);
           dk = waitForProducts(k, 1, dk);
-          products.append(multiplyCotangents(next));
           passTurn();
+          products.append(multiplyCotangents(next));
           return all(waitForProducts(k, 0, products));
         },
         [&] {
@@ -369,10 +369,8 @@ private:
             moved = k.select(isSeen, moved, k.f32(0));
           if (c.gated()) {
             Scalar ofGate = p.routesKeys() ? k.multiplyAdd(moved * product, k.f32(scale), out) : out;
-            Scalar moves = k.both(gate > 0.0, gate < 1.0);
-            if (!seen.empty())
-              moves = k.both(isSeen, moves);
-            gates[half] = k.select(moves, k.multiplyAdd(power, ofGate, gates[half]), gates[half]);
+            Scalar moving = isSeen.value ? k.select(isSeen, gate, k.f32(0)) : gate;
+            gates[half] = multiplyAddWithin(k, power, ofGate, gates[half], moving);
           }
           Scalar gated = gateKeys || gateValues ? power * gate : power;
           weight[column] = gateValues ? gated : power;

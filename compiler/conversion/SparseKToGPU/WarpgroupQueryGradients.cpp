@@ -104,8 +104,8 @@ private:
                                  weights = values.slice(width + sumCount(), words);
           const Places before = placesOf(values.take_back(4)), at = next(before);
           Scalars products = multiplyBlock(at);
-          gradient = addKeys(gradient, weights, before.keys.stage);
           passTurn();
+          gradient = addKeys(gradient, weights, before.keys.stage);
           products = waitForProducts(k, 1, products);
           release(WarpgroupCode::EmptyValues, at.values.stage);
           whenLast(tile, number, load);
@@ -254,9 +254,8 @@ private:
           Scalar slope = weight * change;
           x[i] = gateKeys ? slope * gate : slope;
           if (gated) {
-            Scalar moving = k.select(k.both(gate > 0.0, gate < 1.0), weight, zero);
             Scalar cotangent = p.routesKeys() ? k.multiplyAdd(change, product, along) : along;
-            result[size_t(half)] = k.multiplyAdd(moving, cotangent, result[size_t(half)]);
+            result[size_t(half)] = multiplyAddWithin(k, weight, cotangent, result[size_t(half)], gate);
           }
         }
     }
