@@ -86,7 +86,8 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
   const unsigned rowsNumber = builder.take(parts.rows), scoresNumber = builder.take(parts.scores);
   const unsigned firstRowNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
   const unsigned counterNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
-  // A warp for each slot.
+  // A warp looks at some slots together, one a lane, and adds up those that are the first of their key.
+  constexpr int64_t together = 4;
   builder.kernel("attention_partial_sums", 8 * target.multiprocessors, threads, [&](KernelCode &k) {
     auto numbers = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
     Pointer keys = numbers(keysNumber), totals = numbers(totalNumber), next = numbers(nextNumber);
@@ -109,46 +110,54 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
       return x;
     };
 
-    auto addFrom = [&](Scalar list, Scalar slot) {
-      Scalar chunk = list % plan.chunks(), row = list / plan.chunks();
-      auto placeOf = [&](Scalar chunk, Scalar slot) {
-        return wide(row * plan.chunks() + chunk) * plan.slotStride + wide(slot);
-      };
-      auto partOf = [&](Scalar place) { return place - wide(firstRow * plan.chunks()) * plan.slotStride; };
-      Scalar place = placeOf(chunk, slot), key = k.load(keys, place);
-      Scalar until = k.load(ends, row * s.length + key);
-      Scalar isFirst = key + s.window >= chunk * plan.chunk;
-      k.when(k.both(isFirst, until > (chunk + 1) * plan.chunk), [&] {
-        Scalars carried = loadRow(partOf(place));
-        const size_t sums = carried.size();
-        carried.append({chunk + 1, k.load(next, place)});
-        carried = k.repeat(
-            carried, [&](llvm::ArrayRef<Scalar> carried) { return carried[sums] * plan.chunk < until; },
-            [&](llvm::ArrayRef<Scalar> carried) {
-              Scalar chunk = carried[sums], place = placeOf(chunk, carried[sums + 1]);
-              // Of the last chunk it means nothing.
-              Scalar following = k.load(next, place);
-              Scalars result = loadRow(partOf(place));
-              for (size_t i = 0; i < sums; ++i)
-                result[i] = carried[i] + result[i];
-              result.append({chunk + 1, following});
-              return result;
-            });
-        for (int64_t i = 0; i < pieces; ++i)
-          k.when(column(i) < width, [&] {
-            k.storeVector(k.vectorOf(llvm::ArrayRef(carried).slice(size_t(1 + each * i), size_t(each))), rows,
-                          partOf(place) * width + wide(column(i)));
+    auto placeOf = [&](Scalar list, Scalar slot) { return wide(list) * plan.slotStride + wide(slot); };
+    auto partOf = [&](Scalar place) { return place - wide(firstRow * plan.chunks()) * plan.slotStride; };
+    auto addFrom = [&](Scalar list, Scalar slot, Scalar until, Scalar second) {
+      Scalar place = placeOf(list, slot), chunk = list % plan.chunks(), ofRow = list - chunk;
+      Scalars carried = loadRow(partOf(place));
+      const size_t sums = carried.size();
+      carried.append({chunk + 1, second});
+      carried = k.repeat(
+          carried, [&](llvm::ArrayRef<Scalar> carried) { return carried[sums] * plan.chunk < until; },
+          [&](llvm::ArrayRef<Scalar> carried) {
+            Scalar chunk = carried[sums], place = placeOf(ofRow + chunk, carried[sums + 1]);
+            // Of the last chunk it means nothing.
+            Scalar following = k.load(next, place);
+            Scalars result = loadRow(partOf(place));
+            for (size_t i = 0; i < sums; ++i)
+              result[i] = carried[i] + result[i];
+            result.append({chunk + 1, following});
+            return result;
           });
-        k.when(lane == 0, [&] { k.store(carried[0], scores, partOf(place)); });
-      });
+      for (int64_t i = 0; i < pieces; ++i)
+        k.when(column(i) < width, [&] {
+          k.storeVector(k.vectorOf(llvm::ArrayRef(carried).slice(size_t(1 + each * i), size_t(each))), rows,
+                        partOf(place) * width + wide(column(i)));
+        });
+      k.when(lane == 0, [&] { k.store(carried[0], scores, partOf(place)); });
     };
 
     constexpr int64_t tile = KeyWarpgroupPlan::tile;
     Scalar firstTask = firstRow * KeyWarpgroupCode::placesOfRow(plan, true);
-    k.loop(k.block() * warps + (k.thread() >> 5), count * tile, k.blocks() * warps, [&](Scalar place) {
-      Scalar task = k.load(numbers(tasksNumber), firstTask + place / tile);
-      Scalar list = task / most, slot = task % most * tile + place % tile;
-      k.when(slot < k.load(totals, list), [&] { addFrom(list, slot); });
+    Scalar begin = (k.block() * warps + (k.thread() >> 5)) * together, step = k.blocks() * (warps * together);
+    k.loop(begin, count * tile, step, [&](Scalar start) {
+      Scalar task = k.load(numbers(tasksNumber), firstTask + start / tile), list = task / most;
+      Scalar firstSlot = task % most * tile + start % tile, slot = firstSlot + lane;
+      Scalars own = k.choose(
+          k.both(lane < together, slot < k.load(totals, list)),
+          [&] {
+            Scalar place = placeOf(list, slot), key = k.load(keys, place);
+            Scalar until = k.load(ends, list / plan.chunks() * s.length + key);
+            Scalar start = list % plan.chunks() * plan.chunk;
+            Scalar isFirst = k.both(key + s.window >= start, until > start + plan.chunk);
+            return Scalars{isFirst, until, k.load(next, place)};
+          },
+          [&] { return Scalars{k.truth(false), k.i32(0), k.i32(0)}; });
+      Scalar firsts = k.ballot(own[0]);
+      k.loop(k.i32(0), k.i32(together), k.i32(1), [&](Scalar i) {
+        k.when((firsts >> i & 1) != 0,
+               [&] { addFrom(list, firstSlot + i, k.shuffleFrom(own[1], i), k.shuffleFrom(own[2], i)); });
+      });
     });
   });
   DeviceStep step = builder.program.steps.back();
