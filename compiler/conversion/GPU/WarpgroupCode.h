@@ -49,8 +49,8 @@ void setRegisters(KernelCode &k, int64_t count, bool more);
 Scalar computeHere(KernelCode &k, Scalar x);
 
 // ---- Products ----
-/// How products find a matrix of panels, i32: with products along a panel's rows (the columns are summed over), or
-/// across them (`across`: the rows are summed over), where panels are `panelBytes` apart.
+/// How products find a matrix of panels, i32: with products along a panel's rows (the columns are summed
+/// over), or across them (`across`: the rows are summed over), where panels are `panelBytes` apart.
 Scalar describeMatrix(KernelCode &k, Scalar address, bool across = false, int64_t panelBytes = 16);
 /// The matrix `bytes` further on.
 Scalar advance(Scalar matrix, int64_t bytes);
@@ -72,8 +72,8 @@ Sums waitForProducts(KernelCode &k, int64_t pending, const Sums &sums);
 /// until they have been waited for.
 Scalar packInPlace(KernelCode &k, Scalar low, Scalar high, mlir::Type narrow);
 
-/// sum + x y where 0 < gate < 1, sum elsewhere: one conditional instruction, which the assembler does not make of a
-/// selection.
+/// sum + x y where 0 < gate < 1, sum elsewhere: one conditional instruction, which the assembler does not
+/// make of a selection.
 Scalar multiplyAddWithin(KernelCode &k, Scalar x, Scalar y, Scalar sum, Scalar gate);
 
 } // namespace heddle::gpu

@@ -53,7 +53,8 @@ void withQueryTile(KernelCode &k, const ProgramBuilder &builder, const Plan &pla
   body(tile);
 }
 
-/// The cotangents of thresholds of each query head, and the kernels that `emit` adds for them; then their sums.
+/// The cotangents of thresholds of each query head, and the kernels that `emit` adds for them; then their
+/// sums.
 void withTauOfHeads(ProgramBuilder &builder, const Plan &plan,
                     llvm::function_ref<void(DeviceOperand dtau)> emit) {
   const AttentionSpec &s = plan.spec;
@@ -125,7 +126,8 @@ QuerySides emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const W
   const AttentionSpec &s = plan.spec;
   QuerySides sides{reserveStatistics(builder, plan), {}};
   if (plan.routesValues())
-    sides.thresholds = {builder.reserve(s.rows() * plan.tiles() * 4), builder.reserve(s.rows() * s.length * 4)};
+    sides.thresholds = {builder.reserve(s.rows() * plan.tiles() * 4),
+                        builder.reserve(s.rows() * s.length * 4)};
   withTauOfHeads(builder, plan, [&](DeviceOperand dtau) {
     emitByWarpgroups(builder, plan, sizes, lists, sides, dtau, target);
   });

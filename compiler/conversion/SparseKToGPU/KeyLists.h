@@ -5,9 +5,9 @@
 
 namespace heddle::gpu::attention {
 
-/// Lists in the workspace, of chunks [row, chunk, slotStride] and of tiles [row, tile, listStride]: the keys that
-/// some of their queries select. Those of tiles, and of chunks where asked for, hold first the `full` ones that
-/// all queries select, then the others, both parts ascending.
+/// Lists in the workspace, of chunks [row, chunk, slotStride] and of tiles [row, tile, listStride]: the keys
+/// that some of their queries select. Those of tiles, and of chunks where asked for, hold first the `full`
+/// ones that all queries select, then the others, both parts ascending.
 struct KeyLists {
   DeviceOperand slotKeys, slotFull, slotTotal; ///< of chunks
   DeviceOperand keys, full, total;             ///< of tiles
@@ -18,7 +18,8 @@ struct SlotLists {
   /// Puts them on the next kernel's list.
   static SlotLists take(ProgramBuilder &builder, const KeyLists &lists);
   void open(KernelCode &k); ///< within the kernel
-  /// The place of a key in the list of a chunk of which a query selects it; its run of queries ends at `until`.
+  /// The place of a key in the list of a chunk of which a query selects it; its run of queries ends at
+  /// `until`.
   Scalar slotOf(KernelCode &k, const Plan &plan, Scalar row, Scalar chunk, Scalar key, Scalar until) const;
 
   Pointer keys, full, total;

@@ -58,7 +58,7 @@ struct WarpgroupTile {
   Scalar list;        ///< i64, of its list of keys
   Scalar selectedKeys, wholeKeys, selectedBlocks, blocks;
   Scalar windowBegin, windowEnd;
-  Scalar index;         ///< as tileAt takes it
+  Scalar index;   ///< as tileAt takes it
   Scalar hasNext; ///< i1, whether this block of threads has another tile
   /// Loads what the next tile's walk depends on: once.
   std::function<void()> lookAhead;
@@ -131,11 +131,11 @@ void emitProducer(WarpgroupCode &code);
 /// Those that multiply in the forward pass; `warpgroup` is 0 or 1.
 void emitForwardConsumer(WarpgroupCode &code, Scalar warpgroup);
 
-/// Numbers of the parameters of the kernel of the gradients of queries: what it tells those of keys, and where
-/// the cotangents of thresholds go, [query head, length].
+/// Numbers of the parameters of the kernel of the gradients of queries: what it tells those of keys, and
+/// where the cotangents of thresholds go, [query head, length].
 struct QueryGradientParameters {
-  unsigned lse = 0, shared = 0;        ///< QueryStatistics
-  unsigned centers = 0, below = 0;     ///< RelativeThresholds, where pairs depend on them
+  unsigned lse = 0, shared = 0;    ///< QueryStatistics
+  unsigned centers = 0, below = 0; ///< RelativeThresholds, where pairs depend on them
   unsigned tau = 0;
 };
 void emitQueryGradientConsumer(WarpgroupCode &code, Scalar warpgroup, const QueryGradientParameters &numbers);

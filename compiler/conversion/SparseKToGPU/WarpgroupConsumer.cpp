@@ -100,8 +100,8 @@ private:
           await(WarpgroupCode::FullKeys, keyPlace);
           awaitTurn();
           Sums products = multiplyKeys(keyPlace);
-          passTurn();
           output = multiplyValues(valuePlace, output, weights);
+          passTurn();
           products = waitForProducts(k, 1, products);
           release(WarpgroupCode::EmptyKeys, keyPlace.stage);
           whenLast(tile, number, load);

@@ -274,8 +274,8 @@ private:
           Scalars products = multiplyQueries(next);
           dv = waitForProducts(k, 1, dv);
           dk = waitForProducts(k, 1, dk);
-          passTurn();
           products.append(multiplyCotangents(next));
+          passTurn();
           return all(waitForProducts(k, 0, products));
         },
         [&] {

@@ -18,8 +18,8 @@ protected:
 
   /// Copies the warpgroup's rows of a tile in the background, to `start` in shared memory.
   void copyRows(const WarpgroupTile &tile, Pointer from, int64_t width, int64_t start);
-  /// The matrix of the rows that copyRows put there. Matrices are described where they are used: registers are
-  /// few.
+  /// The matrix of the rows that copyRows put there. Matrices are described where they are used: registers
+  /// are few.
   Scalar describeRows(int64_t start) {
     return describeMatrix(k, computeHere(k, warpgroup) * (64 * panelRowBytes) + c.address(start));
   }

@@ -77,7 +77,8 @@ private:
     return products;
   }
   Sums addKeys(const Sums &gradient, llvm::ArrayRef<Scalar> weights, Scalar stage) {
-    return multiplyWeights(gradient, weights, describeStage(c.keysStart, c.w.keyBytes(), stage, /*across=*/true),
+    return multiplyWeights(gradient, weights,
+                           describeStage(c.keysStart, c.w.keyBytes(), stage, /*across=*/true),
                            p.spec.keyWidth);
   }
 
@@ -89,8 +90,7 @@ private:
     auto load = [&] { loadRows(c.nextIndex(tile)); };
     whenLast(tile, k.i32(0), load);
     Scalars sums(sumCount(), k.f32(0));
-    Scalars first =
-        slopes(kindOf(tile, k.i32(0)), begin.keys, begun.slice(sideCount(), size_t(block)), sums);
+    Scalars first = slopes(kindOf(tile, k.i32(0)), begin.keys, begun.slice(sideCount(), size_t(block)), sums);
 
     const size_t width = size_t(p.spec.keyWidth / 2), words = size_t(block / 4);
     Scalars carried(width, k.f32(0));
@@ -170,7 +170,8 @@ private:
       Scalar sum = k.f32(0);
       for (int64_t i = 0; i < each; ++i) {
         Scalar piece = pieceOf(i), address = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) +
-                                             panelOffset(rows[half], piece & 7) + c.address(c.cotangentsStart);
+                                             panelOffset(rows[half], piece & 7) +
+                                             c.address(c.cotangentsStart);
         mlir::Value output = outputs[size_t(half * each + i)];
         mlir::Value cotangent = k.loadVector(atShared(k, address, c.element), k.i32(0), 8);
         Scalar part = sum;
@@ -182,7 +183,8 @@ private:
       sum = k.warpReduce(sum, [](Scalar x, Scalar y) { return x + y; }, 4);
       if (p.spec.has(AttentionArgument::DLse))
         sum = sum - shares[half];
-      Scalar logSum = k.select(logSums[half] < -double(FLT_MAX), k.f32(FLT_MAX), logSums[half] * std::numbers::log2e);
+      Scalar logSum =
+          k.select(logSums[half] < -double(FLT_MAX), k.f32(FLT_MAX), logSums[half] * std::numbers::log2e);
       minusLogSums[half] = -logSum;
       minusShares[half] = -sum;
       k.when(k.both(inTile(tile, half), quarter == 0), [&] {
@@ -197,9 +199,8 @@ private:
   /// For all heads of a group once.
   void storeThresholds(const WarpgroupTile &tile) {
     for (int64_t half = 0; half < 2; ++half)
-      k.when(k.both(inTile(tile, half), (c.lane & 3) == 0), [&] {
-        k.store(minusThresholds[half], below, c.wide(tile.rowStart + tile.first + rows[half]));
-      });
+      k.when(k.both(inTile(tile, half), (c.lane & 3) == 0),
+             [&] { k.store(minusThresholds[half], below, c.wide(tile.rowStart + tile.first + rows[half])); });
     k.when(k.both(warpNumber == 0, c.lane == 0), [&] {
       Scalar head = tile.number / (p.tiles() * p.spec.group());
       k.store(c.center(tile), centers, c.wide(head * p.tiles() + tile.number % p.tiles()));
