@@ -116,8 +116,8 @@ llvm::Expected<std::map<std::string, KernelResources>> heddle::gpu::resources(ll
   llvm::StringRef(assembled->log).split(lines, '\n');
   auto number = [](llvm::StringRef line, llvm::StringRef before) -> int {
     int value = 0;
-    auto [head, tail] = line.split(before);
-    head.substr(head.trim().rfind(' ') + 1).trim().getAsInteger(10, value);
+    llvm::StringRef head = line.split(before).first.trim();
+    head.substr(head.rfind(' ') + 1).getAsInteger(10, value);
     return value;
   };
   for (llvm::StringRef line : lines) {

@@ -26,15 +26,17 @@ void DeviceGroup::emitRowsOfPart(ValueRange results) {
   ImplicitLocOpBuilder &b = code->b;
   const int64_t partRows = rows / parts, rowsAtOnce = blockThreads / rowThreads,
                 trips = (partRows + rowsAtOnce - 1) / rowsAtOnce;
-  // A part is worked on from its first row to its last, so all blocks should be resident from the start.
-  constexpr int64_t multiprocessors = 132, residentThreads = 1024;
-  const int64_t resident =
-      std::min((blockCount + multiprocessors - 1) / multiprocessors, residentThreads / blockThreads);
-  if (resident > 1)
-    code->function->setAttr("nvvm.minctasm", b.getI32IntegerAttr(int32_t(resident)));
   sumOutputs.clear();
   for (const Phase &phase : phases)
     llvm::append_range(sumOutputs, phase.sums);
+  // A part is worked on from its first row to its last, so all blocks should be resident from the start,
+  // where registers allow: those of the sums, of rows that are kept (three hold for norms), and some more.
+  constexpr int64_t multiprocessors = 132, residentThreads = 1024, allRegisters = 65536;
+  const int64_t resident =
+      std::min((blockCount + multiprocessors - 1) / multiprocessors, residentThreads / blockThreads);
+  const int64_t registers = steps * vector * (int64_t(sumOutputs.size()) + 3) + 32;
+  if (resident > 1 && resident * blockThreads * registers <= allRegisters)
+    code->function->setAttr("nvvm.minctasm", b.getI32IntegerAttr(int32_t(resident)));
   Value team = index(0);
   rowLane = threadNumber();
   if (rowsAtOnce > 1) {

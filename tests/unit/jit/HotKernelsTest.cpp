@@ -118,3 +118,26 @@ TEST_CASE("a token of generation spills nothing", "[gpu][hot]") {
     for (int capability : {80, 90})
       check("decode", width, capability, 0, {"append_join", "append_cache_slots"});
 }
+
+TEST_CASE("what a kernel spills is read from ptxas", "[gpu][hot]") {
+  if (gpu::findAssembler().empty()) {
+    WARN("skipped: there is no ptxas");
+    return;
+  }
+  // 40 values that are loaded one by one, then stored in the other order, in at most 24 registers.
+  std::string body;
+  for (int i = 0; i < 40; ++i)
+    body += "ld.volatile.global.f32 %f" + std::to_string(i) + ", [%a];\n";
+  for (int i = 40; i-- > 0;)
+    body += "st.volatile.global.f32 [%a], %f" + std::to_string(i) + ";\n";
+  auto kernel = [&](const std::string &name, int registers) {
+    return ".visible .entry " + name + "(.param .u64 p) .maxnreg " + std::to_string(registers) +
+           " {\n.reg .f32 %f<40>;\n.reg .u64 %a;\nld.param.u64 %a, [p];\n" + body + "ret;\n}\n";
+  };
+  const std::string ptx =
+      ".version 7.0\n.target sm_80\n.address_size 64\n" + kernel("few", 24) + kernel("many", 64);
+  const auto found = llvm::cantFail(gpu::resources(ptx, llvm::cantFail(gpu::Chip::forCapability(80))));
+  CHECK(found.at("few").spilledBytes >= 4 * (40 - 24));
+  CHECK(found.at("few").registers <= 24);
+  CHECK(found.at("many").spilledBytes == 0);
+}
