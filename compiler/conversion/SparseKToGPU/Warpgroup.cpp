@@ -12,50 +12,30 @@ int64_t WarpgroupPlan::bytes() const {
          slots() * numbers * block * 4 + 4 * keyStages * 8;
 }
 
-/// Blocks of keys, what promises to be fastest first, of those for which threads have the registers. A block
-/// costs as much as 32 keys beside those that it has.
-static llvm::SmallVector<int64_t, 4> blocksOf(const AttentionSpec &spec, const Target &target, Pass pass,
-                                              bool narrow) {
-  constexpr int64_t least = 64, ofBlock = 32;
-  const int64_t widest = (pass == Pass::Forward ? 96 : 80) + (narrow ? 16 : 0);
-  if (auto chosen = target.choice[choiceName(pass, "block")];
-      chosen && *chosen % 16 == 0 && least <= *chosen && *chosen <= widest)
-    return {*chosen};
-  llvm::SmallVector<int64_t, 4> blocks;
-  for (int64_t block = widest; block >= least; block -= 16)
-    blocks.push_back(block);
-  auto keys = [&](int64_t of, int64_t more) { return of > 0 ? std::min(of, spec.length) + more : 0; };
-  auto cost =
-      [&](int64_t block) { // of a tile: of what one of its queries selects hardly more is not selected by all
-        auto blocksFor = [&](int64_t keys) { return (keys + block - 1) / block; };
-        return (blocksFor(keys(spec.topk, 8)) + blocksFor(keys(spec.window, WarpgroupPlan::tile - 1))) *
-               (block + ofBlock);
-      };
-  llvm::stable_sort(blocks, [&](int64_t a, int64_t b) { return cost(a) < cost(b); });
-  return blocks;
-}
-
 std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target, Pass pass) {
   auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
-  const bool halves = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
+  const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   // A maximum of products is one of scores; rows are counted in 32 bits.
   const bool plain = spec.scale > 0 && std::isfinite(float(spec.scale)) && float(spec.scale) >= FLT_MIN &&
                      spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
   const bool wanted = target.warpgroupProducts && target.choice["warpgroups"] != 0;
-  if (!wanted || !halves || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !plain)
+  if (!wanted || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !plain)
     return std::nullopt;
   WarpgroupPlan plan;
   plan.keyPanels = (spec.keyWidth + panelColumns - 1) / panelColumns;
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
   if (pass == Pass::QueryGradients)
     plan.cotangentPanels = plan.valuePanels;
-  const int64_t summed = pass == Pass::Forward ? spec.valueWidth : spec.keyWidth;
-  const bool narrow = summed <= 64;
-  if (summed <= 96 && !(narrow && pass == Pass::Forward)) {
+  if ((pass == Pass::Forward ? spec.valueWidth : spec.keyWidth) <= 96) {
     plan.gatherRegisters = 56;
     plan.productRegisters = 224;
   }
-  const auto blocks = blocksOf(spec, target, pass, narrow);
+  // What registers hold, as far as shared memory goes.
+  const int64_t widest = pass == Pass::Forward ? 96 : 80;
+  llvm::SmallVector<int64_t, 2> blocks = {widest, 64};
+  if (auto chosen = target.choice[choiceName(pass, "block")];
+      chosen && *chosen % 16 == 0 && 64 <= *chosen && *chosen <= widest)
+    blocks = {*chosen};
   const int64_t mostStages = std::min<int64_t>(target.choice[choiceName(pass, "stages")].value_or(6), 6);
   for (int64_t block : blocks) {
     plan.block = block;

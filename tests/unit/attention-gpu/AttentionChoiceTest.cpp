@@ -107,9 +107,9 @@ TEST_CASE("choices of products of warpgroups", "[device][choice][warpgroup]") {
     return;
   const AttentionSpec spec = attentionSpec(1, 2, 1, 200, 64, 32, 60, 70);
   const Plans forward = plansOf<MatmulElement::BF16>(spec, 5e-3, AttentionPass::Forward, *target);
-  CHECK(forward.front().find("block=112") == 0); // three blocks of keys; five of 64
-  for (const char *plan : {"block=112 stages=2 warpgroups=1", "block=64 stages=6 warpgroups=1",
-                           "block=64 stages=2 warpgroups=0", "block=32 stages=1 warpgroups=0"})
+  CHECK(forward.front().find("block=96") == 0);
+  for (const char *plan :
+       {"block=96 stages=2 warpgroups=1", "block=64 stages=2 warpgroups=0", "block=32 stages=1 warpgroups=0"})
     CHECK(std::find(forward.begin(), forward.end(), plan) != forward.end());
 }
 

@@ -53,16 +53,10 @@ def key_side(n, d):
     return pairs * 2 * d * 4 * HEADS
 
 
-def block_of(d, direction):
-    """Keys of a block beside a tile of queries: what the compiler's model takes for k = w = 512."""
-    return {"forward": 96, "backward": 80}[direction] + (16 if d <= 64 else 0)
-
-
 def executed(n, d, direction):
-    block = block_of(d, direction)
     if direction == "forward":
-        return query_side(n, d, block, 2)
-    return query_side(n, d, block, 3) + key_side(n, d)
+        return query_side(n, d, 96, 2)
+    return query_side(n, d, 80, 3) + key_side(n, d)
 
 
 def training_step(n, attention):
@@ -79,5 +73,4 @@ def moved(n, d, direction):
 
 def gathered(n, d):
     """Bytes of keys and values that the forward pass copies to shared memory."""
-    block = block_of(d, "forward")
-    return _blocks(n, block) * block * 2 * d * 2 * HEADS
+    return _blocks(n, 96) * 96 * 2 * d * 2 * HEADS
