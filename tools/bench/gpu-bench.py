@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures programs on this machine's first GPU, beside a copy of memory or PyTorch in the same run.
 
-    gpu-bench.py --heddle HEDDLE [--out FILE.json] [--only NAME…]
+    gpu-bench.py --heddle HEDDLE [--out FILE.json] [--only NAME[:N]…]
 
 Prints a table; writes {"measurements": […], "failures": {name: text}}. Times are those of whole calls with all arguments on the
 device, which a graph replays; some tens of microseconds of each are the host's. Without PyTorch there are no peers.
@@ -45,6 +45,7 @@ class Measurement:
     checkpoint: bool = False  # whether activations are computed again in the backward pass
     options: list = ()
     environment: dict = dataclasses.field(default_factory=dict)
+    initialised: bool = False  # whether the argument p is what the program's `init` gives
     between: list = ()  # dimensions of two runs; what is measured is their difference for each step
     each: int = 1  # what a step does of what is measured
 
@@ -130,10 +131,10 @@ def decode(position):
 
 def train(n, checkpoint=False, rounds=10):
     """A step of char_lm on one sequence, in the memory of the parameters and their moments."""
-    values = ["p=normal:1", "state=zeros", "batch=randint:3:256", "rate=0.001"]
+    values = ["state=zeros", "batch=randint:3:256", "rate=0.001"]
     sizes = dict(V=256, D=768, Hq=12, H=12, E=64, M=2048, L=12, K=512, W=512, N=n, B=1)
     return Measurement("train_step", CHAR_LM, "train_step_bf16", values, sizes, "bf16", peers=[f"train_step_{n}"], rounds=rounds,
-                       options=["--donate", "p,state", *(["--dim", "R=1"] if checkpoint else [])], checkpoint=checkpoint)
+                       options=["--donate", "p,state", *(["--dim", "R=1"] if checkpoint else [])], checkpoint=checkpoint, initialised=True)
 
 
 WITHOUT_LIBRARY = {"HEDDLE_CUBLASLT": "/nonexistent"}
@@ -192,7 +193,7 @@ def compile_all(heddle, measurements, environment):
     """Runs every program once, as many at a time as there are processors, so that what is measured later finds its code in the
     cache. Gives back those that do not end."""
     def ends(m, sizes):
-        values = [re.sub("=normal:.*", "=zeros", value) for value in m.values] + (["u=zeros"] if m.scores else [])
+        values = [re.sub("=normal:.*", "=zeros", value) for value in m.values] + (["u=zeros"] if m.scores else []) + (["p=zeros"] if m.initialised else [])
         return run(heddle, m, values, m.sizes | sizes, environment, rounds=1, limit=150)[1] != TOO_LONG
     # What takes long is at the end of the list, and comes first.
     jobs = [(m, sizes) for m in reversed(measurements) for sizes in m.between or [{}]]
@@ -200,8 +201,31 @@ def compile_all(heddle, measurements, environment):
         return [m for (m, _), good in zip(jobs, pool.map(lambda job: ends(*job), jobs)) if not good]
 
 
+def initial(heddle, m, folder, environment):
+    """A file with what the program's `init` gives from seed 1, for the sizes that it has."""
+    path, parts = folder / "p.safetensors", folder / "p"
+    if not path.exists():
+        sizes = ",".join(f"{key}={m.sizes[key]}" for key in ("V", "D", "Hq", "H", "E", "M", "L"))
+        subprocess.run([heddle, "run", m.program, "init", "seed=1", "--dim", sizes, "--device", "cuda", "--out", parts],
+                       check=True, capture_output=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, timeout=75)
+        header, blocks, end = {}, [], 0
+        for part in sorted(parts.glob("*.npy")):
+            data = part.read_bytes()
+            start = 10 + struct.unpack("<H", data[8:10])[0]  # of version 1.0
+            shape = [int(extent) for extent in re.search(rb"'shape': \(([^)]*)\)", data[:start])[1].split(b",") if extent.strip()]
+            header[part.stem] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + len(data) - start]}
+            blocks.append(memoryview(data)[start:])
+            end += len(data) - start
+        text = json.dumps(header).encode()
+        with open(path, "wb") as file:
+            file.writelines([struct.pack("<Q", len(text)), text, *blocks])
+    return path
+
+
 def measure(heddle, m, folder, environment):
     values = list(m.values)
+    if m.initialised:
+        values.append(f"p={initial(heddle, m, folder, environment)}")
     if m.scores:
         write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
         values.append(f"u={folder / 'u.npy'}")
@@ -246,10 +270,10 @@ def show(m):
           f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}{m['seconds']:>8}  {peer}", flush=True)
 
 
-def measure_peers():
+def measure_peers(names):
     """The times of gpu-peers.py, or none and why."""
     try:
-        found = subprocess.run([sys.executable, str(HERE / "gpu-peers.py")], capture_output=True, text=True, timeout=180)
+        found = subprocess.run([sys.executable, str(HERE / "gpu-peers.py"), *names], capture_output=True, text=True, timeout=180)
     except subprocess.TimeoutExpired:
         return {}, "PyTorch did not end in 180 s"
     if found.returncode != 0:
@@ -261,11 +285,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heddle", required=True, type=pathlib.Path, help="the command")
     parser.add_argument("--out", type=pathlib.Path, help="the JSON file")
-    parser.add_argument("--only", nargs="+", help="names of measurements", metavar="NAME")
+    parser.add_argument("--only", nargs="+", help="names of measurements, with the length that is meant", metavar="NAME[:N]")
     options = parser.parse_args()
-    chosen = [m for m in MEASURED if not options.only or m.name in options.only]
+    chosen = [m for m in MEASURED if not options.only or {m.name, f"{m.name}:{m.params()['n']}"} & set(options.only)]
     start = time.monotonic()
-    peers, why = measure_peers()
+    names = sorted({peer for m in chosen for peer in m.peers})
+    peers, why = measure_peers(names) if names else ({}, "none is wanted")
     print(f"PyTorch took {time.monotonic() - start:.0f} s" if peers else f"there are no peers: {why}", flush=True)
     measurements, failures, copy = [], {}, None
     with tempfile.TemporaryDirectory() as name:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times PyTorch on this machine's GPU at what tools/gpu-check measures, as JSON: {"version": …, name: milliseconds, …}.
 
-    gpu-peers.py [attention] [products] [train]
+    gpu-peers.py [NAME…]     default everything
 """
 
 import json
@@ -30,8 +30,14 @@ def fastest():
     return sdpa_kernel([SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION], set_priority=True)
 
 
+def wants(*names):
+    return len(sys.argv) == 1 or any(name in sys.argv for name in names)
+
+
 def attention(results):
     for n, d in [(4096, 128), (8192, 128), (16384, 128), (32768, 128), (65536, 128), (131072, 128), (32768, 64)]:
+        if not wants(f"attention_forward_{n}_{d}", f"attention_backward_{n}_{d}"):
+            continue
         q, k, v = (torch.randn(1, 16, n, d, device="cuda", dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
         with fastest():
             dense = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -46,6 +52,8 @@ def attention(results):
 
 def products(results):
     for n, dtype, name in [(4096, torch.bfloat16, "matmul_bf16"), (4096, torch.float32, "matmul_f32")]:
+        if not wants(name):
+            continue
         a, b = (torch.randn(n, n, device="cuda", dtype=dtype) for _ in range(2))
         results[name] = timed(lambda: a @ b)
 
@@ -93,7 +101,8 @@ class Model(torch.nn.Module):
 
 def train(results):
     for n, rounds in [(32768, 7), (131072, 2)]:
-        train_step(results, n, rounds)
+        if wants(f"train_step_{n}"):
+            train_step(results, n, rounds)
 
 
 def train_step(results, n, rounds):
@@ -124,9 +133,9 @@ def train_step(results, n, rounds):
 def main():
     results = {"version": torch.__version__}
     parts = {"attention": attention, "products": products, "train": train}
-    for name in sys.argv[1:] or parts:
+    for name, measure in parts.items():
         try:
-            parts[name](results)
+            measure(results)
         except Exception as error:  # what this PyTorch cannot do is no peer
             results[f"{name}_error"] = f"{type(error).__name__}: {error}"[:500]
     print(json.dumps(results))

@@ -18,6 +18,19 @@ class Run:
         found = json.loads(path.read_text())
         self.file, self.commit, self.date, self.device = path.name, found["commit"], found["date"], found["device"]
         self.measurements = [self._today(m) for m in found.get("measurements", [])]
+        self.repeats = "only" in found  # some of what an earlier file has
+        self.later = []  # runs whose measurements took the places of those here
+
+    def repeat(self, later):
+        """Takes the measurements of a later run instead of the same ones here."""
+        self.later.append(later)
+        places = {(m["name"], json.dumps(m["params"], sort_keys=True)): i for i, m in enumerate(self.measurements)}
+        for m in later.measurements:
+            place = places.get((m["name"], json.dumps(m["params"], sort_keys=True)))
+            if place is None:
+                self.measurements.append(m)
+            else:
+                self.measurements[place] = m
 
     def _today(self, m):
         names = {"rms_norm_gradient": "rms_norm_backward"}
@@ -48,7 +61,13 @@ class Run:
 def runs():
     """All files of GPUs with measurements, oldest first."""
     found = [Run(path) for path in (BENCH / "results").glob("*-nvidia-*.json")]
-    return sorted((run for run in found if run.measurements), key=lambda run: run.date)
+    history = []
+    for run in sorted((run for run in found if run.measurements), key=lambda run: run.date):
+        if run.repeats and history:
+            history[-1].repeat(run)
+        else:
+            history.append(run)
+    return history
 
 
 # What most measurements of attention have in common.

@@ -169,8 +169,11 @@ def table(head, rows):
 
 
 def source(history):
-    run = history[-1]
-    return f"{run.device}, {run.date[:10]}, commit {run.commit}: [results/{run.file}](results/{run.file})."
+    def named(run):
+        return f"{run.device}, {run.date[:10]}, commit {run.commit}: [results/{run.file}](results/{run.file})"
+    again = "".join(f"; measured again, {', '.join(sorted({m['name'].replace('_', ' ') for m in run.measurements}))}: {named(run)}"
+                    for run in history[-1].later)
+    return named(history[-1]) + again + "."
 
 
 def targets(history):
