@@ -225,7 +225,12 @@ def initial(heddle, m, folder, environment):
 def measure(heddle, m, folder, environment):
     values = list(m.values)
     if m.initialised:
-        values.append(f"p={initial(heddle, m, folder, environment)}")
+        try:
+            values.append(f"p={initial(heddle, m, folder, environment)}")
+        except subprocess.CalledProcessError as error:
+            return None, f"init: exit status {error.returncode}\n{error.stderr.decode(errors='replace')[-3000:]}"
+        except subprocess.TimeoutExpired:
+            return None, TOO_LONG
     if m.scores:
         write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
         values.append(f"u={folder / 'u.npy'}")

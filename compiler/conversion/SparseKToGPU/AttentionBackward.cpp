@@ -1,5 +1,6 @@
-// The backward pass: statistics of the queries; then a kernel by queries for dq and dtau, and kernels by keys
-// for dk, dv and du. Every result has one writer, at the price of computing the weights twice.
+// The backward pass: statistics of the queries and a kernel by queries for dq and dtau, by warpgroups one
+// kernel; then kernels by keys for dk, dv and du. Every result has one writer, at the price of computing the
+// weights twice.
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
 

@@ -7,7 +7,8 @@ namespace heddle::gpu::attention {
 
 /// Lists in the workspace, of chunks [row, chunk, slotStride] and of tiles [row, tile, listStride]: the keys
 /// that some of their queries select. Those of tiles, and of chunks where asked for, hold first the `full`
-/// ones that all queries select, then the others, both parts ascending.
+/// ones that all queries select, then the others. Both parts of a chunk ascend; those of a tile are in its
+/// chunk's order.
 struct KeyLists {
   DeviceOperand slotKeys, slotFull, slotTotal; ///< of chunks
   DeviceOperand keys, full, total;             ///< of tiles

@@ -92,7 +92,8 @@ public:
   /// A thread's copies of keys come before those of the block's values, and after those of the values before
   /// it: values that are full follow keys that are, and the values before full keys.
   enum Barrier { FullKeys, EmptyKeys, FullValues, EmptyValues };
-  /// What tells that a block is there, with the numbers of its keys: for gradients its values too.
+  /// What tells that a block is there, with the numbers of its keys: for gradients, which do not ask for keys
+  /// alone, its values too.
   Barrier fullBlock() const { return w.cotangentPanels > 0 ? FullValues : FullKeys; }
   Scalar barrier(Barrier which, Scalar stage) {
     return (stage << 3) + (shared + (barriersStart + which * w.keyStages * 8));

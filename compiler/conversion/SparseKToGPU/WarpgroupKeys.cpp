@@ -16,8 +16,9 @@ std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, 
   // products have registers beside the sums, which leave some for the rest.
   const int64_t registersOfSums = selected ? 160 : 192;
   const int64_t sums = (spec.keyWidth + spec.valueWidth) / 2;
-  for (plan.block = std::clamp<int64_t>((registersOfSums - sums) / 16 * 16, 64, 96); plan.block > 16;
-       plan.block -= 16) {
+  const int64_t step = selected ? centered : 16; // queries of a block that selects keys have whole centers
+  for (plan.block = std::clamp<int64_t>((registersOfSums - sums) / step * step, 64, 96); plan.block > 16;
+       plan.block -= step) {
     for (plan.stages = 6; plan.stages > 1 && plan.bytes() > target.sharedBytes;)
       --plan.stages;
     if (plan.stages >= 2)

@@ -68,7 +68,8 @@ private:
           waitForPhase(k, c.barrier(WarpgroupCode::EmptyKeys, place.stage), place.parity);
           gather(place.stage * c.w.keyBytes() + c.address(c.keysStart), c.keyRows, p.spec.keyWidth, now);
           storeNumbers(tile, number, now.back(), known, place);
-          arriveAt(WarpgroupCode::FullKeys, place.stage);
+          if (c.fullBlock() == WarpgroupCode::FullKeys)
+            arriveAt(WarpgroupCode::FullKeys, place.stage);
           waitForPhase(k, c.barrier(WarpgroupCode::EmptyValues, ofValues.stage), ofValues.parity);
           gather(ofValues.stage * c.w.valueBytes() + c.address(c.valuesStart), c.valueRows, p.spec.valueWidth,
                  now);

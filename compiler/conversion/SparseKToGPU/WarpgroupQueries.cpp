@@ -1,8 +1,6 @@
 #include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
 #include "compiler/conversion/GPU/TensorCode.h"
 
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-
 namespace heddle::gpu::attention {
 
 void WarpgroupQueries::start() {

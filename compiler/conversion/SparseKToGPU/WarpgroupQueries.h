@@ -90,8 +90,8 @@ protected:
   Scalar warpRow, warpNumber, rows[2], firstColumn;
   Scalar warpFirst, positions[2], minusThresholds[2], sequenceBegin, sequenceEnd; ///< of the tile
 
-  /// Numbers of barriers: of a warpgroup's own, and of its turns.
-  static constexpr int64_t firstOwn = 1, firstTurn = 4;
+  /// Numbers of barriers: a warpgroup's own has its number in the block, 1 or 2; turns follow.
+  static constexpr int64_t firstTurn = 4;
 };
 
 } // namespace heddle::gpu::attention

@@ -31,6 +31,11 @@ void check(AttentionCase<Element> &c, double tolerance, int64_t multiprocessors 
 TEST_CASE("gradients by warpgroups follow the formula at odd sizes", "[device][warpgroup][backward]") {
   std::vector<AttentionSpec> specs = oddWarpgroupSpecs();
   specs.push_back(attentionSpec(1, 1, 1, 300, 128, 128, 100, 60));
+  // Registers would hold 80 queries of a block, which has parts of 32.
+  for (AttentionGate gate : {AttentionGate::Both, AttentionGate::Value}) {
+    specs.push_back(attentionSpec(1, 2, 1, 300, 80, 80, 60, 40));
+    specs.back().gate = gate;
+  }
   for (const AttentionSpec &s : specs) {
     AttentionCase<MatmulElement::BF16> c(s);
     check(c, 1e-2);

@@ -41,7 +41,7 @@ def query_side(n, d, block, products):
 def key_side(n, d):
     """FLOPs of four products: tasks of windows, where each half of 64 keys leaves out blocks of queries that see none of its keys,
     and tasks of the selected keys of a chunk, which are multiplied with all of its queries at most."""
-    in_selected, in_window = (min(96, max(64, (registers - d) // 16 * 16)) for registers in (160, 192))  # queries of a block
+    in_selected, in_window = (min(96, max(64, (registers - d) // step * step)) for registers, step in ((160, 32), (192, 16)))  # queries of a block
     half, pairs, selected = TILE // 2, 0, _selected(n)
     for first in range(0, n, TILE):
         for start in (0, half):

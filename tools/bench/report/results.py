@@ -63,8 +63,9 @@ def runs():
     found = [Run(path) for path in (BENCH / "results").glob("*-nvidia-*.json")]
     history = []
     for run in sorted((run for run in found if run.measurements), key=lambda run: run.date):
-        if run.repeats and history:
-            history[-1].repeat(run)
+        before = [earlier for earlier in history if earlier.device == run.device]
+        if run.repeats and before:
+            before[-1].repeat(run)
         else:
             history.append(run)
     return history
