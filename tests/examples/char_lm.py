@@ -145,7 +145,7 @@ def model_of(checkpoint, path):
 def generates(folder):
     """Every byte that is generated with caches is the likeliest by the logits of the full sequence."""
     length = 150
-    out, result = train(folder, "generate", "--steps", "60", "--sample", str(length), "--temperature", "0", *ODD)
+    out, result = train(folder, "generate", "--steps", "150", "--sample", str(length), "--temperature", "0", *ODD)
     sample = result.stdout.split("sample:\n")[1].split("\nwrote ")[0].encode()
     assert len(sample) == length and sample.startswith(b"And God said") and b"?" not in sample, sample
     assert float(result.stdout.split("generation: ")[1].split(" bytes/s")[0]) > 0, result.stdout
