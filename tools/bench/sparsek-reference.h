@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace heddle::bench {
@@ -64,12 +65,12 @@ private:
       pair.score = spec.scale * pair.gateKey * pair.product;
       pairs.push_back(pair);
     }
-    double top = -INFINITY, sum = 0;
+    double top = -std::numeric_limits<double>::infinity(), sum = 0;
     for (const Pair &pair : pairs)
       top = std::max(top, pair.score);
     for (Pair &pair : pairs)
       sum += pair.weight = std::exp(pair.score - top);
-    lse[size_t(at)] = pairs.empty() ? -INFINITY : top + std::log(sum);
+    lse[size_t(at)] = pairs.empty() ? -std::numeric_limits<double>::infinity() : top + std::log(sum);
     double shared = 0; // D
     for (Pair &pair : pairs) {
       pair.weight /= sum;

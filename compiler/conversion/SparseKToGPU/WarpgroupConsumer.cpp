@@ -245,7 +245,7 @@ private:
 
   // ---- Results ----
 
-  void store(const WarpgroupTile &tile, Sums output, const State &state) {
+  void store(const WarpgroupTile &tile, const Sums &output, const State &state) {
     Scalar factors[2], column = computeHere(k, firstColumn);
     for (int64_t half = 0; half < 2; ++half) {
       Scalar sum = k.warpReduce(state.sums[half], [](Scalar a, Scalar b) { return a + b; }, 4);
