@@ -27,10 +27,13 @@ void heddle_gpu::copyInBackground(KernelCode &k, Pointer to, Scalar toAt, Pointe
   copy(k, to, toAt, from, fromAt, bytes, Value());
 }
 void heddle_gpu::commitCopies(KernelCode &k) { NVVM::CpAsyncCommitGroupOp::create(k.b); }
-void heddle_gpu::prefetch(KernelCode &k, Pointer from, Scalar at) {
+void heddle_gpu::prefetchRow(KernelCode &k, Pointer from, Scalar row, int64_t width, int64_t bytes) {
+  constexpr int64_t line = 128;
   auto level = NVVM::PrefetchCacheLevelAttr::get(k.b.getContext(), NVVM::PrefetchCacheLevel::L2);
-  NVVM::PrefetchOp::create(k.b, level, NVVM::CacheEvictionPriorityAttr(), k.offset(from, at).base, Value(),
-                           UnitAttr(), UnitAttr(), UnitAttr());
+  for (int64_t column = 0; column < width; column += line / bytes)
+    NVVM::PrefetchOp::create(k.b, level, NVVM::CacheEvictionPriorityAttr(),
+                             k.offset(from, row * width + column).base, Value(), UnitAttr(), UnitAttr(),
+                             UnitAttr());
 }
 void heddle_gpu::waitForCopies(KernelCode &k, int64_t pending) {
   NVVM::CpAsyncWaitGroupOp::create(k.b, static_cast<uint32_t>(pending));

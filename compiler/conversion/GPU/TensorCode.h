@@ -27,8 +27,8 @@ void commitCopies(KernelCode &k);
 /// Waits until at most `pending` groups of this thread's copies are on their way.
 void waitForCopies(KernelCode &k, int64_t pending);
 
-/// Lets the 128 bytes that hold an element of global memory come to the second-level cache.
-void prefetch(KernelCode &k, Pointer from, Scalar at);
+/// Lets a row of `from` [.., width], of elements of `bytes`, come to the second-level cache.
+void prefetchRow(KernelCode &k, Pointer from, Scalar row, int64_t width, int64_t bytes);
 
 /// Four matrices of 8 rows of 8 elements of 16 bits in shared memory; lane l gives the address of row l % 8
 /// of matrix l / 8. Of each matrix a lane gets the elements 2 (l % 4) and 2 (l % 4) + 1 of row l / 4 as one

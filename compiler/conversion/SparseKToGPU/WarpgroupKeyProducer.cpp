@@ -86,18 +86,14 @@ private:
   /// What is read once the task before has ended.
   void prefetchKey(const KeyTask &task, const KeyNumbers &known) {
     Scalar row = c.wide(task.row * c.n + known.key);
-    auto ask = [&](Pointer from, Scalar row, int64_t width, int64_t columns) {
-      for (int64_t column = 0; column < width; column += columns)
-        prefetch(k, from, row * width + column);
-    };
-    ask(c.keyRows, row, p.spec.keyWidth, panelColumns);
-    ask(c.valueRows, row, p.spec.valueWidth, panelColumns);
+    prefetchRow(k, c.keyRows, row, p.spec.keyWidth, 2);
+    prefetchRow(k, c.valueRows, row, p.spec.valueWidth, 2);
     if (c.addsPartialSums()) {
       Scalar from = known.key + p.spec.window;
       k.when(known.selectedUntil > from, [&] {
         Scalar list = (task.row - c.firstRow) * p.chunks() + from / p.chunk;
-        ask(c.partRows, c.wide(list) * p.slotStride + c.wide(known.slot), p.keyPad + p.valuePad,
-            panelRowBytes / 4);
+        Scalar part = c.wide(list) * p.slotStride + c.wide(known.slot);
+        prefetchRow(k, c.partRows, part, p.keyPad + p.valuePad, 4);
       });
     }
   }

@@ -37,8 +37,7 @@ private:
     using A = AttentionArgument;
     Scalar query = k.min(c.thread, tile.last - tile.first), row = tile.queryStart + c.wide(query);
     auto ask = [&](A from, int64_t width) {
-      for (int64_t column = 0; column < width; column += panelColumns)
-        prefetch(k, c.builder.buffer(k, from, c.element), row * width + column);
+      prefetchRow(k, c.builder.buffer(k, from, c.element), row, width, 2);
     };
     ask(A::Q, p.spec.keyWidth);
     if (c.w.cotangentPanels > 0) {
