@@ -47,6 +47,9 @@ void setRegisters(KernelCode &k, int64_t count, bool more);
 
 /// x (i32), of which nothing that is computed from it moves to an earlier place: registers are few.
 Scalar computeHere(KernelCode &k, Scalar x);
+/// x, which is the same for all lanes of a warp: the assembler cannot know that of what is loaded or carried,
+/// and computes with it in uniform registers then, where descriptions of matrices must be.
+inline Scalar sameForAll(KernelCode &k, Scalar x) { return k.shuffleFrom(x, k.i32(0)); }
 
 // ---- Products ----
 /// How products find a matrix of panels, i32: with products along a panel's rows (the columns are summed

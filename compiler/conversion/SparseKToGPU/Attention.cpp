@@ -39,14 +39,14 @@ std::vector<Choice> attentionCandidates(Operation *op, const Target &target) {
   std::vector<Choice> candidates = {{}};
   if (isa<sparsek::AttentionOp>(op)) {
     if (target.warpgroupProducts)
-      candidates.insert(candidates.end(), {{{"block", 80}}, {{"block", 64}}, {{"stages", 2}}});
+      candidates.insert(candidates.end(), {{{"warpgroups", 2}}, {{"block", 64}}, {{"stages", 2}}});
     for (int64_t block : {64, 32})
       for (int64_t stages : {2, 1})
         candidates.push_back({{"warpgroups", 0}, {"block", block}, {"stages", stages}});
     return candidates;
   }
   if (target.warpgroupProducts)
-    candidates.insert(candidates.end(), {{{"query_block", 64}}, {{"warpgroups", 0}}});
+    candidates.insert(candidates.end(), {{{"query_block", 64}}, {{"warpgroups", 2}}, {{"warpgroups", 0}}});
   candidates.insert(candidates.end(),
                     {{{"query_block", 16}}, {{"query_stages", 1}}, {{"key_block", 16}}, {{"key_stages", 1}}});
   const cpu::AttentionSpec spec = *cpu::AttentionSpec::of(op);

@@ -25,12 +25,14 @@ PairSlope PairSlopes::of(const QuerySide &query, const KeySide &key, Scalar prod
 
 void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
   const auto warpgroups = WarpgroupPlan::of(spec, target, Pass::QueryGradients);
-  const int64_t tile = warpgroups ? WarpgroupPlan::tile : 64;
-  const Plan queries = makePlan(spec, target, Pass::QueryGradients, tile),
-             keys = makePlan(spec, target, Pass::KeyGradients);
+  const int64_t tile = warpgroups ? warpgroups->tile() : 64;
+  const Plan queries = makePlan(spec, target, Pass::QueryGradients, tile);
+  Plan keys = makePlan(spec, target, Pass::KeyGradients);
+  keys.chunk = queries.chunk; // of one list
+  keys.slotStride = queries.slotStride;
   const auto keyWarpgroups = warpgroups ? KeyWarpgroupPlans::of(spec, target) : std::nullopt;
   Choice &taken = builder.program.taken;
-  taken = {{"warpgroups", warpgroups ? 1 : 0},
+  taken = {{"warpgroups", warpgroups ? warpgroups->warpgroups : 0},
            {"chunk", queries.chunk},
            {"partial_mib", queries.partialBytes >> 20},
            {"query_block", warpgroups ? warpgroups->block : queries.walk.block},

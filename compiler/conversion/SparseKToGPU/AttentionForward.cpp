@@ -192,7 +192,7 @@ static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, con
   builder.take({A::Q, A::O, A::Lse});
   const WarpgroupParameters parameters(builder, plan, lists, marks);
   const int64_t blocks = std::min(plan.queryTiles(), target.multiprocessors);
-  builder.kernel("attention", blocks, WarpgroupPlan::threads, [&](KernelCode &k) {
+  builder.kernel("attention", blocks, sizes.threads(), [&](KernelCode &k) {
     emitWarpgroupKernel(k, plan, sizes, builder, parameters, emitForwardConsumer);
   });
   emitMarkedForwardTiles(builder, plan, lists, marks, target);
@@ -200,9 +200,9 @@ static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, con
 
 void emitForward(ProgramBuilder &builder, const AttentionSpec &spec, const Target &target) {
   if (auto sizes = WarpgroupPlan::of(spec, target, Pass::Forward)) {
-    builder.program.taken = {{"warpgroups", 1}, {"block", sizes->block}, {"stages", sizes->valueStages}};
-    emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, WarpgroupPlan::tile), *sizes,
-                          target);
+    builder.program.taken = {
+        {"warpgroups", sizes->warpgroups}, {"block", sizes->block}, {"stages", sizes->valueStages}};
+    emitForwardWarpgroups(builder, makePlan(spec, target, Pass::Forward, sizes->tile()), *sizes, target);
     return;
   }
   const Plan plan = makePlan(spec, target, Pass::Forward);

@@ -4,6 +4,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace heddle::gpu::attention {
 
@@ -79,16 +80,17 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_
   const int64_t most = pass == Pass::Forward && p.tensorCores && p.valuePad <= 128 ? 64 : 32;
   const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1},
                         {32, 16, 2},   {32, 16, 1}, {16, 16, 1}, {16, 8, 1}};
-  const Walk longWalks[] = {{128, most, 2}, {128, 32, 2}, {128, 16, 1}};
-  p.walk = chooseWalk(p, target, pass, tile == 128 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks));
+  const Walk longWalks[] = {{tile, most, 2}, {tile, 32, 2}, {tile, 16, 1}};
+  p.walk = chooseWalk(p, target, pass, tile > 64 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks));
 
   // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
+  const int64_t whole = std::lcm<int64_t>(128, p.walk.tile); // tiles of queries, and of keys
   p.chunk = roundUp(
-      std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), 128);
+      std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), whole);
   if (auto chosen = target.choice["chunk"]; chosen && 128 <= *chosen && *chosen <= 1 << 20)
-    p.chunk = roundUp(*chosen, 128);
+    p.chunk = roundUp(*chosen, whole);
   p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);
   p.slotStride = std::max<int64_t>(std::min(p.spec.topk + p.chunk, spec.length), 1);
   return p;

@@ -52,7 +52,7 @@ private:
 /// The widest part of dk and dv that a warp keeps in registers; wider ones are computed in parts.
 constexpr int64_t gradientColumns = 128;
 
-/// `tile`: 128 where it must be, otherwise up to 64.
+/// `tile`: more than 64 where it must be that, otherwise up to 64.
 Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_t tile = 64);
 
 /// The names of choices: `block` and `stages` of the forward pass, `query_block`, `key_stages`, … of

@@ -92,7 +92,7 @@ void emitByWarpgroups(ProgramBuilder &builder, const Plan &plan, const Warpgroup
     numbers.centers = builder.take(sides.thresholds.centers);
     numbers.below = builder.take(sides.thresholds.below);
   }
-  builder.kernel("attention_dq", std::min(plan.queryTiles(), target.multiprocessors), WarpgroupPlan::threads,
+  builder.kernel("attention_dq", std::min(plan.queryTiles(), target.multiprocessors), sizes.threads(),
                  [&](KernelCode &k) {
                    emitWarpgroupKernel(k, plan, sizes, builder, parameters,
                                        [&](WarpgroupCode &code, Scalar warpgroup) {
@@ -127,7 +127,7 @@ QuerySides emitQueryGradients(ProgramBuilder &builder, const Plan &plan, const W
   QuerySides sides{reserveStatistics(builder, plan), {}};
   if (plan.routesValues())
     sides.thresholds = {builder.reserve(s.rows() * plan.tiles() * 4),
-                        builder.reserve(s.rows() * s.length * 4)};
+                        builder.reserve(s.rows() * s.length * 4), sizes.tile()};
   withTauOfHeads(builder, plan, [&](DeviceOperand dtau) {
     emitByWarpgroups(builder, plan, sizes, lists, sides, dtau, target);
   });

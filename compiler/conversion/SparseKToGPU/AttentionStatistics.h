@@ -12,10 +12,11 @@ struct QueryStatistics {
 };
 
 /// What gates measure scores and thresholds from, so that both are small numbers: a threshold of each tile of
-/// WarpgroupPlan::tile queries, and what thresholds lack of it. In the workspace, f32.
+/// queries, and what thresholds lack of it. In the workspace, f32.
 struct RelativeThresholds {
   DeviceOperand centers; ///< [batch, key-value head, tiles]
   DeviceOperand below;   ///< [batch, key-value head, length]: center - threshold
+  int64_t tile = 0;      ///< queries
 };
 
 QueryStatistics reserveStatistics(ProgramBuilder &builder, const Plan &plan);

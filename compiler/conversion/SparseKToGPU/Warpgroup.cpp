@@ -12,12 +12,15 @@ int64_t WarpgroupPlan::bytes() const {
          slots() * numbers * block * 4 + 4 * keyStages * 8;
 }
 
+/// Of queries.
+constexpr int64_t mostTile = 192;
+
 std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const Target &target, Pass pass) {
   auto fits = [](int64_t width) { return width % 8 == 0 && 8 <= width && width <= 128; };
   const bool narrow = spec.element == cpu::MatmulElement::BF16 || spec.element == cpu::MatmulElement::F16;
   // A maximum of products is one of scores; rows are counted in 32 bits.
   const bool plain = spec.scale > 0 && std::isfinite(float(spec.scale)) && float(spec.scale) >= FLT_MIN &&
-                     spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - tile;
+                     spec.rows() * spec.length < std::numeric_limits<int32_t>::max() - mostTile;
   const bool wanted = target.warpgroupProducts && target.choice["warpgroups"] != 0;
   if (!wanted || !narrow || !fits(spec.keyWidth) || !fits(spec.valueWidth) || !plain)
     return std::nullopt;
@@ -26,12 +29,23 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   plan.valuePanels = (spec.valueWidth + panelColumns - 1) / panelColumns;
   if (pass == Pass::QueryGradients)
     plan.cotangentPanels = plan.valuePanels;
-  if ((pass == Pass::Forward ? spec.valueWidth : spec.keyWidth) <= 96) {
-    plan.gatherRegisters = 56;
-    plan.productRegisters = 224;
+  const int64_t sumWidth = pass == Pass::Forward ? spec.valueWidth : spec.keyWidth;
+  // What registers hold, as far as shared memory goes. A third warpgroup fills gaps of the others, but
+  // gradients of wide heads need the registers of two.
+  int64_t widest = pass == Pass::Forward && sumWidth <= 64 ? 80 : 64;
+  const bool three = pass == Pass::Forward || sumWidth <= 64;
+  plan.warpgroups =
+      std::clamp<int64_t>(target.choice["warpgroups"].value_or(three ? 3 : 2), 2, three ? 3 : 2);
+  if (plan.warpgroups == 3) {
+    plan.gatherRegisters = 40;
+    plan.productRegisters = 152;
+  } else {
+    widest = pass == Pass::Forward ? 96 : 80;
+    if (sumWidth <= 96) {
+      plan.gatherRegisters = 56;
+      plan.productRegisters = 224;
+    }
   }
-  // What registers hold, as far as shared memory goes.
-  const int64_t widest = pass == Pass::Forward ? 96 : 80;
   llvm::SmallVector<int64_t, 2> blocks = {widest, 64};
   if (auto chosen = target.choice[choiceName(pass, "block")];
       chosen && *chosen % 16 == 0 && 64 <= *chosen && *chosen <= widest)
@@ -90,7 +104,7 @@ void WarpgroupCode::prepareShared() {
     auto initialise = [&](int64_t stages, Barrier full, Barrier empty) {
       for (int64_t i = 0; i < stages; ++i) {
         initialiseBarrier(k, barrier(full, k.i32(i)), (full == fullBlock() ? 2 : 1) * warpgroupThreads);
-        initialiseBarrier(k, barrier(empty, k.i32(i)), warpgroupWarps);
+        initialiseBarrier(k, barrier(empty, k.i32(i)), w.warps());
       }
     };
     initialise(w.keyStages, FullKeys, EmptyKeys);
@@ -99,7 +113,7 @@ void WarpgroupCode::prepareShared() {
   });
   auto zeroPadding = [&](int64_t width, int64_t tileStart, int64_t stagesStart, int64_t stages,
                          int64_t stageBytes) {
-    zeroHalfStep(k, address(tileStart), WarpgroupPlan::tile, width);
+    zeroHalfStep(k, address(tileStart), w.tile(), width);
     for (int64_t i = 0; i < stages; ++i)
       zeroHalfStep(k, address(stagesStart + i * stageBytes), w.block, width);
   };
@@ -127,8 +141,8 @@ WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
   result.index = index;
   result.number = head * tiles + tile;
   result.rowStart = row * n;
-  result.first = tile * WarpgroupPlan::tile;
-  result.last = k.min(result.first + WarpgroupPlan::tile, k.i32(n)) - 1;
+  result.first = tile * w.tile();
+  result.last = k.min(result.first + w.tile(), k.i32(n)) - 1;
   result.queryStart = wide(head) * n + wide(result.first);
   result.list = wide(row * tiles + tile);
   return result;
@@ -155,7 +169,7 @@ void WarpgroupCode::forEachTile(
   k.loop(k.block(), k.i32(count), k.blocks(), carried, [&](Scalar index, llvm::ArrayRef<Scalar> carried) {
     Scalars values(carried);
     for (Scalar &x : llvm::MutableArrayRef(values).take_front(known))
-      x = k.shuffleFrom(x, k.i32(0)); // the same for all lanes, which ptxas cannot know of what is loaded
+      x = sameForAll(k, x);
     WarpgroupTile tile = tileAt(index);
     tile.hasNext = index < k.i32(count) - k.blocks();
     Scalars following;
@@ -188,7 +202,7 @@ void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &s
   WarpgroupCode code(k, plan, sizes, builder, parameters);
   code.prepareShared();
   // The same for all lanes, which the compiler cannot know of a quotient.
-  Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));
+  Scalar warpgroup = sameForAll(k, code.thread / warpgroupThreads);
   k.when(warpgroup == 0, [&] { emitProducer(code); }, [&] { consumer(code, warpgroup - 1); });
 }
 

@@ -1,5 +1,5 @@
 // Attention by products of warpgroups, the forward pass and the gradients of queries: one warpgroup gathers
-// keys and values, two multiply. Internal to this folder.
+// keys and values, two or three multiply. Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/KeyLists.h"
@@ -13,21 +13,23 @@ namespace heddle::gpu::attention {
 /// How shared memory is divided: the tile's queries and, for gradients, the cotangents of their outputs,
 /// stages of keys, stages of values, slots of numbers of keys, barriers.
 struct WarpgroupPlan {
-  static constexpr int64_t tile = 128; ///< queries, 64 for each of the two warpgroups that multiply
-  static constexpr int64_t threads = 3 * warpgroupThreads;
   static constexpr int64_t numbers = 3; ///< f32 of each key: score, middle and half width of its run
 
-  int64_t block = 96; ///< keys that are multiplied at a time
+  int64_t warpgroups = 2; ///< that multiply
+  int64_t block = 96;     ///< keys that are multiplied at a time
   int64_t keyPanels = 0, valuePanels = 0;
   int64_t cotangentPanels = 0; ///< of the outputs' cotangents: none in the forward pass
-  int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 168 on average
+  int64_t gatherRegisters = 40, productRegisters = 232; ///< of a thread: 65,536 in all
   /// For gradients one more of keys, which stay for the products of the block after them.
   int64_t keyStages = 0, valueStages = 0;
 
+  int64_t tile() const { return 64 * warpgroups; } ///< queries
+  int64_t threads() const { return (1 + warpgroups) * warpgroupThreads; }
+  int64_t warps() const { return warpgroups * warpgroupThreads / warpSize; } ///< that multiply
   /// Numbers are read while later keys arrive, up to those of the block that a warp still has to soften.
   int64_t slots() const { return 2 * keyStages; } ///< of numbers of keys: those of odd phases follow the even
-  int64_t queryBytes() const { return keyPanels * tile * panelRowBytes; }
-  int64_t cotangentBytes() const { return cotangentPanels * tile * panelRowBytes; }
+  int64_t queryBytes() const { return keyPanels * tile() * panelRowBytes; }
+  int64_t cotangentBytes() const { return cotangentPanels * tile() * panelRowBytes; }
   int64_t keyBytes() const { return keyPanels * block * panelRowBytes; }
   int64_t valueBytes() const { return valuePanels * block * panelRowBytes; }
   int64_t bytes() const;
@@ -36,9 +38,6 @@ struct WarpgroupPlan {
   /// `pass`: Forward or QueryGradients.
   static std::optional<WarpgroupPlan> of(const AttentionSpec &spec, const Target &target, Pass pass);
 };
-
-/// Warps that multiply.
-constexpr int64_t warpgroupWarps = 2 * warpgroupThreads / warpSize;
 
 /// Puts what the walk over keys wants on the next kernel's list: numbers of parameters that are no arguments
 /// of the operation.
@@ -122,14 +121,14 @@ private:
 
 using WarpgroupConsumer = llvm::function_ref<void(WarpgroupCode &code, Scalar warpgroup)>;
 
-/// The body of the kernel, for blocks of WarpgroupPlan::threads threads, as many as there are
+/// The body of the kernel, for blocks of WarpgroupPlan::threads() threads, as many as there are
 /// multiprocessors.
 void emitWarpgroupKernel(KernelCode &k, const Plan &plan, const WarpgroupPlan &sizes,
                          const ProgramBuilder &builder, const WarpgroupParameters &parameters,
                          WarpgroupConsumer consumer);
 
 void emitProducer(WarpgroupCode &code);
-/// Those that multiply in the forward pass; `warpgroup` is 0 or 1.
+/// Those that multiply in the forward pass; `warpgroup` counts them.
 void emitForwardConsumer(WarpgroupCode &code, Scalar warpgroup);
 
 /// Numbers of the parameters of the kernel of the gradients of queries: what it tells those of keys, and

@@ -4,21 +4,22 @@
 #include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
 
-#include <cfloat>
 #include <limits>
 #include <numbers>
 
 namespace heddle::gpu::attention {
 namespace {
 
-/// By how much, in powers of two, a maximum may grow before sums are rescaled.
-constexpr double slack = 8;
+/// Weights of a row are relative to the sum that it had when it was measured. When a lane's part of a block
+/// sums up to more than this, the row is measured again; until then no weight waits for the others.
+constexpr double mostSum = 1024;
+/// A row's first sum, relative to a product of its own, below which weights that vanished might matter.
+constexpr double leastSum = 0x1p-100;
 
 class ForwardConsumer : WarpgroupQueries {
 public:
   ForwardConsumer(WarpgroupCode &code, Scalar warpgroup)
       : WarpgroupQueries(code, warpgroup), factor(p.spec.scale * std::numbers::log2e),
-        lowest(-double(FLT_MAX) / 2 / std::max(factor, 1.0)),
         queryRows(c.builder.buffer(k, AttentionArgument::Q, c.element)),
         outputRows(c.builder.buffer(k, AttentionArgument::O, c.element)),
         lse(c.builder.buffer(k, AttentionArgument::Lse, k.f32Type())) {}
@@ -44,9 +45,10 @@ public:
   }
 
 private:
-  /// A softmax so far: maxima of the scores without their factor, and this lane's part of the sums.
+  /// A softmax so far. Weights are 2^(score factor + shift); `sums` are this lane's part; a row that no key
+  /// has been seen for has not been measured, and its limit is 0.
   struct State {
-    Scalar tops[2], sums[2];
+    Scalar shifts[2], sums[2], limits[2];
   };
   /// What a block adds to it: by what sums of values are multiplied, and whether; weights.
   struct Softened {
@@ -80,22 +82,20 @@ private:
     startRows(tile, begun.take_front(sideCount()));
     auto load = [&] { loadQueries(c.nextIndex(tile)); };
     whenLast(tile, k.i32(0), load);
-    State state{{k.f32(lowest), k.f32(lowest)}, {k.f32(0), k.f32(0)}};
-    Softened first =
-        soften(kindOf(tile, k.i32(0)), keyPlace, Sums(begun.slice(sideCount(), size_t(block / 2))), state);
-    Scalars words = packed(first.weights);
+    const Sums products(begun.slice(sideCount(), size_t(block / 2)));
+    Softened first = soften(kindOf(tile, k.i32(0)), keyPlace, products, startState(products));
 
     const size_t outputs = size_t(p.spec.valueWidth / 2);
     Scalars carried(outputs, k.f32(0));
     append(carried, first.state);
-    carried.append(words);
+    carried.append(packed(first.weights));
     keyPlace = c.nextKeys(keyPlace);
     carried.append({keyPlace.stage, keyPlace.parity});
     carried =
         k.loop(k.i32(1), tile.blocks, k.i32(1), carried, [&](Scalar number, llvm::ArrayRef<Scalar> values) {
           Sums output(values.take_front(outputs));
-          State state{{values[outputs], values[outputs + 1]}, {values[outputs + 2], values[outputs + 3]}};
-          llvm::ArrayRef<Scalar> weights = values.slice(outputs + 4, block / 4), ring = values.take_back(2);
+          const State state = stateOf(values.drop_front(outputs));
+          llvm::ArrayRef<Scalar> weights = values.slice(outputs + 6, block / 4), ring = values.take_back(2);
           RingPlace keyPlace{ring[0], ring[1]}, valuePlace = before(keyPlace);
           await(WarpgroupCode::FullKeys, keyPlace);
           awaitTurn();
@@ -122,11 +122,11 @@ private:
     tile.lookAhead();
     Scalars next = loadSides(c.tileAt(c.nextIndex(tile)));
     llvm::ArrayRef<Scalar> rest = carried;
-    State last{{rest[outputs], rest[outputs + 1]}, {rest[outputs + 2], rest[outputs + 3]}};
+    const State last = stateOf(rest.drop_front(outputs));
     keyPlace = {rest.drop_back().back(), rest.back()};
     const RingPlace valuePlace = before(keyPlace);
     auto addLast = [&] {
-      return multiplyValues(valuePlace, Sums(rest.take_front(outputs)), rest.slice(outputs + 4, block / 4));
+      return multiplyValues(valuePlace, Sums(rest.take_front(outputs)), rest.slice(outputs + 6, block / 4));
     };
     Scalars results = k.choose(
         tile.hasNext,
@@ -155,9 +155,13 @@ private:
   }
 
   static void append(Scalars &to, const State &state) {
-    to.append({state.tops[0], state.tops[1], state.sums[0], state.sums[1]});
+    for (const auto &pair : {state.shifts, state.sums, state.limits})
+      to.append({pair[0], pair[1]});
   }
-  static Scalars scaled(const Sums &x, const Scalar (&factors)[2]) {
+  static State stateOf(llvm::ArrayRef<Scalar> from) {
+    return {{from[0], from[1]}, {from[2], from[3]}, {from[4], from[5]}};
+  }
+  static Scalars scaled(llvm::ArrayRef<Scalar> x, const Scalar (&factors)[2]) {
     Scalars result;
     for (size_t i = 0; i < x.size(); ++i)
       result.push_back(x[i] * factors[i / 2 % 2]);
@@ -166,79 +170,97 @@ private:
 
   // ---- Softmax ----
 
+  /// Before the first block: rows are measured from their largest product, whether its pair is seen or not,
+  /// until they see a key.
+  State startState(const Sums &products) {
+    State state;
+    for (size_t half = 0; half < 2; ++half) {
+      Scalar top = k.max(products[2 * half], products[2 * half + 1]);
+      for (size_t i = 4; i < products.size(); i += 4)
+        top = k.max(top, k.max(products[i + 2 * half], products[i + 2 * half + 1]));
+      top = k.warpReduce(top, [&](Scalar a, Scalar b) { return k.max(a, b); }, 4);
+      state.shifts[half] = -(top * factor);
+      state.sums[half] = state.limits[half] = k.f32(0);
+    }
+    return state;
+  }
+
   Softened soften(const Kind &kind, RingPlace place, const Sums &products, const State &state) {
-    auto nothing = [&] {
-      Scalars result{state.tops[0], state.tops[1], state.sums[0], state.sums[1]};
-      result.append({k.f32(1), k.f32(1), k.truth(false)});
-      result.append(size_t(block / 2), nothingHere());
+    auto nothing = [&] { return Scalars(size_t(2 + block / 2), nothingHere()); };
+    Scalars all = byKind(
+        kind, [&](bool gate, bool masked) { return weigh(gate, masked, place, products, state); }, nothing);
+    const Scalar sums[2] = {all[0], all[1]};
+    llvm::ArrayRef<Scalar> weights = llvm::ArrayRef(all).drop_front(2);
+    // A NaN is too large as well.
+    Scalar fits = k.both(sums[0] <= state.limits[0], sums[1] <= state.limits[1]);
+    auto collect = [](const State &state, const Scalar(&factors)[2], Scalar rescale,
+                      llvm::ArrayRef<Scalar> x) {
+      Scalars result;
+      append(result, state);
+      result.append({factors[0], factors[1], rescale});
+      result.append(x.begin(), x.end());
       return result;
     };
-    Scalars all = byKind(
-        kind, [&](bool gate, bool masked) { return softened(gate, masked, place, products, state); },
-        nothing);
-    Softened result{{{all[0], all[1]}, {all[2], all[3]}}, {all[4], all[5]}, all[6], {}};
-    result.weights.append(all.begin() + 7, all.end());
+    Scalars results = k.choose(
+        k.ballot(!fits) != 0,
+        [&] {
+          State next;
+          Scalar factors[2];
+          for (size_t half = 0; half < 2; ++half) {
+            Scalar sum = k.warpReduce(sums[half], [](Scalar a, Scalar b) { return a + b; }, 4);
+            Scalar measured = sum > state.limits[half];
+            Scalar power = k.select(sum < leastSum, k.f32(std::numeric_limits<double>::quiet_NaN()),
+                                    k.log2Approximate(sum));
+            power = k.select(measured, power, k.f32(0));
+            factors[half] = k.exp2Approximate(-power);
+            next.shifts[half] = state.shifts[half] - power;
+            next.sums[half] = (state.sums[half] + sums[half]) * factors[half];
+            next.limits[half] = k.select(measured, k.f32(mostSum), state.limits[half]);
+          }
+          return collect(next, factors, k.truth(true), scaled(weights, factors));
+        },
+        [&] {
+          State next = state;
+          for (size_t half = 0; half < 2; ++half)
+            next.sums[half] = state.sums[half] + sums[half];
+          return collect(next, {k.f32(1), k.f32(1)}, k.truth(false), weights);
+        });
+    Softened result{stateOf(results), {results[6], results[7]}, results[8], {}};
+    result.weights.append(results.begin() + 9, results.end());
     return result;
   }
 
-  Scalars softened(bool gate, bool masked, RingPlace place, const Sums &products, const State &state) {
-    Scalars x(products), gates(products.size());
-    Scalar tops[2] = {state.tops[0], state.tops[1]};
+  /// This lane's sums of the weights of a block, and the weights times the gates of values.
+  Scalars weigh(bool gate, bool masked, RingPlace place, const Sums &products, const State &state) {
+    Scalars x(products);
+    Scalar sums[4]; // of each half and column, so that additions need not wait
     for (int64_t tile = 0; tile < block / 8; ++tile) {
       mlir::Value scores = gate ? numbersOf(place, 0, tile) : mlir::Value();
       mlir::Value middles = masked ? numbersOf(place, 1, tile) : mlir::Value();
       mlir::Value halves = masked ? numbersOf(place, 2, tile) : mlir::Value();
-      for (int64_t half = 0; half < 2; ++half) {
+      for (int64_t half = 0; half < 2; ++half)
         for (int64_t column = 0; column < 2; ++column) {
           const size_t i = size_t(4 * tile + 2 * half + column);
+          Scalar of;
           if (gate) {
-            gates[i] = k.addClipped(k.element(scores, column), minusThresholds[half]);
+            of = k.addClipped(k.element(scores, column), minusThresholds[half]);
             if (p.gateKeys())
-              x[i] = x[i] * gates[i];
+              x[i] = x[i] * of;
           }
           if (masked) {
             Scalar distance = k.abs(positions[half] - k.element(middles, column));
             x[i] = k.select(distance <= k.element(halves, column), x[i], minusInfinity());
           }
-        }
-        const size_t i = size_t(4 * tile + 2 * half);
-        tops[half] = k.max(tops[half], k.max(x[i], x[i + 1]));
-      }
-    }
-    Scalar grows = k.truth(false);
-    for (int64_t half = 0; half < 2; ++half) {
-      tops[half] = k.warpReduce(tops[half], [&](Scalar a, Scalar b) { return k.max(a, b); }, 4);
-      grows = grows | (tops[half] > state.tops[half] + slack / factor);
-    }
-    Scalar rescale = k.ballot(grows) != 0;
-    Scalars next = k.choose(
-        rescale,
-        [&] {
-          Scalars result{tops[0], tops[1]}, factors;
-          for (int64_t half = 0; half < 2; ++half)
-            factors.push_back(k.exp2Approximate((state.tops[half] - tops[half]) * factor));
-          result.append({state.sums[0] * factors[0], state.sums[1] * factors[1], factors[0], factors[1]});
-          return result;
-        },
-        [&] {
-          return Scalars{state.tops[0], state.tops[1], state.sums[0], state.sums[1], k.f32(1), k.f32(1)};
-        });
-    for (int64_t half = 0; half < 2; ++half) {
-      Scalar shift = -(next[size_t(half)] * factor);
-      Scalar sums[2];
-      for (int64_t tile = 0; tile < block / 8; ++tile)
-        for (int64_t column = 0; column < 2; ++column) {
-          const size_t i = size_t(4 * tile + 2 * half + column);
-          x[i] = k.exp2Approximate(k.multiplyAdd(x[i], k.f32(factor), shift));
-          sums[column] = tile ? sums[column] + x[i] : x[i];
+          x[i] = k.exp2Approximate(k.multiplyAdd(x[i], k.f32(factor), state.shifts[half]));
+          Scalar &sum = sums[i % 4];
+          sum = tile ? sum + x[i] : x[i];
           if (gate && p.gateValues())
-            x[i] = x[i] * gates[i];
+            x[i] = x[i] * of;
         }
-      next[size_t(2 + half)] = next[size_t(2 + half)] + (sums[0] + sums[1]);
     }
-    next.push_back(rescale);
-    next.append(x);
-    return next;
+    Scalars result{sums[0] + sums[1], sums[2] + sums[3]};
+    result.append(x);
+    return result;
   }
 
   Scalar minusInfinity() { return k.f32(-std::numeric_limits<double>::infinity()); }
@@ -251,7 +273,7 @@ private:
       Scalar sum = k.warpReduce(state.sums[half], [](Scalar a, Scalar b) { return a + b; }, 4);
       Scalar empty = sum == 0.0;
       factors[half] = k.select(empty, k.f32(0), 1.0 / sum);
-      Scalar logSum = (state.tops[half] * factor + k.log2Approximate(sum)) * std::numbers::ln2;
+      Scalar logSum = (k.log2Approximate(sum) - state.shifts[half]) * std::numbers::ln2;
       logSum = k.select(empty, minusInfinity(), logSum);
       logSum = k.select(k.isNan(sum), sum, logSum);
       if (p.spec.topk > 0) { // a NaN threshold
@@ -263,12 +285,16 @@ private:
       k.when(k.both(inTile(tile, half), column == 0),
              [&] { k.store(logSum, lse, tile.queryStart + c.wide(rows[half])); });
     }
-    markOdd(tile, output); // an infinity or NaN of v is among the values of the tile
+    // An infinity or NaN of v is among the values of the tile. A row that has not been measured saw no key,
+    // or none whose weight was large enough.
+    Scalars odd(output);
+    for (Scalar limit : state.limits)
+      odd.push_back(k.select(limit == 0.0, k.f32(std::numeric_limits<double>::quiet_NaN()), limit));
+    markOdd(tile, odd);
     storeRows(tile, outputRows, p.spec.valueWidth, scaled(output, factors));
   }
 
   const double factor; ///< of products, to scores in base 2
-  const double lowest; ///< what maxima start from: times the factor it is finite
   const Pointer queryRows, outputRows, lse;
 };
 

@@ -207,8 +207,8 @@ private:
       copy(KeyWarpgroupCode::Lse, c.lse, ofHead);
       copy(KeyWarpgroupCode::Shared, c.sharedSums, ofHead);
       if (c.gated()) {
-        constexpr int64_t centered = KeyWarpgroupPlan::centered, tiled = WarpgroupPlan::tile;
-        const int64_t tiles = (c.n + tiled - 1) / tiled;
+        constexpr int64_t centered = KeyWarpgroupPlan::centered;
+        const int64_t tiled = c.centerTile, tiles = (c.n + tiled - 1) / tiled;
         Scalar row = head / p.spec.group();
         copy(KeyWarpgroupCode::Below, c.below, c.wide(row * c.n + query));
         k.when(slot < block / centered, [&] {

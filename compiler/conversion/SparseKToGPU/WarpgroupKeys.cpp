@@ -63,6 +63,7 @@ KeyWarpgroupCode::KeyWarpgroupCode(KernelCode &k, const Plan &plan, const KeyWar
       if (gated()) {
         centers = k.pointer(parameters.centers, k.f32Type());
         below = k.pointer(parameters.below, k.f32Type());
+        centerTile = parameters.centerTile;
       }
     } else {
       firstSlot = list(parameters.firstSlot);
@@ -176,6 +177,7 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
       if (plan.routesValues()) {
         parameters.centers = builder.take(sides.thresholds.centers);
         parameters.below = builder.take(sides.thresholds.below);
+        parameters.centerTile = sides.thresholds.tile;
       }
       parameters.slotKeys = builder.take(lists.slotKeys);
       parameters.slotTotal = builder.take(lists.slotTotal);
@@ -196,7 +198,7 @@ void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgr
                             selected, tasks.counterCount);
       code.prepareShared();
       // The same for all lanes, which the compiler cannot know of a quotient.
-      Scalar warpgroup = k.shuffleFrom(code.thread / warpgroupThreads, k.i32(0));
+      Scalar warpgroup = sameForAll(k, code.thread / warpgroupThreads);
       k.when(warpgroup == 0, [&] { emitKeyProducer(code); }, [&] { emitKeyConsumer(code, warpgroup - 1); });
     });
     DeviceStep step = builder.program.steps.back();

@@ -45,6 +45,7 @@ struct KeyWarpgroupPlans {
 struct KeyWarpgroupParameters {
   unsigned lse = 0, shared = 0;             ///< of queries
   unsigned centers = 0, below = 0;          ///< of their thresholds
+  int64_t centerTile = 0;                   ///< queries of a center
   unsigned slotKeys = 0, slotTotal = 0;     ///< lists of chunks
   unsigned firstSlot = 0;                   ///< of keys in them
   unsigned partRows = 0, partScores = 0;    ///< partial sums
@@ -122,6 +123,7 @@ public:
   const int64_t n;
   const mlir::Type element;
   Pointer queryRows, outRows, keyRows, valueRows, u, ends, bounds, lse, sharedSums, centers, below;
+  int64_t centerTile = 0; ///< queries of a center
   Pointer slotKeys, slotTotal, firstSlot, partRows, partScores, taskNumbers, counters;
   Scalar firstRow, rows, counterNumber, thread, lane;
   int64_t valuesStart = 0, queriesStart = 0, outsStart = 0; ///< bytes

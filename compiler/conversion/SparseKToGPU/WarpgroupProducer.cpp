@@ -35,9 +35,11 @@ private:
   /// The tile's own rows are copied by the role that multiplies, when it has read those of the tile before.
   void prefetchTile(const WarpgroupTile &tile) {
     using A = AttentionArgument;
-    Scalar query = k.min(c.thread, tile.last - tile.first), row = tile.queryStart + c.wide(query);
     auto ask = [&](A from, int64_t width) {
-      prefetchRow(k, c.builder.buffer(k, from, c.element), row, width, 2);
+      for (int64_t first = 0; first < c.w.tile(); first += warpgroupThreads) {
+        Scalar query = k.min(c.thread + first, tile.last - tile.first);
+        prefetchRow(k, c.builder.buffer(k, from, c.element), tile.queryStart + c.wide(query), width, 2);
+      }
     };
     ask(A::Q, p.spec.keyWidth);
     if (c.w.cotangentPanels > 0) {
@@ -139,9 +141,9 @@ private:
       Scalar from = k.select(selected, key + p.spec.window, key);
       Scalar at = k.select(selected, number, number - tile.selectedBlocks) * block + c.thread;
       Scalar count = k.select(selected, tile.selectedKeys, tile.windowEnd - tile.windowBegin);
-      // Its run among the tile's queries, [0, 128): |query - middle| <= half. Such numbers are exact.
+      // Its run among the tile's queries, from 0 on: |query - middle| <= half. Such numbers are exact.
       auto inside = [&](Scalar query) {
-        Scalar relative = k.min(k.max(query - tile.first, k.i32(0)), k.i32(WarpgroupPlan::tile));
+        Scalar relative = k.min(k.max(query - tile.first, k.i32(0)), k.i32(c.w.tile()));
         return k.cast(relative, k.f32Type());
       };
       Scalar begin = inside(from), end = k.select(at < count, inside(known[1]), k.f32(0));

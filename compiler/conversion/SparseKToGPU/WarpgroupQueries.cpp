@@ -21,7 +21,7 @@ void WarpgroupQueries::copyRows(const WarpgroupTile &tile, Pointer from, int64_t
     queries.push_back(k.min(first + row, last));
   Pointer rowsOfTile = k.offset(from, tile.queryStart * width);
   heddle::gpu::attention::copyRows(k, c.element, panelOffset(first, thread & 7) + c.address(start),
-                                   WarpgroupPlan::tile, rowsOfTile, width, queries, thread & 7);
+                                   c.w.tile(), rowsOfTile, width, queries, thread & 7);
 }
 
 Scalars WarpgroupQueries::loadSides(const WarpgroupTile &tile) {
@@ -80,8 +80,7 @@ Sums WarpgroupQueries::multiplyRows(Scalar rows, Scalar stage, int64_t width) {
   Sums sums;
   for (int64_t column = 0; column < width; column += 16) {
     const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
-    sums = multiplyShared(k, c.element, sums,
-                          advance(rows, panel * WarpgroupPlan::tile * panelRowBytes + within),
+    sums = multiplyShared(k, c.element, sums, advance(rows, panel * c.w.tile() * panelRowBytes + within),
                           advance(stage, panel * block * panelRowBytes + within), block);
   }
   endProducts(k);
@@ -148,7 +147,8 @@ void WarpgroupQueries::markOdd(const WarpgroupTile &tile, llvm::ArrayRef<Scalar>
     odd = k.multiplyAdd(value, k.f32(0), odd);
   Scalar marked = k.ballot(k.isNan(odd)) != 0;
   k.when(c.lane == 0, [&] {
-    k.store(k.extendUnsigned(marked, k.i32Type()), c.marks, c.wide(tile.number) * 8 + c.wide(warpNumber));
+    k.store(k.extendUnsigned(marked, k.i32Type()), c.marks,
+            c.wide(tile.number) * c.w.warps() + c.wide(warpNumber));
     k.when(marked, [&] { k.store(k.i32(1), c.anyMark, k.i32(0)); });
   });
 }

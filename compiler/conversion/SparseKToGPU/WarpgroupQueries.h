@@ -1,5 +1,5 @@
 // What the warpgroups that multiply have in common: each has 64 queries of a tile, a warp 16 of them, and
-// takes the ring's blocks of keys in turns with the other one. Internal to this folder.
+// takes the ring's blocks of keys in turns with the others. Internal to this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/Warpgroup.h"
@@ -8,7 +8,7 @@ namespace heddle::gpu::attention {
 
 class WarpgroupQueries {
 protected:
-  /// `warpgroup`: 0 or 1 of those that multiply.
+  /// `warpgroup`: of those that multiply.
   WarpgroupQueries(WarpgroupCode &code, Scalar warpgroup)
       : c(code), k(code.k), p(code.p), block(code.w.block), warpgroup(warpgroup) {}
 
@@ -40,14 +40,21 @@ protected:
 
   /// The first turn is passed before all tiles, the last one is taken after them.
   void startTurns() {
-    k.when(warpgroup == 1, [&] { passTurn(); });
+    k.when(warpgroup == c.w.warpgroups - 1, [&] { passTurn(); });
   }
   void endTurns() {
     k.when(warpgroup == 0, [&] { awaitTurn(); });
   }
   void joinOwn() { joinBarrier(k, computeHere(k, c.thread) / warpgroupThreads, warpgroupThreads); }
-  void awaitTurn() { joinBarrier(k, warpgroup + firstTurn, 2 * warpgroupThreads); }
-  void passTurn() { arriveAtBarrier(k, (firstTurn + 1) - warpgroup, 2 * warpgroupThreads); }
+  void awaitTurn() { joinBarrier(k, computeHere(k, warpgroup) + firstTurn, 2 * warpgroupThreads); }
+  /// The one that has the next turn.
+  Scalar following() {
+    Scalar here = computeHere(k, warpgroup);
+    if (c.w.warpgroups == 2)
+      return 1 - here;
+    return k.select(here == c.w.warpgroups - 1, k.i32(0), here + 1);
+  }
+  void passTurn() { arriveAtBarrier(k, firstTurn + following(), 2 * warpgroupThreads); }
   void await(WarpgroupCode::Barrier which, RingPlace place);
   void release(WarpgroupCode::Barrier which, Scalar stage);
 
@@ -90,7 +97,7 @@ protected:
   Scalar warpRow, warpNumber, rows[2], firstColumn;
   Scalar warpFirst, positions[2], minusThresholds[2], sequenceBegin, sequenceEnd; ///< of the tile
 
-  /// Numbers of barriers: a warpgroup's own has its number in the block, 1 or 2; turns follow.
+  /// Numbers of barriers: a warpgroup's own has its number in the block, 1 to 3; turns follow.
   static constexpr int64_t firstTurn = 4;
 };
 

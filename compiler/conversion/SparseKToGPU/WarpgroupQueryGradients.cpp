@@ -169,7 +169,7 @@ private:
     for (int64_t half = 0; half < 2; ++half) {
       Scalar sum = k.f32(0);
       for (int64_t i = 0; i < each; ++i) {
-        Scalar piece = pieceOf(i), address = (piece >> 3) * (WarpgroupPlan::tile * panelRowBytes) +
+        Scalar piece = pieceOf(i), address = (piece >> 3) * (c.w.tile() * panelRowBytes) +
                                              panelOffset(rows[half], piece & 7) +
                                              c.address(c.cotangentsStart);
         mlir::Value output = outputs[size_t(half * each + i)];

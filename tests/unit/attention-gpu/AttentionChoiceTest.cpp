@@ -107,9 +107,13 @@ TEST_CASE("choices of products of warpgroups", "[device][choice][warpgroup]") {
     return;
   const AttentionSpec spec = attentionSpec(1, 2, 1, 200, 64, 32, 60, 70);
   const Plans forward = plansOf<MatmulElement::BF16>(spec, 5e-3, AttentionPass::Forward, *target);
-  CHECK(forward.front().find("block=96") == 0);
+  CHECK(forward.front().find("block=80 stages=") == 0);
+  CHECK(forward.front().find("warpgroups=3") != std::string::npos);
+  CHECK(llvm::any_of(forward, [](const std::string &plan) {
+    return plan.find("block=96 ") == 0 && plan.find("warpgroups=2") != std::string::npos;
+  }));
   for (const char *plan :
-       {"block=96 stages=2 warpgroups=1", "block=64 stages=2 warpgroups=0", "block=32 stages=1 warpgroups=0"})
+       {"block=80 stages=2 warpgroups=3", "block=64 stages=2 warpgroups=0", "block=32 stages=1 warpgroups=0"})
     CHECK(std::find(forward.begin(), forward.end(), plan) != forward.end());
 }
 
@@ -122,8 +126,9 @@ TEST_CASE("choices of gradients by products of warpgroups", "[device][choice][wa
   auto has = [&](const std::string &part) {
     return llvm::any_of(plans, [&](const std::string &plan) { return plan.find(part) != std::string::npos; });
   };
-  CHECK(plans.front().find("query_block=80") != std::string::npos);
-  CHECK(has("query_block=64 "));
+  CHECK(plans.front().find("query_block=64 ") != std::string::npos);
+  CHECK(plans.front().find("warpgroups=3") != std::string::npos);
+  CHECK(has("query_block=80 "));
   CHECK(has("key_block=32 key_stages=2 partial_mib=768 query_block=32 query_stages=2 warpgroups=0"));
 }
 

@@ -25,6 +25,22 @@ void check(AttentionCase<Element> &c, double tolerance, int64_t multiprocessors 
   checkOutputs(c, tolerance, 1e-4);
 }
 
+/// Lets the scores of keys go from `first` to `last` along the sequence, beside what they are.
+template <MatmulElement Element>
+void addRamp(AttentionCase<Element> &c, double first, double last) {
+  const AttentionSpec &s = c.reference.spec;
+  using T = typename AttentionCase<Element>::T;
+  constexpr double query = 4;
+  for (size_t i = 0; i < c.q.size(); i += size_t(s.keyWidth))
+    c.q[i] = T(query);
+  for (int64_t row = 0; row < s.rows(); ++row)
+    for (int64_t j = 0; j < s.length; ++j)
+      c.k[size_t((row * s.length + j) * s.keyWidth)] =
+          T(float((first + (last - first) * double(j) / double(s.length)) / (query * s.scale)));
+  c.reference.q = c.exact(c.q);
+  c.reference.k = c.exact(c.k);
+}
+
 } // namespace
 
 TEST_CASE("warpgroups follow the formula at odd sizes", "[device][warpgroup]") {
@@ -54,6 +70,26 @@ TEST_CASE("scores far from zero by warpgroups", "[device][warpgroup]") {
   c.reference.u.assign(c.u.begin(), c.u.end());
   c.select();
   check(c, 1e-3);
+}
+
+// Weights are relative to sums of earlier blocks: those must be found anew where scores grow, where a row sees its
+// first key late, and where that overflows or vanishes.
+TEST_CASE("scores that grow and fall along the sequence by warpgroups", "[device][warpgroup]") {
+  for (double most : {5.0, 40.0, 300.0})
+    for (bool grow : {true, false}) {
+      INFO((grow ? "up to " : "down from ") << most);
+      const double first = grow ? -most : most;
+      for (const AttentionSpec &s : {attentionSpec(1, 2, 1, 600, 16, 32, 60, 150),
+                                     attentionSpec(1, 1, 1, 500, 128, 128, 0, 130),
+                                     attentionSpec(1, 1, 1, 400, 32, 16, 100, 0)}) {
+        AttentionCase<MatmulElement::BF16> wide(s);
+        addRamp(wide, first, -first);
+        check(wide, 5e-3);
+        AttentionCase<MatmulElement::F16> narrow(s);
+        addRamp(narrow, first, -first);
+        check(narrow, 2e-3);
+      }
+    }
 }
 
 TEST_CASE("queries without keys give zero and -inf by warpgroups", "[device][warpgroup]") {
