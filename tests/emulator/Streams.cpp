@@ -75,14 +75,25 @@ CUresult cuEventDestroy_v2(CUevent event) {
   return result;
 }
 
-CUresult cuEventRecord(CUevent event, CUstream stream) {
-  HEDDLE_EMULATED_ENTER_STREAM(stream);
-  event->done = false;
-  return put(stream, [event]() -> CUresult {
+static std::function<CUresult()> recordOf(CUevent event) {
+  return [event]() -> CUresult {
     event->done = true;
     event->time = std::chrono::steady_clock::now();
     return CUDA_SUCCESS;
-  });
+  };
+}
+
+CUresult cuEventRecord(CUevent event, CUstream stream) {
+  HEDDLE_EMULATED_ENTER_STREAM(stream);
+  event->done = false;
+  return put(stream, recordOf(event));
+}
+
+CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned flags) {
+  HEDDLE_EMULATED_ENTER_STREAM(stream);
+  if (flags != CU_EVENT_RECORD_EXTERNAL || !isCapturing(stream))
+    return CUDA_ERROR_INVALID_VALUE;
+  return put(stream, recordOf(event));
 }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {

@@ -81,6 +81,9 @@ enum CUstreamCaptureStatus : int {
 };
 enum : unsigned { CU_STREAM_DEFAULT = 0, CU_STREAM_NON_BLOCKING = 1 };
 enum : unsigned { CU_EVENT_DEFAULT = 0, CU_EVENT_DISABLE_TIMING = 2 };
+/// Of cuEventRecordWithFlags. An external record is a node of the graph that is captured, and is not allowed
+/// outside of captures; any other record during a capture only orders its nodes.
+enum : unsigned { CU_EVENT_RECORD_DEFAULT = 0, CU_EVENT_RECORD_EXTERNAL = 1 };
 
 struct CUDA_KERNEL_NODE_PARAMS { ///< CUDA's _v2
   CUfunction func;
@@ -101,152 +104,66 @@ struct CUgraphExecUpdateResultInfo {
 static_assert(sizeof(CUgraphExecUpdateResultInfo) == 24);
 
 /// symbol(name, parameters): every function returns CUresult. All of them are in drivers for CUDA 12.0 and
-/// later.
-#define HEDDLE_CUDA_SYMBOLS(symbol)                                                                                             \
-  symbol(cuGetErrorName, (CUresult error, const char **text)) symbol(                                                           \
-      cuGetErrorString,                                                                                                         \
-      (CUresult error, const char **text)) symbol(cuInit, (unsigned flags)) symbol(cuDriverGetVersion,                          \
-                                                                                   (int *version))                              \
-      symbol(cuDeviceGetCount, (int *count)) symbol(cuDeviceGet, (CUdevice * device, int ordinal)) symbol(                      \
-          cuDeviceGetName,                                                                                                      \
-          (char *name, int size, CUdevice device)) symbol(cuDeviceGetAttribute,                                                 \
-                                                          (int *value, CUdevice_attribute attribute,                            \
-                                                           CUdevice device))                                                    \
-          symbol(cuDeviceTotalMem_v2, (size_t *bytes, CUdevice device)) symbol(                                                 \
-              cuDeviceGetDefaultMemPool,                                                                                        \
-              (CUmemoryPool * pool, CUdevice device)) symbol(cuDevicePrimaryCtxRetain,                                          \
-                                                             (CUcontext * context, CUdevice device))                            \
-              symbol(cuDevicePrimaryCtxRelease_v2, (CUdevice device)) symbol(                                                   \
-                  cuCtxPushCurrent_v2,                                                                                          \
-                  (                                                                                                             \
-                      CUcontext                                                                                                 \
-                          context)) symbol(cuCtxPopCurrent_v2,                                                                  \
-                                           (CUcontext *                                                                         \
-                                            context)) symbol(cuStreamCreate, (CUstream * stream, unsigned flags))               \
-                  symbol(cuStreamDestroy_v2, (CUstream stream)) symbol(                                                         \
-                      cuStreamSynchronize,                                                                                      \
-                      (CUstream stream)) symbol(cuStreamBeginCapture_v2,                                                        \
-                                                (CUstream stream, CUstreamCaptureMode mode))                                    \
-                      symbol(cuStreamEndCapture, (CUstream stream, CUgraph * graph)) symbol(                                    \
-                          cuStreamGetCaptureInfo_v2,                                                                            \
-                          (CUstream stream, CUstreamCaptureStatus * status, uint64_t *id, CUgraph *graph,                       \
-                           const CUgraphNode *                                                                                  \
-                               *dependencies,                                                                                   \
-                           size_t                                                                                               \
-                               *count)) symbol(cuEventCreate,                                                                   \
-                                               (CUevent * event, unsigned flags)) symbol(cuEventDestroy_v2, (CUevent event))    \
-                          symbol(cuEventRecord, (CUevent event, CUstream stream)) symbol(                                       \
-                              cuEventQuery, (                                                                                   \
-                                                CUevent                                                                         \
-                                                    event)) symbol(cuEventElapsedTime,                                          \
-                                                                   (float *milliseconds, CUevent from, CUevent to))             \
-                              symbol(cuEventSynchronize,                                                                        \
-                                     (                                                                                          \
-                                         CUevent                                                                                \
-                                             event)) symbol(cuMemPoolSetAttribute,                                              \
-                                                            (                                                                   \
-                                                                CUmemoryPool                                                    \
-                                                                    pool,                                                       \
-                                                                CUmemPool_attribute attribute, void *value))                    \
-                                  symbol(cuMemPoolTrimTo, (CUmemoryPool pool, size_t bytes)) symbol(                            \
-                                      cuMemAllocAsync,                                                                          \
-                                      (CUdeviceptr * pointer, size_t bytes,                                                     \
-                                       CUstream stream)) symbol(cuMemFreeAsync,                                                 \
-                                                                (CUdeviceptr pointer, CUstream stream))                         \
-                                      symbol(cuMemGetInfo_v2, (size_t *free, size_t *total)) symbol(                            \
-                                          cuMemHostAlloc,                                                                       \
-                                          (void **pointer, size_t bytes, unsigned flags))                                       \
-                                          symbol(cuMemFreeHost, (void *pointer)) symbol(                                        \
-                                              cuMemcpyHtoDAsync_v2,                                                             \
-                                              (CUdeviceptr to, const void *from, size_t bytes,                                  \
-                                               CUstream                                                                         \
-                                                   stream)) symbol(cuMemcpyDtoHAsync_v2,                                        \
-                                                                   (void *to, CUdeviceptr from, size_t bytes, CUstream stream)) \
-                                              symbol(cuMemcpyDtoDAsync_v2,                                                      \
-                                                     (CUdeviceptr to, CUdeviceptr from,                                         \
-                                                      size_t bytes, CUstream stream))                                           \
-                                                  symbol(                                                                       \
-                                                      cuMemcpyPeerAsync,                                                        \
-                                                      (CUdeviceptr to, CUcontext toContext,                                     \
-                                                       CUdeviceptr                                                              \
-                                                           from,                                                                \
-                                                       CUcontext fromContext,                                                   \
-                                                       size_t bytes,                                                            \
-                                                       CUstream stream))                                                        \
-                                                      symbol(                                                                   \
-                                                          cuMemsetD8Async,                                                      \
-                                                          (CUdeviceptr to, unsigned char value,                                 \
-                                                           size_t count,                                                        \
-                                                           CUstream stream))                                                    \
-                                                          symbol(                                                               \
-                                                              cuMemsetD32Async,                                                 \
-                                                              (CUdeviceptr to, unsigned value, size_t count,                    \
-                                                               CUstream stream))                                                \
-                                                              symbol(                                                           \
-                                                                  cuModuleLoadDataEx,                                           \
-                                                                  (CUmodule * module, const void *image,                        \
-                                                                   unsigned count,                                              \
-                                                                   CUjit_option *options,                                       \
-                                                                   void *                                                       \
-                                                                       *values)) symbol(cuModuleUnload,                         \
-                                                                                        (CUmodule module))                      \
-                                                                  symbol(                                                       \
-                                                                      cuModuleGetFunction,                                      \
-                                                                      (CUfunction * function,                                   \
-                                                                       CUmodule module,                                         \
-                                                                       const char                                               \
-                                                                           *name))                                              \
-                                                                      symbol(                                                   \
-                                                                          cuFuncSetAttribute,                                   \
-                                                                          (CUfunction function,                                 \
-                                                                           CUfunction_attribute attribute,                      \
-                                                                           int value))                                          \
-                                                                          symbol(                                               \
-                                                                              cuLaunchKernel,                                   \
-                                                                              (CUfunction function,                             \
-                                                                               unsigned gridX,                                  \
-                                                                               unsigned gridY,                                  \
-                                                                               unsigned gridZ,                                  \
-                                                                               unsigned blockX,                                 \
-                                                                               unsigned blockY,                                 \
-                                                                               unsigned blockZ,                                 \
-                                                                               unsigned sharedBytes,                            \
-                                                                               CUstream stream,                                 \
-                                                                               void **arguments,                                \
-                                                                               void **extra))                                   \
-                                                                              symbol(                                           \
-                                                                                  cuGraphInstantiateWithFlags,                  \
-                                                                                  (CUgraphExec * exec,                          \
-                                                                                   CUgraph                                      \
-                                                                                       graph,                                   \
-                                                                                   unsigned long long                           \
-                                                                                       flags))                                  \
-                                                                                  symbol(                                       \
-                                                                                      cuGraphLaunch,                            \
-                                                                                      (CUgraphExec exec,                        \
-                                                                                       CUstream stream))                        \
-                                                                                      symbol(                                   \
-                                                                                          cuGraphExecKernelNodeSetParams_v2,    \
-                                                                                          (CUgraphExec exec,                    \
-                                                                                           CUgraphNode                          \
-                                                                                               node,                            \
-                                                                                           const CUDA_KERNEL_NODE_PARAMS        \
-                                                                                               *parameters))                    \
-                                                                                          symbol(                               \
-                                                                                              cuGraphExecUpdate_v2,             \
-                                                                                              (CUgraphExec                      \
-                                                                                                   exec,                        \
-                                                                                               CUgraph                          \
-                                                                                                   graph,                       \
-                                                                                               CUgraphExecUpdateResultInfo *    \
-                                                                                                   result))                     \
-                                                                                              symbol(                           \
-                                                                                                  cuGraphExecDestroy,           \
-                                                                                                  (CUgraphExec                  \
-                                                                                                       exec))                   \
-                                                                                                  symbol(                       \
-                                                                                                      cuGraphDestroy,           \
-                                                                                                      (CUgraph                  \
-                                                                                                           graph))
+/// later. One a line: clang-format would nest each in the one before.
+// clang-format off
+#define HEDDLE_CUDA_SYMBOLS(symbol)                                                                          \
+  symbol(cuGetErrorName, (CUresult error, const char **text))                                                \
+  symbol(cuGetErrorString, (CUresult error, const char **text))                                              \
+  symbol(cuInit, (unsigned flags))                                                                           \
+  symbol(cuDriverGetVersion, (int *version))                                                                 \
+  symbol(cuDeviceGetCount, (int *count))                                                                     \
+  symbol(cuDeviceGet, (CUdevice *device, int ordinal))                                                       \
+  symbol(cuDeviceGetName, (char *name, int size, CUdevice device))                                           \
+  symbol(cuDeviceGetAttribute, (int *value, CUdevice_attribute attribute, CUdevice device))                  \
+  symbol(cuDeviceTotalMem_v2, (size_t *bytes, CUdevice device))                                              \
+  symbol(cuDeviceGetDefaultMemPool, (CUmemoryPool *pool, CUdevice device))                                   \
+  symbol(cuDevicePrimaryCtxRetain, (CUcontext *context, CUdevice device))                                    \
+  symbol(cuDevicePrimaryCtxRelease_v2, (CUdevice device))                                                    \
+  symbol(cuCtxPushCurrent_v2, (CUcontext context))                                                           \
+  symbol(cuCtxPopCurrent_v2, (CUcontext *context))                                                           \
+  symbol(cuStreamCreate, (CUstream *stream, unsigned flags))                                                 \
+  symbol(cuStreamDestroy_v2, (CUstream stream))                                                              \
+  symbol(cuStreamSynchronize, (CUstream stream))                                                             \
+  symbol(cuStreamBeginCapture_v2, (CUstream stream, CUstreamCaptureMode mode))                               \
+  symbol(cuStreamEndCapture, (CUstream stream, CUgraph *graph))                                              \
+  symbol(cuStreamGetCaptureInfo_v2, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id,           \
+                                     CUgraph *graph, const CUgraphNode **dependencies, size_t *count))       \
+  symbol(cuEventCreate, (CUevent *event, unsigned flags))                                                    \
+  symbol(cuEventDestroy_v2, (CUevent event))                                                                 \
+  symbol(cuEventRecord, (CUevent event, CUstream stream))                                                    \
+  symbol(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags))                           \
+  symbol(cuEventQuery, (CUevent event))                                                                      \
+  symbol(cuEventElapsedTime, (float *milliseconds, CUevent from, CUevent to))                                \
+  symbol(cuEventSynchronize, (CUevent event))                                                                \
+  symbol(cuMemPoolSetAttribute, (CUmemoryPool pool, CUmemPool_attribute attribute, void *value))             \
+  symbol(cuMemPoolTrimTo, (CUmemoryPool pool, size_t bytes))                                                 \
+  symbol(cuMemAllocAsync, (CUdeviceptr *pointer, size_t bytes, CUstream stream))                             \
+  symbol(cuMemFreeAsync, (CUdeviceptr pointer, CUstream stream))                                             \
+  symbol(cuMemGetInfo_v2, (size_t *free, size_t *total))                                                     \
+  symbol(cuMemHostAlloc, (void **pointer, size_t bytes, unsigned flags))                                     \
+  symbol(cuMemFreeHost, (void *pointer))                                                                     \
+  symbol(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))            \
+  symbol(cuMemcpyDtoHAsync_v2, (void *to, CUdeviceptr from, size_t bytes, CUstream stream))                  \
+  symbol(cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))            \
+  symbol(cuMemcpyPeerAsync, (CUdeviceptr to, CUcontext toContext, CUdeviceptr from, CUcontext fromContext,   \
+                             size_t bytes, CUstream stream))                                                 \
+  symbol(cuMemsetD8Async, (CUdeviceptr to, unsigned char value, size_t count, CUstream stream))              \
+  symbol(cuMemsetD32Async, (CUdeviceptr to, unsigned value, size_t count, CUstream stream))                  \
+  symbol(cuModuleLoadDataEx, (CUmodule *module, const void *image, unsigned count, CUjit_option *options,    \
+                              void **values))                                                                \
+  symbol(cuModuleUnload, (CUmodule module))                                                                  \
+  symbol(cuModuleGetFunction, (CUfunction *function, CUmodule module, const char *name))                     \
+  symbol(cuFuncSetAttribute, (CUfunction function, CUfunction_attribute attribute, int value))               \
+  symbol(cuLaunchKernel, (CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ,               \
+                          unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,           \
+                          CUstream stream, void **arguments, void **extra))                                  \
+  symbol(cuGraphInstantiateWithFlags, (CUgraphExec *exec, CUgraph graph, unsigned long long flags))          \
+  symbol(cuGraphLaunch, (CUgraphExec exec, CUstream stream))                                                 \
+  symbol(cuGraphExecKernelNodeSetParams_v2, (CUgraphExec exec, CUgraphNode node,                             \
+                                             const CUDA_KERNEL_NODE_PARAMS *parameters))                     \
+  symbol(cuGraphExecUpdate_v2, (CUgraphExec exec, CUgraph graph, CUgraphExecUpdateResultInfo *result))       \
+  symbol(cuGraphExecDestroy, (CUgraphExec exec))                                                             \
+  symbol(cuGraphDestroy, (CUgraph graph))
+// clang-format on
 
 } // namespace heddle::runtime::cuda

@@ -170,6 +170,39 @@ TEST_CASE("graphs", "[emulator]") {
   CHECK(cuGraphDestroy(graph) == CUDA_SUCCESS);
 }
 
+TEST_CASE("events of a graph are recorded at each launch", "[emulator]") {
+  Device device;
+  CUdeviceptr memory = device.allocate(4);
+  CUevent before, after;
+  REQUIRE((cuEventCreate(&before, 0) == CUDA_SUCCESS && cuEventCreate(&after, 0) == CUDA_SUCCESS));
+  CHECK(cuEventRecordWithFlags(before, device.other, CU_EVENT_RECORD_EXTERNAL) == CUDA_ERROR_INVALID_VALUE);
+  REQUIRE(cuStreamBeginCapture_v2(device.other, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL) == CUDA_SUCCESS);
+  CHECK(cuEventRecordWithFlags(before, device.other, CU_EVENT_RECORD_EXTERNAL) == CUDA_SUCCESS);
+  REQUIRE(device.launchScale(memory, 1, device.other) == CUDA_SUCCESS);
+  CHECK(cuEventRecordWithFlags(after, device.other, CU_EVENT_RECORD_EXTERNAL) == CUDA_SUCCESS);
+  CHECK(cuEventRecordWithFlags(after, device.other, CU_EVENT_RECORD_DEFAULT) == CUDA_ERROR_INVALID_VALUE);
+  CUgraph graph;
+  CUgraphExec exec;
+  REQUIRE(cuStreamEndCapture(device.other, &graph) == CUDA_SUCCESS);
+  REQUIRE(cuGraphInstantiateWithFlags(&exec, graph, 0) == CUDA_SUCCESS);
+  CUevent start;
+  REQUIRE(cuEventCreate(&start, 0) == CUDA_SUCCESS);
+  float untilBefore = 0, untilAfter = 0;
+  for (int launch = 0; launch < 2; ++launch) {
+    REQUIRE(cuEventRecord(start, device.stream) == CUDA_SUCCESS);
+    REQUIRE(cuGraphLaunch(exec, device.stream) == CUDA_SUCCESS);
+    REQUIRE(cuStreamSynchronize(device.stream) == CUDA_SUCCESS);
+    CHECK(cuEventElapsedTime(&untilBefore, start, before) == CUDA_SUCCESS);
+    CHECK(cuEventElapsedTime(&untilAfter, start, after) == CUDA_SUCCESS);
+    // The second time this would be negative for a record that the launch did not make anew.
+    CHECK((0 < untilBefore && untilBefore < untilAfter));
+  }
+  for (CUevent event : {start, before, after})
+    CHECK(cuEventDestroy_v2(event) == CUDA_SUCCESS);
+  CHECK(cuGraphExecDestroy(exec) == CUDA_SUCCESS);
+  CHECK(cuGraphDestroy(graph) == CUDA_SUCCESS);
+}
+
 TEST_CASE("launches that cannot be", "[emulator]") {
   Device device;
   auto launch = [&](unsigned grid, unsigned threads, unsigned shared) {

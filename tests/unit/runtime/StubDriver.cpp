@@ -62,6 +62,10 @@ struct Exec {
   std::vector<const Node *> from;
 };
 
+struct Event {
+  double at = 0; ///< the clock's time when it was recorded
+};
+
 struct Stream {
   std::unique_ptr<Graph> capturing;
   CUgraphNode last = nullptr;
@@ -81,6 +85,14 @@ CUresult enqueue(CUstream stream, std::function<void()> operation) {
   node->other = std::move(operation);
   target->last = reinterpret_cast<CUgraphNode>(node);
   return CUDA_SUCCESS;
+}
+
+/// The same for a copy or a fill.
+CUresult transfer(CUstream stream, std::function<void()> operation) {
+  return enqueue(stream, [operation = std::move(operation)] {
+    operation();
+    control.clock += control.transferTime;
+  });
 }
 
 void *memory(CUdeviceptr address) { return reinterpret_cast<void *>(address); }
@@ -168,7 +180,10 @@ STUB(cuStreamDestroy_v2, (CUstream stream)) {
   delete streamOf(stream);
   return CUDA_SUCCESS;
 }
-STUB(cuStreamSynchronize, (CUstream)) { return injected("cuStreamSynchronize"); }
+STUB(cuStreamSynchronize, (CUstream stream)) {
+  FAIL_IF_ASKED(cuStreamSynchronize)
+  return streamOf(stream)->capturing ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : CUDA_SUCCESS;
+}
 STUB(cuStreamBeginCapture_v2, (CUstream stream, CUstreamCaptureMode)) {
   FAIL_IF_ASKED(cuStreamBeginCapture_v2)
   ++control.captures;
@@ -189,13 +204,34 @@ STUB(cuStreamGetCaptureInfo_v2, (CUstream stream, CUstreamCaptureStatus *status,
   *count = 1;
   return CUDA_SUCCESS;
 }
-STUB(cuEventCreate, (CUevent *, unsigned)) { return CUDA_SUCCESS; }
-STUB(cuEventDestroy_v2, (CUevent)) { return CUDA_SUCCESS; }
-STUB(cuEventRecord, (CUevent, CUstream)) { return CUDA_SUCCESS; }
+STUB(cuEventCreate, (CUevent * event, unsigned)) {
+  FAIL_IF_ASKED(cuEventCreate)
+  ++control.liveEvents;
+  *event = reinterpret_cast<CUevent>(new Event);
+  return CUDA_SUCCESS;
+}
+STUB(cuEventDestroy_v2, (CUevent event)) {
+  --control.liveEvents;
+  delete reinterpret_cast<Event *>(event);
+  return CUDA_SUCCESS;
+}
+STUB(cuEventRecord, (CUevent event, CUstream stream)) {
+  FAIL_IF_ASKED(cuEventRecord)
+  // During a capture it is no node.
+  if (!streamOf(stream)->capturing)
+    reinterpret_cast<Event *>(event)->at = control.clock;
+  return CUDA_SUCCESS;
+}
+STUB(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags)) {
+  FAIL_IF_ASKED(cuEventRecordWithFlags)
+  if (flags != CU_EVENT_RECORD_EXTERNAL || !streamOf(stream)->capturing)
+    return CUDA_ERROR_INVALID_VALUE;
+  return enqueue(stream, [=] { reinterpret_cast<Event *>(event)->at = control.clock; });
+}
 STUB(cuEventQuery, (CUevent)) { return injected("cuEventQuery"); }
 STUB(cuEventSynchronize, (CUevent)) { return injected("cuEventSynchronize"); }
-STUB(cuEventElapsedTime, (float *milliseconds, CUevent, CUevent)) {
-  *milliseconds = 0.25f;
+STUB(cuEventElapsedTime, (float *milliseconds, CUevent from, CUevent to)) {
+  *milliseconds = static_cast<float>(reinterpret_cast<Event *>(to)->at - reinterpret_cast<Event *>(from)->at);
   return injected("cuEventElapsedTime");
 }
 STUB(cuMemPoolSetAttribute, (CUmemoryPool, CUmemPool_attribute, void *)) { return CUDA_SUCCESS; }
@@ -235,24 +271,24 @@ STUB(cuMemFreeHost, (void *pointer)) {
 }
 STUB(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void *from, size_t bytes, CUstream stream)) {
   FAIL_IF_ASKED(cuMemcpyHtoDAsync_v2)
-  return enqueue(stream, [=] { std::memcpy(memory(to), from, bytes); });
+  return transfer(stream, [=] { std::memcpy(memory(to), from, bytes); });
 }
 STUB(cuMemcpyDtoHAsync_v2, (void *to, CUdeviceptr from, size_t bytes, CUstream stream)) {
   FAIL_IF_ASKED(cuMemcpyDtoHAsync_v2)
-  return enqueue(stream, [=] { std::memcpy(to, memory(from), bytes); });
+  return transfer(stream, [=] { std::memcpy(to, memory(from), bytes); });
 }
 STUB(cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream)) {
-  return enqueue(stream, [=] { std::memcpy(memory(to), memory(from), bytes); });
+  return transfer(stream, [=] { std::memcpy(memory(to), memory(from), bytes); });
 }
 STUB(cuMemcpyPeerAsync,
      (CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes, CUstream stream)) {
-  return enqueue(stream, [=] { std::memcpy(memory(to), memory(from), bytes); });
+  return transfer(stream, [=] { std::memcpy(memory(to), memory(from), bytes); });
 }
 STUB(cuMemsetD8Async, (CUdeviceptr to, unsigned char value, size_t count, CUstream stream)) {
-  return enqueue(stream, [=] { std::memset(memory(to), value, count); });
+  return transfer(stream, [=] { std::memset(memory(to), value, count); });
 }
 STUB(cuMemsetD32Async, (CUdeviceptr to, unsigned value, size_t count, CUstream stream)) {
-  return enqueue(stream, [=] {
+  return transfer(stream, [=] {
     for (size_t i = 0; i < count; ++i)
       static_cast<unsigned *>(memory(to))[i] = value;
   });

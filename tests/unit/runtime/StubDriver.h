@@ -34,6 +34,10 @@ struct Control {
   int64_t usedMemory = 0, liveAllocations = 0;
   int launches = 0; ///< of kernels, outside of graphs
   int graphLaunches = 0, captures = 0, instantiations = 0, nodeUpdates = 0, graphUpdates = 0, liveGraphs = 0;
+
+  double clock = 0;        ///< milliseconds, as events see it; kernels of the tests move it on
+  double transferTime = 0; ///< what a copy or fill adds to it
+  int liveEvents = 0;
 };
 
 } // namespace stub
