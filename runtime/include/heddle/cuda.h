@@ -166,6 +166,45 @@ HEDDLE_EXPORT heddle_status_t heddle_cuda_function_measure(heddle_cuda_function_
                                                            void *const *buffers, int32_t calls,
                                                            double *microseconds);
 
+/* What the steps of one name take: the launches of a kernel, named as in the program; copies ("copy"), fills
+ * ("fill") and reads by the host ("read"); products by cuBLASLt of one shape and type of factors
+ * ("cuBLASLt_8x64x16_over_32_f32" for a batch of 8, m = 64, n = 16, k = 32). */
+typedef struct heddle_cuda_step_time {
+  const char *name;
+  int64_t launches;           /* in a call; in the median of the calls where they differ */
+  double launch_microseconds; /* of one launch: the median of all launches in all calls */
+  double call_microseconds;   /* of all launches of a call together: the median of the calls */
+} heddle_cuda_step_time_t;
+HEDDLE_STATIC_ASSERT(sizeof(heddle_cuda_step_time_t) == 32, "heddle_cuda_step_time_t is part of the ABI");
+
+/* Where the time of a call goes. It and what it points to belong to the caller until
+ * heddle_cuda_profile_free, and may outlive the function. */
+typedef struct heddle_cuda_profile {
+  const heddle_cuda_step_time_t *steps; /* what takes most of a call first */
+  int64_t count;
+} heddle_cuda_profile_t;
+
+/* What a call overwrites and the next one needs again, such as an argument that results are made in. */
+typedef struct heddle_cuda_refill {
+  void *to;         /* on the device, in a buffer of the call */
+  const void *from; /* on the host */
+  int64_t bytes;
+} heddle_cuda_refill_t;
+
+/* Makes the same call `calls` times and once or twice more, waits for each, and tells what its steps take on
+ * the device, by events between them. Before each call `refills` are copied to the device. Calls are replayed
+ * as a graph, in which a small kernel does not wait for the host, also where heddle_cuda_function_start would
+ * launch one by one; entries that read from the GPU, and products that cannot be captured, are launched with
+ * events around each step. A time includes what the device needs to go on to the next step. Fails as calls
+ * do, and with HEDDLE_UNSUPPORTED where a call has more than 32768 steps. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_function_profile(heddle_cuda_function_t *function,
+                                                           void *const *buffers,
+                                                           const heddle_cuda_refill_t *refills,
+                                                           int32_t refill_count, int64_t calls,
+                                                           heddle_cuda_profile_t **out);
+/* Null does nothing. */
+HEDDLE_EXPORT void heddle_cuda_profile_free(heddle_cuda_profile_t *profile);
+
 /* ---- What the host code of a compiled entry calls ---- */
 
 /* `call->reserved` points to the state of the running call. After a failure of `call` these do nothing. */

@@ -42,6 +42,11 @@ CUgraphNode lastNode(const CallState &state) {
 template <typename Enqueue, typename Update>
 void perform(CallState &state, const Step &step, Enqueue &&enqueue, Update &&update) {
   const size_t at = state.steps++;
+  if (state.timeline) {
+    state.timeline->begin(step, state.stream);
+    enqueue();
+    return state.timeline->end(state.stream);
+  }
   switch (state.mode) {
   case CallState::Mode::Direct:
     return enqueue();
@@ -184,11 +189,15 @@ void heddle_cuda_read(heddle_call_t *call, void *host, const void *device, int64
     auto read = [&](void *to, const void *from, size_t size) {
       driver.require(driver.cuMemcpyDtoHAsync_v2(to, address(from), size, state.stream), "copy from the GPU");
     };
+    if (state.timeline)
+      state.timeline->begin({Step::Kind::Read}, state.stream);
     heddle_cuda_error_t record{};
     if (function.errorRecord)
       read(&record, function.errorRecord, sizeof record);
     if (bytes > 0)
       read(host, device, static_cast<size_t>(bytes));
+    if (state.timeline)
+      state.timeline->end(state.stream);
     driver.require(driver.cuStreamSynchronize(state.stream), "run kernels on the GPU");
     // The host is not to decide on what a kernel that failed left behind.
     function.check(record);

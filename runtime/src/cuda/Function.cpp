@@ -12,8 +12,6 @@ using namespace heddle::runtime::cuda;
 namespace {
 /// Fewer steps are launched as fast as a graph of them.
 constexpr size_t leastSteps = 4;
-/// A graph of more (a long loop) would take longer to make and more memory than it is worth.
-constexpr size_t mostSteps = 1 << 15;
 /// Graphs of one function, each for other addresses of its buffers. Results of a step that feed the next one
 /// alternate between two places.
 constexpr size_t mostGraphs = 4;
@@ -22,7 +20,7 @@ constexpr size_t mostGraphs = 4;
 Function::Function(Device &device, const heddle_cuda_program_t &program)
     : device(device), name(program.name ? program.name : ""), entry(program.entry),
       bufferCount(static_cast<size_t>(program.buffer_count)), arenaBytes(program.arena_bytes),
-      capturable(program.can_be_captured != 0) {
+      canBeCaptured(program.can_be_captured != 0), capturable(canBeCaptured) {
   requirePointer(reinterpret_cast<const void *>(program.entry), "the entry");
   requirePointer(program.image, "the image");
   Device::Scope scope(device);
@@ -141,11 +139,12 @@ void Function::runDirectly(std::vector<void *> &addresses) {
     capturable = false;
 }
 
-void Function::capture(Graph &graph, std::vector<void *> &addresses) {
+void Function::capture(Graph &graph, std::vector<void *> &addresses, Timeline *timeline) {
   const Driver &driver = device.driver;
   driver.require(driver.cuStreamBeginCapture_v2(device.captureStream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
                  "capture a call");
   CallState state{*this, CallState::Mode::Capture, device.captureStream};
+  state.timeline = timeline;
   CUgraph captured = nullptr;
   try {
     run(state, addresses);
@@ -221,24 +220,14 @@ void Function::start(void *const *buffers, const Report &report) {
 double Function::measure(void *const *buffers, int calls) {
   constexpr int unmeasured = 3; // a direct one, a capture, and one that finds the device at work
   const Driver &driver = device.driver;
-  struct Event {
-    const Driver &driver;
-    CUevent handle = nullptr;
-    explicit Event(const Driver &driver) : driver(driver) {
-      driver.require(driver.cuEventCreate(&handle, CU_EVENT_DEFAULT), "measure calls");
-    }
-    ~Event() { driver.cuEventDestroy_v2(handle); }
-    Event(const Event &) = delete;
-    Event &operator=(const Event &) = delete;
-  };
   std::lock_guard ordered(device.ordering);
   Device::Scope scope(device);
   std::vector<void *> addresses(buffers, buffers + bufferCount);
   addresses.push_back(device.arena());
   std::vector<std::unique_ptr<Event>> events;
   auto record = [&] {
-    events.push_back(std::make_unique<Event>(driver));
-    driver.require(driver.cuEventRecord(events.back()->handle, device.stream), "measure calls");
+    events.push_back(std::make_unique<Event>(driver, "measure calls"));
+    events.back()->record(device.stream);
   };
   for (int i = 0; i < unmeasured; ++i)
     enqueue(addresses);
@@ -248,13 +237,11 @@ double Function::measure(void *const *buffers, int calls) {
     record();
   }
   driver.require(driver.cuStreamSynchronize(device.stream), "measure calls");
-  std::vector<float> milliseconds(static_cast<size_t>(calls));
-  for (size_t i = 0; i < milliseconds.size(); ++i)
-    driver.require(
-        driver.cuEventElapsedTime(&milliseconds[i], events[2 * i]->handle, events[2 * i + 1]->handle),
-        "measure calls");
-  std::nth_element(milliseconds.begin(), milliseconds.begin() + calls / 2, milliseconds.end());
-  return 1e3 * static_cast<double>(milliseconds[static_cast<size_t>(calls / 2)]);
+  std::vector<double> microseconds;
+  for (size_t i = 0; i < events.size(); i += 2)
+    microseconds.push_back(events[i]->microsecondsTo(*events[i + 1]));
+  std::nth_element(microseconds.begin(), microseconds.begin() + calls / 2, microseconds.end());
+  return microseconds[static_cast<size_t>(calls / 2)];
 }
 
 void Function::check(const heddle_cuda_error_t &record) const {
@@ -273,10 +260,6 @@ void Function::check(const heddle_cuda_error_t &record) const {
 //===----------------------------------------------------------------------===//
 // The C interface
 //===----------------------------------------------------------------------===//
-
-struct heddle_cuda_function {
-  std::shared_ptr<Function> function;
-};
 
 struct heddle_cuda_run {
   std::shared_ptr<Function> function;

@@ -5,8 +5,10 @@
 
 #include "cuda/Graph.h"
 #include "cuda/Matmul.h"
+#include "cuda/Profile.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,10 @@ public:
   /// The median of the microseconds that the device takes for a call.
   double measure(void *const *buffers, int calls);
 
+  /// What the steps of a call take, what takes most first. Each of the calls finds what `refills` say.
+  std::vector<StepTimes> profile(void *const *buffers, std::span<const heddle_cuda_refill_t> refills,
+                                 int64_t calls);
+
   /// What a finished call has to say; throws Failure.
   void check(const heddle_cuda_error_t &record) const;
 
@@ -52,16 +58,20 @@ private:
   void load(const heddle_cuda_program_t &program);
   void enqueue(std::vector<void *> addresses);
   void runDirectly(std::vector<void *> &addresses);
-  void capture(Graph &graph, std::vector<void *> &addresses);
+  /// With a timeline, steps and events, and no recording.
+  void capture(Graph &graph, std::vector<void *> &addresses, Timeline *timeline = nullptr);
   /// Whether only arguments of kernels differed.
   bool patch(Graph &graph, std::vector<void *> &addresses);
   void run(struct CallState &state, std::vector<void *> &addresses);
   void unload() noexcept;
+  /// As profiles call a step.
+  std::string nameOf(const Step &step) const;
 
   int32_t (*const entry)(heddle_call_t *, void **);
   const size_t bufferCount;
   const int64_t arenaBytes;
-  bool capturable;
+  const bool canBeCaptured; ///< as the program says
+  bool capturable;          ///< and worth it, as far as is known
 
   CUmodule module = nullptr;
   int64_t calls = 0;
@@ -75,12 +85,17 @@ struct CallState {
   Function &function;
   Mode mode;
   CUstream stream;
-  Graph *graph = nullptr;   ///< that is patched
-  Recording recording = {}; ///< of a capture
-  size_t steps = 0;         ///< so far
-  bool differs = false;     ///< a step cannot be patched
+  Graph *graph = nullptr;       ///< that is patched
+  Timeline *timeline = nullptr; ///< of a profile
+  Recording recording = {};     ///< of a capture
+  size_t steps = 0;             ///< so far
+  bool differs = false;         ///< a step cannot be patched
   // NOLINTNEXTLINE(readability-redundant-member-init): initialisers leave it out
   std::vector<char> bytes = {}; ///< of the arguments of a step
 };
 
 } // namespace heddle::runtime::cuda
+
+struct heddle_cuda_function {
+  std::shared_ptr<heddle::runtime::cuda::Function> function;
+};

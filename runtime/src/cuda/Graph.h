@@ -11,9 +11,12 @@
 
 namespace heddle::runtime::cuda {
 
-/// What the host code of an entry asks for, in order.
+/// A graph of more steps (a long loop) would take longer to make and more memory than it is worth.
+constexpr size_t mostSteps = 1 << 15;
+
+/// What the host code of an entry asks for, in order. Reads are only told to profiles.
 struct Step {
-  enum class Kind { Launch, Copy, Fill, Product } kind;
+  enum class Kind { Launch, Copy, Fill, Product, Read } kind;
   int32_t number = 0; ///< of the kernel or product
   unsigned gridX = 0, gridY = 0, gridZ = 0, block = 0, sharedBytes = 0;
   bool operator==(const Step &) const = default;

@@ -156,7 +156,7 @@ cudaDataType_t typeOf(int32_t dtype) {
 class LtProduct : public Product {
 public:
   LtProduct(const Handle &handle, const heddle_cuda_matmul_t &problem)
-      : library(*handle.library), handle(handle.handle), problem(problem) {
+      : Product(problem), library(*handle.library), handle(handle.handle), problem(problem) {
     try {
       describe();
       choose();
@@ -294,14 +294,23 @@ private:
 
 /// A product without elements.
 class NoProduct : public Product {
+public:
+  explicit NoProduct(const heddle_cuda_matmul_t &problem) : Product(problem) {}
+
+private:
   void enqueue(const Operands &, CUstream) const override {}
 };
 
 } // namespace
 
+Product::Product(const heddle_cuda_matmul_t &problem)
+    : name("cuBLASLt_" + std::to_string(problem.batch) + "x" + std::to_string(problem.m) + "x" +
+           std::to_string(problem.n) + "_over_" + std::to_string(problem.k) + "_" +
+           heddle_dtype_name(static_cast<heddle_dtype_t>(problem.type))) {}
+
 std::unique_ptr<Product> Product::create(Device &device, const heddle_cuda_matmul_t &problem) {
   if (problem.m == 0 || problem.n == 0 || problem.batch == 0)
-    return std::make_unique<NoProduct>();
+    return std::make_unique<NoProduct>(problem);
   return std::make_unique<LtProduct>(handleOf(device), problem);
 }
 

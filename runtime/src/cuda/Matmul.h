@@ -16,11 +16,17 @@ public:
   static std::unique_ptr<Product> create(Device &device, const heddle_cuda_matmul_t &problem);
   virtual ~Product() = default;
 
+  /// For profiles: "cuBLASLt_8x64x16_over_32_f32", eight products of 64 x 32 by 32 x 16.
+  const std::string name;
+
   struct Operands {
     const void *a, *b, *c, *bias;
     void *out, *workspace;
   };
   virtual void enqueue(const Operands &operands, CUstream stream) const = 0;
+
+protected:
+  explicit Product(const heddle_cuda_matmul_t &problem);
 };
 
 } // namespace heddle::runtime::cuda
