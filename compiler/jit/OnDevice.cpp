@@ -139,9 +139,48 @@ public:
   }
 
   Started evaluate(std::vector<Tensor> arguments) override {
+    std::vector<Tensor> results, fromHost;
+    std::vector<void *> buffers = place(arguments, results, fromHost);
+    heddle_cuda_run_t *run = nullptr;
+    check(heddle_cuda_function_start(function.get(), buffers.data(), &run));
+    return {std::move(results), std::make_unique<DeviceRun>(run, std::move(fromHost), excerpts)};
+  }
+
+  std::vector<StepTime> measure(const std::vector<Tensor> &given, int64_t calls) override {
+    std::vector<Tensor> arguments = given;
+    // Results overwrite copies of what is donated, which each call gets anew from the host.
+    std::vector<Tensor> kept;
+    std::vector<heddle_cuda_refill_t> refills;
+    for (int64_t donor : donors) {
+      if (donor < 0)
+        continue;
+      Tensor &argument = arguments[static_cast<size_t>(donor)];
+      kept.push_back(argument.to(Device::cpu()));
+      argument = kept.back().to(device);
+      refills.push_back({argument.raw(), kept.back().raw(), argument.bytes()});
+    }
+    std::vector<Tensor> results, fromHost;
+    std::vector<void *> buffers = place(arguments, results, fromHost);
+    heddle_cuda_profile_t *made = nullptr;
+    check(heddle_cuda_function_profile(function.get(), buffers.data(), refills.data(),
+                                       static_cast<int32_t>(refills.size()), calls, &made));
+    const std::unique_ptr<heddle_cuda_profile_t, decltype(&heddle_cuda_profile_free)> profile(
+        made, heddle_cuda_profile_free);
+    std::vector<StepTime> times;
+    for (int64_t i = 0; i < profile->count; ++i) {
+      const heddle_cuda_step_time_t &step = profile->steps[i];
+      times.push_back({step.name, step.launches, step.launch_microseconds, step.call_microseconds});
+    }
+    return times;
+  }
+
+private:
+  /// The device addresses of all arguments and of places for the results. `fromHost` are arguments that the
+  /// device still reads where they are.
+  std::vector<void *> place(std::vector<Tensor> &arguments, std::vector<Tensor> &results,
+                            std::vector<Tensor> &fromHost) {
     std::vector<void *> buffers;
     buffers.reserve(inputs.size() + outputs.size());
-    std::vector<Tensor> fromHost;
     for (size_t i = 0; i < arguments.size(); ++i) {
       Tensor &argument = arguments[i];
       if (argument.device().isCpu()) {
@@ -160,15 +199,12 @@ public:
       buffers.push_back(argument.raw());
     }
     uploads->flush();
-    std::vector<Tensor> results = makeResults(arguments, device);
+    results = makeResults(arguments, device);
     for (const Tensor &result : results)
       buffers.push_back(result.raw());
-    heddle_cuda_run_t *run = nullptr;
-    check(heddle_cuda_function_start(function.get(), buffers.data(), &run));
-    return {std::move(results), std::make_unique<DeviceRun>(run, std::move(fromHost), excerpts)};
+    return buffers;
   }
 
-private:
   const Device device;
   std::unique_ptr<Executable> executable; ///< whose code `function` runs
   std::optional<Uploads> uploads;

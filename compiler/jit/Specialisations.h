@@ -18,12 +18,15 @@ namespace heddle::jit {
 class SpecialisationBase : public Specialisation {
 public:
   Started start(std::vector<Tensor> arguments) final;
+  std::vector<StepTime> profile(const std::vector<Tensor> &arguments, int64_t calls) final;
 
 protected:
   SpecialisationBase(const frontend::Program &program, std::unique_ptr<mlir::MLIRContext> context,
                      mlir::OwningOpRef<mlir::ModuleOp> module, const std::string &entry);
 
   virtual Started evaluate(std::vector<Tensor> arguments) = 0;
+  /// Nothing, but on a GPU.
+  virtual std::vector<StepTime> measure(const std::vector<Tensor> &arguments, int64_t calls);
 
   /// The code of the entry from the cache, or what `compile` makes of the module, which is then kept. From
   /// here on only machine code is needed: the module is gone. `settings` are the options that `compile`

@@ -98,6 +98,16 @@ Started SpecialisationBase::start(std::vector<Tensor> arguments) {
   }
 }
 
+std::vector<StepTime> SpecialisationBase::profile(const std::vector<Tensor> &arguments, int64_t calls) {
+  try {
+    return measure(arguments, calls);
+  } catch (const Error &error) {
+    throw Error(error.status(), excerpts.show(error.what()));
+  }
+}
+
+std::vector<StepTime> SpecialisationBase::measure(const std::vector<Tensor> &, int64_t) { return {}; }
+
 CompiledEntry SpecialisationBase::obtain(const std::string &entry, const CpuTarget &host,
                                          const std::string &settings,
                                          llvm::function_ref<CompiledEntry()> compile) {

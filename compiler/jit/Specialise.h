@@ -36,6 +36,13 @@ struct Started {
   std::unique_ptr<Run> run; ///< null where it is finished
 };
 
+/// What the steps of one name, such as the launches of a kernel, take on a GPU: heddle_cuda_step_time_t.
+struct StepTime {
+  std::string name;
+  int64_t launches;
+  double launchMicroseconds, callMicroseconds;
+};
+
 /// A function made ready to run for given argument shapes.
 class Specialisation {
 public:
@@ -54,6 +61,11 @@ public:
 
   /// The same without waiting where the run can go on by itself. The specialisation must outlive the run.
   virtual Started start(std::vector<Tensor> inputs) = 0;
+
+  /// Where the time of a call on a GPU goes, what takes most first: medians of `calls` calls, and nothing for
+  /// a function that runs elsewhere. Each begins with these arguments, of which none is changed, donated or
+  /// not. Throws Error.
+  virtual std::vector<StepTime> profile(const std::vector<Tensor> &arguments, int64_t calls) = 0;
 
   std::vector<LeafType> inputs, outputs;
   double compileSeconds = 0;

@@ -20,7 +20,7 @@ struct RunOptions : EntryOptions {
   std::vector<std::string> donated; ///< names of parameters
   std::string out, device = "cpu", precision = "native", cpu = "native";
   int64_t repeat = 1;
-  bool decompose = false, tf32 = false, tune = false;
+  bool decompose = false, tf32 = false, tune = false, kernels = false;
 };
 
 struct CompileOptions : EntryOptions {

@@ -44,16 +44,10 @@ std::string number(double value) {
   return text;
 }
 
-void printTable(const std::vector<jit::LeafType> &types, const std::vector<Tensor> &results) {
-  std::vector<std::vector<std::string>> rows = {{"name", "type", "min", "mean", "max"}};
-  for (size_t i = 0; i < results.size(); ++i) {
-    std::vector<std::string> row = {types[i].name, results[i].str(), "-", "-", "-"};
-    if (results[i].count() > 0) {
-      Summary summary = summarise(results[i]);
-      row = {types[i].name, results[i].str(), number(summary.min), number(summary.mean), number(summary.max)};
-    }
-    rows.push_back(row);
-  }
+using Rows = std::vector<std::vector<std::string>>;
+
+/// In columns, of which so many are aligned on the left and the others on the right.
+void printRows(const Rows &rows, size_t left) {
   std::vector<size_t> widths(rows[0].size());
   for (const auto &row : rows)
     for (size_t c = 0; c < row.size(); ++c)
@@ -62,10 +56,46 @@ void printTable(const std::vector<jit::LeafType> &types, const std::vector<Tenso
     std::string line;
     for (size_t c = 0; c < row.size(); ++c) {
       std::string pad(widths[c] - row[c].size(), ' ');
-      line += (c ? "  " : "") + (c < 2 ? row[c] + pad : pad + row[c]);
+      line += (c ? "  " : "") + (c < left ? row[c] + pad : pad + row[c]);
     }
     std::printf("%s\n", line.substr(0, line.find_last_not_of(' ') + 1).c_str());
   }
+}
+
+void printTable(const std::vector<jit::LeafType> &types, const std::vector<Tensor> &results) {
+  Rows rows = {{"name", "type", "min", "mean", "max"}};
+  for (size_t i = 0; i < results.size(); ++i) {
+    std::vector<std::string> row = {types[i].name, results[i].str(), "-", "-", "-"};
+    if (results[i].count() > 0) {
+      Summary summary = summarise(results[i]);
+      row = {types[i].name, results[i].str(), number(summary.min), number(summary.mean), number(summary.max)};
+    }
+    rows.push_back(row);
+  }
+  printRows(rows, 2);
+}
+
+void printKernels(const std::vector<jit::StepTime> &steps, int64_t calls) {
+  auto fixed = [](double value, int digits, const char *unit = "") {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.*f%s", digits, value, unit);
+    return std::string(text);
+  };
+  double sum = 0;
+  int64_t launches = 0;
+  for (const jit::StepTime &step : steps) {
+    sum += step.callMicroseconds;
+    launches += step.launches;
+  }
+  Rows rows = {{"kernel", "launches", "median us", "us a call", "share"}};
+  for (const jit::StepTime &step : steps)
+    rows.push_back({step.name, std::to_string(step.launches), fixed(step.launchMicroseconds, 2),
+                    fixed(step.callMicroseconds, 2),
+                    fixed(sum > 0 ? 100 * step.callMicroseconds / sum : 0, 1, " %")});
+  std::printf("\n");
+  printRows(rows, 1);
+  std::printf("\n%lld launches in a call, %.2f us on the GPU: medians of %lld calls\n",
+              static_cast<long long>(launches), sum, static_cast<long long>(calls));
 }
 
 /// Writes every result, or none: into a folder beside the target first, then one by one by renaming.
@@ -103,6 +133,9 @@ int64_t peakBytes(Device device) {
   return memory.peak_bytes;
 }
 
+/// Calls that a profile is made of at least.
+constexpr int64_t leastProfiled = 10;
+
 } // namespace
 
 int run(const RunOptions &options) {
@@ -111,6 +144,10 @@ int run(const RunOptions &options) {
         "--precision f64 needs --device interp\nhint: compiled code computes in the types of the program");
   if (options.tune && options.device.rfind("cuda", 0) != 0)
     throw UsageError("--tune needs --device cuda\nhint: only kernels of GPUs have plans that are measured");
+  if (options.kernels && options.device.rfind("cuda", 0) != 0)
+    throw UsageError(
+        "--kernels needs --device cuda\nhint: only kernels of GPUs are timed one by one; 'heddle "
+        "explain' shows the steps on a CPU");
   if (options.cpu != "native" && options.device == "interp")
     throw UsageError("--cpu " + options.cpu +
                      " needs --device cpu or cuda\nhint: the interpreter generates no code");
@@ -126,6 +163,12 @@ int run(const RunOptions &options) {
   std::vector<Tensor> arguments;
   frontend::EntryArguments types = entry.bind(values, dims, arguments);
 
+  const std::vector<bool> donated = entry.donated(options.donated, types);
+  std::vector<Tensor> given(arguments.size()); // what runs overwrite, for the profile
+  for (size_t i = 0; options.kernels && i < arguments.size(); ++i)
+    if (donated[i])
+      given[i] = arguments[i];
+
   FunctionOptions specialise;
   if (options.device != "interp")
     specialise.device = Device::parse(options.device);
@@ -137,8 +180,8 @@ int run(const RunOptions &options) {
   specialise.cpu = options.cpu;
   specialise.allowTF32 = options.tf32;
   specialise.tune = options.tune;
-  std::unique_ptr<jit::Specialisation> function = jit::Specialisation::create(
-      entry.program(), options.entry, types, specialise, entry.donated(options.donated, types));
+  std::unique_ptr<jit::Specialisation> function =
+      jit::Specialisation::create(entry.program(), options.entry, types, specialise, donated);
 
   std::vector<Tensor> results;
   std::vector<double> milliseconds;
@@ -164,6 +207,14 @@ int run(const RunOptions &options) {
         "compile %.0f ms%s; run median %.3f ms, p10 %.3f, p90 %.3f, %lld runs; peak memory %.1f MiB\n",
         function->compileSeconds * 1e3, function->fromCache ? " (cached)" : "", at(0.5), at(0.1), at(0.9),
         static_cast<long long>(options.repeat), static_cast<double>(peak) / (1 << 20));
+  }
+  if (options.kernels) {
+    // On its own copies of what runs overwrite; the memory of theirs is free again.
+    for (size_t i = 0; i < arguments.size(); ++i)
+      if (donated[i])
+        arguments[i] = given[i];
+    const int64_t calls = std::max<int64_t>(options.repeat, leastProfiled);
+    printKernels(function->profile(arguments, calls), calls);
   }
   return 0;
 }

@@ -180,6 +180,9 @@ static int dispatch(int argc, char **argv) {
   addTF32(*runCommand, runOptions.tf32);
   runCommand->add_flag("--tune", runOptions.tune,
                        "on GPUs, measure plans of attention and products first; the cache keeps the fastest");
+  runCommand->add_flag("--kernels", runOptions.kernels,
+                       "on GPUs, also print which kernels a call spends its time in: medians of --repeat "
+                       "calls, or of 10 where that is less");
 
   CompileOptions compileOptions;
   CLI::App *compileCommand = app.add_subcommand("compile", "write a function at any stage of the pipeline");
