@@ -47,7 +47,7 @@ class Measurement:
     environment: dict = dataclasses.field(default_factory=dict)
     initialised: bool = False  # whether the argument p is what the program's `init` gives
     between: list = ()  # dimensions of two runs; what is measured is their difference for each step
-    each: int = 1  # what a step does of what is measured
+    kernels: str = ""  # names of the kernels of a call whose times are added up: an expression
 
     def params(self):
         special = {"scores": self.scores} if self.scores else {}
@@ -103,11 +103,30 @@ def useful(factor, n, d):
     return factor * 4 * n * 1024 * d * 16
 
 
-def passes(name, factor, n=32768, d=128, kv_heads=16):
-    """One pass of attention over keys that are selected already: sixteen passes less eight, four a step."""
-    direction = name.removeprefix("sparsek_")
-    return Measurement(name, HERE / "attention.heddle", f"{direction}_passes", ["seed=1"], sizes_of(n, d, kv_heads), "bf16",
-                       flops=useful(factor, n, d), peers=[f"attention_{direction}_{n}_{d}"], rounds=10, between=[{"T": 2}, {"T": 4}], each=4)
+# Kernels of thresholds and lists, of attention that has its lists, and of its gradients, those of scores through thresholds among them.
+LISTS = r"_threshold_(?!backward)|_attention_(tile_keys|keys_)"
+FORWARD = r"_attention_(?!backward|tile_keys|keys_)"
+BACKWARD = r"_(attention|threshold)_backward_(?!tile_keys|keys_)"
+
+
+def alone(name, kernels, entry="forward_pass", factor=0, n=32768, d=128, kv_heads=16):
+    """Some kernels of one pass of attention."""
+    peers = [f"attention_{name.removeprefix('sparsek_')}_{n}_{d}"] if factor else []
+    return Measurement(name, HERE / "attention.heddle", entry, ["seed=1"], sizes_of(n, d, kv_heads), "bf16", flops=useful(factor, n, d),
+                       peers=peers, rounds=20, kernels=kernels)
+
+
+def forward(**sizes):
+    return alone("sparsek_forward", FORWARD, factor=1, **sizes)
+
+
+def backward(**sizes):
+    return alone("sparsek_backward", BACKWARD, "backward_pass", 2.5, **sizes)
+
+
+def lists(n):
+    """Thresholds and lists of a forward pass."""
+    return alone("sparsek_lists", LISTS, n=n)
 
 
 def whole(name, entry, factor, peers, values=(), n=32768, d=128):
@@ -150,12 +169,13 @@ MEASURED = [
     rows("adamw", "optimiser", ["p=normal:1", "g=normal:2", "state=zeros", "rate=0.001"], 28),
     *(selection(n) for n in (4096, 8192, 131072, 262144)),
     *(selection(32768, scores) for scores in SCORES),
-    *(passes("sparsek_forward", 1, n) for n in LENGTHS),
-    passes("sparsek_forward", 1, kv_heads=4),
-    passes("sparsek_forward", 1, d=64),
-    *(passes("sparsek_backward", 2.5, n) for n in (4096, 32768, 131072)),
-    passes("sparsek_backward", 2.5, kv_heads=4),
-    passes("sparsek_backward", 2.5, d=64),
+    *(lists(n) for n in LENGTHS),
+    *(forward(n=n) for n in LENGTHS),
+    forward(kv_heads=4),
+    forward(d=64),
+    *(backward(n=n) for n in (4096, 32768, 131072)),
+    backward(kv_heads=4),
+    backward(d=64),
     *(whole("sparsek_forward_selection", "forward", 1, ["forward"], n=n) for n in (4096, 32768)),
     whole("sparsek_forward_backward", "gradients", 3.5, ["forward", "backward"], ["dout=normal:5"]),
     decode(10_000),
@@ -176,6 +196,33 @@ TOO_LONG = "it does not end"
 
 def run(heddle, m, values, sizes, environment, rounds, limit=75):
     """(median, 10th and 90th percentile in milliseconds, most MiB on the device), or what went wrong."""
+    out, failure = output(heddle, m, values, sizes, environment, rounds, limit)
+    if failure:
+        return None, failure
+    found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+), \d+ runs; peak memory ([\d.]+) MiB", out)
+    return (tuple(map(float, found.groups())), None) if found else (None, out[-500:])
+
+
+tables = {}  # what programs have printed of their kernels
+
+
+def of_kernels(heddle, m, values, environment):
+    """As run, of some kernels of a call: the sum of their medians, so there are no percentiles."""
+    program = (m.entry, *sorted(m.sizes.items()))
+    if program not in tables:
+        out, failure = output(heddle, m, [*values, "--kernels"], m.sizes, environment, m.rounds)
+        if failure:
+            return None, failure
+        tables[program] = out
+    peak = re.search(r"peak memory ([\d.]+) MiB", tables[program])
+    times = [float(row[3]) for row in map(str.split, tables[program].splitlines()) if len(row) == 6 and row[5] == "%" and re.search(m.kernels, row[0])]
+    if not times or not peak:
+        return None, f"no kernels {m.kernels}\n{tables[program][-3000:]}"
+    return (round(sum(times) / 1e3, 5), None, None, float(peak[1])), None
+
+
+def output(heddle, m, values, sizes, environment, rounds, limit=75):
+    """What the run of a program prints, or what went wrong."""
     command = [heddle, "run", m.program, m.entry, *values, "--dim", ",".join(f"{key}={size}" for key, size in sizes.items()),
                "--repeat", rounds, "--device", "cuda", *m.options]
     try:
@@ -183,10 +230,9 @@ def run(heddle, m, values, sizes, environment, rounds, limit=75):
                                 env={**os.environ, **environment, **m.environment}, timeout=limit)
     except subprocess.TimeoutExpired:
         return None, TOO_LONG
-    found = re.search(r"run median ([\d.]+) ms, p10 ([\d.]+), p90 ([\d.]+), \d+ runs; peak memory ([\d.]+) MiB", result.stdout)
-    if not found:
+    if result.returncode != 0:
         return None, f"exit status {result.returncode}\n{result.stdout[-500:]}{result.stderr[-3000:]}"
-    return tuple(map(float, found.groups())), None
+    return result.stdout, None
 
 
 def compile_all(heddle, measurements, environment):
@@ -196,7 +242,8 @@ def compile_all(heddle, measurements, environment):
         values = [re.sub("=normal:.*", "=zeros", value) for value in m.values] + (["u=zeros"] if m.scores else []) + (["p=zeros"] if m.initialised else [])
         return run(heddle, m, values, m.sizes | sizes, environment, rounds=1, limit=150)[1] != TOO_LONG
     # What takes long is at the end of the list, and comes first.
-    jobs = [(m, sizes) for m in reversed(measurements) for sizes in m.between or [{}]]
+    jobs = [(m, sizes) for m in reversed(measurements) for sizes in m.between or [{}]
+            if m.name != "sparsek_lists"]  # whose program is that of the forward pass
     with concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count())) as pool:
         return [m for (m, _), good in zip(jobs, pool.map(lambda job: ends(*job), jobs)) if not good]
 
@@ -234,19 +281,24 @@ def measure(heddle, m, folder, environment):
     if m.scores:
         write_scores(folder / "u.npy", m.scores, m.sizes["H"], m.sizes["N"])
         values.append(f"u={folder / 'u.npy'}")
+    if m.kernels:
+        return of_kernels(heddle, m, values, environment)
     if not m.between:
         return run(heddle, m, values, m.sizes, environment, m.rounds)
     both = [run(heddle, m, values, m.sizes | sizes, environment, m.rounds) for sizes in m.between]
     if failure := both[0][1] or both[1][1]:
         return None, failure
-    steps = (m.between[1]["T"] - m.between[0]["T"]) * m.each
+    steps = m.between[1]["T"] - m.between[0]["T"]
     return tuple(round((late - early) / steps, 5) for early, late in zip(both[0][0][:3], both[1][0])) + both[1][0][3:], None
 
 
 def beside(m, times, peers, copy):
     """The measurement as JSON."""
     median, p10, p90, peak = times
-    result = {"name": m.name, "params": m.params(), "median_ms": median, "p10_ms": p10, "p90_ms": p90, "peak_mib": peak}
+    result = {"name": m.name, "params": m.params(), "median_ms": median}
+    if p10 is not None:
+        result |= {"p10_ms": p10, "p90_ms": p90}
+    result["peak_mib"] = peak
     if m.moved:
         result["gb_per_s"] = round(m.moved / median / 1e6, 1)
     if m.flops:
@@ -268,10 +320,11 @@ HEAD = f"{'name':<26}{'n':>8}{'d':>5}{'kv':>4}{'median ms':>11}{'p10':>9}{'p90':
 
 def show(m):
     p = m["params"]
+    percentile = lambda key: f"{m[key]:.4g}" if key in m else ""
     peer = f"{m['times_faster']:.2f}, {m['peer']}" if "peer" in m else ""
     peer = " ".join([peer, p.get("scores", ""), *(word for key, word in (("tf32", "TF32"), ("checkpoint", "checkpoints")) if p.get(key)),
                      *(["generated"] if p.get("library") is False else [])]).strip()
-    print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{m['p10_ms']:>9.4g}{m['p90_ms']:>9.4g}"
+    print(f"{m['name']:<26}{p['n']:>8}{p.get('d', ''):>5}{p.get('kv_heads', ''):>4}{m['median_ms']:>11.4g}{percentile('p10_ms'):>9}{percentile('p90_ms'):>9}"
           f"{m.get('gb_per_s', ''):>8}{m.get('useful_tflops', ''):>9}{m['seconds']:>8}  {peer}", flush=True)
 
 

@@ -80,7 +80,8 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_
   const int64_t most = pass == Pass::Forward && p.tensorCores && p.valuePad <= 128 ? 64 : 32;
   const Walk walks[] = {{64, most, 2}, {64, 32, 2}, {64, 32, 1}, {64, 16, 2}, {64, 16, 1},
                         {32, 16, 2},   {32, 16, 1}, {16, 16, 1}, {16, 8, 1}};
-  const Walk longWalks[] = {{tile, most, 2}, {tile, 32, 2}, {tile, 16, 1}};
+  // Of 192 rows a thread has too few registers for long blocks.
+  const Walk longWalks[] = {{tile, tile > 128 ? 32 : most, 2}, {tile, 32, 2}, {tile, 16, 1}};
   p.walk = chooseWalk(p, target, pass, tile > 64 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks));
 
   // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.

@@ -14,7 +14,7 @@ namespace {
 /// sums up to more than this, the row is measured again; until then no weight waits for the others.
 constexpr double mostSum = 1024;
 /// A row's first sum, relative to a product of its own, below which weights that vanished might matter.
-constexpr double leastSum = 0x1p-100;
+constexpr double leastSum = 0x1p-90;
 
 class ForwardConsumer : WarpgroupQueries {
 public:
@@ -288,8 +288,9 @@ private:
     // An infinity or NaN of v is among the values of the tile. A row that has not been measured saw no key,
     // or none whose weight was large enough.
     Scalars odd(output);
-    for (Scalar limit : state.limits)
-      odd.push_back(k.select(limit == 0.0, k.f32(std::numeric_limits<double>::quiet_NaN()), limit));
+    for (int64_t half = 0; half < 2; ++half)
+      odd.push_back(k.select(k.both(state.limits[half] == 0.0, inTile(tile, half)),
+                             k.f32(std::numeric_limits<double>::quiet_NaN()), k.f32(0)));
     markOdd(tile, odd);
     storeRows(tile, outputRows, p.spec.valueWidth, scaled(output, factors));
   }

@@ -72,16 +72,16 @@ TEST_CASE("scores far from zero by warpgroups", "[device][warpgroup]") {
   check(c, 1e-3);
 }
 
-// Weights are relative to sums of earlier blocks: those must be found anew where scores grow, where a row sees its
-// first key late, and where that overflows or vanishes.
+// Weights are relative to sums of earlier blocks: those must be found anew where scores grow, where a row
+// sees its first key late, and where that overflows or vanishes.
 TEST_CASE("scores that grow and fall along the sequence by warpgroups", "[device][warpgroup]") {
   for (double most : {5.0, 40.0, 300.0})
     for (bool grow : {true, false}) {
       INFO((grow ? "up to " : "down from ") << most);
       const double first = grow ? -most : most;
-      for (const AttentionSpec &s : {attentionSpec(1, 2, 1, 600, 16, 32, 60, 150),
-                                     attentionSpec(1, 1, 1, 500, 128, 128, 0, 130),
-                                     attentionSpec(1, 1, 1, 400, 32, 16, 100, 0)}) {
+      for (const AttentionSpec &s :
+           {attentionSpec(1, 2, 1, 600, 16, 32, 60, 150), attentionSpec(1, 1, 1, 500, 128, 128, 0, 130),
+            attentionSpec(1, 1, 1, 400, 32, 16, 100, 0)}) {
         AttentionCase<MatmulElement::BF16> wide(s);
         addRamp(wide, first, -first);
         check(wide, 5e-3);

@@ -29,7 +29,7 @@ def growth(history):
     lines = {"backward": lambda n: (pass_of(run, "backward", n=n) or {}).get("median_ms"),
              "forward": lambda n: (pass_of(run, "forward", n=n) or {}).get("median_ms"),
              "thresholds": lambda n: run.ms("sparsek_selection", n=n, scores="normal"),
-             "thresholds and lists": lambda n: run.ms("sparsek_lists", n=n, scores="normal"),
+             "thresholds and lists": lambda n: run.ms("sparsek_lists", n=n),
              "dense backward": lambda n: (pass_of(run, "backward", n=n) or {}).get("peer_ms"),
              "dense forward": lambda n: (pass_of(run, "forward", n=n) or {}).get("peer_ms")}
     return {name: [[n, time(n)] for n in LENGTHS if time(n)] for name, time in lines.items()}

@@ -96,7 +96,7 @@ def microseconds(name, **params):
 
 def selecting(run, n):
     """(Milliseconds of thresholds and lists, or of thresholds alone where only these were measured, and which of the two it is.)"""
-    both = run.ms("sparsek_lists", n=n, scores="normal")
+    both = run.ms("sparsek_lists", n=n)
     return (both, "") if both else (run.ms("sparsek_selection", n=n, scores="normal"), " without lists")
 
 
@@ -195,7 +195,7 @@ def lengths(history):
 
     def row(n):
         forward, backward = pass_of(run, "forward", n=n), pass_of(run, "backward", n=n)
-        return (f"{n:,}", cell(run.one("sparsek_selection", n=n, scores="normal")), cell(run.one("sparsek_lists", n=n, scores="normal")),
+        return (f"{n:,}", cell(run.one("sparsek_selection", n=n, scores="normal")), cell(run.one("sparsek_lists", n=n)),
                 cell(forward), cell(forward, "useful_tflops", "{:.0f}"), cell(forward, "peer_ms"), cell(forward, "times_faster", "{:.2f}"),
                 cell(backward), cell(backward, "useful_tflops", "{:.0f}"), cell(backward, "peer_ms"), cell(backward, "times_faster", "{:.2f}"))
     return table(["N", "thresholds", "and lists", "forward", "TFLOP/s", "dense", "ratio", "backward", "TFLOP/s", "dense", "ratio"], map(row, LENGTHS))
