@@ -20,7 +20,7 @@ public:
     k.repeat(
         {awaitTask(k.i32(0)), k.i32(0)}, [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
-          Scalar state = compute(values[1]) ^ KeyWarpgroupCode::keysParity;
+          Scalar state = c.nextTask(compute(values[1]));
           return Scalars{awaitTask(state), state};
         });
     k.when(warpgroup == 0, [&] { awaitTurn(); }); // the last one that was passed
@@ -123,11 +123,11 @@ private:
       setGateSums(k.f32(0), k.f32(0));
     Scalars state(keySums() + valueSums(), k.f32(0));
     state.push_back(ring);
-    auto ofHead = [&](Scalar, llvm::ArrayRef<Scalar> carried) {
+    auto ofHead = [&](Scalar head, llvm::ArrayRef<Scalar> carried) {
       Scalars state(carried);
       Scalar begin = loadOfWarp(Begin);
       state.back() = skip(k.i32(0), begin, state.back());
-      state = accumulate(begin, loadOfWarp(End), state);
+      state = accumulate(begin, loadOfWarp(End), head == p.spec.group() - 1, state);
       state.back() = skip(loadOfWarp(End), word(KeyWarpgroupCode::Blocks, state.back()), state.back());
       return state;
     };
@@ -142,8 +142,9 @@ private:
       for (int64_t half = 0; half < 2; ++half)
         parts[half] = partialSumOf(here.rows[half], state.back());
     }
+    k.when(loadOfWarp(Begin) >= loadOfWarp(End), [&] { release(c.emptyKeys()); });
     k.warpBarrier(); // all lanes have read what is of the task
-    release(c.emptyKeys());
+    release(c.endedTask(c.keysParityOf(state.back())));
 
     Scalar after = state.pop_back_val();
     Scalar gates[2] = {k.f32(0), k.f32(0)};
@@ -197,8 +198,8 @@ private:
                         p.spec.valueWidth);
   }
 
-  /// The blocks [begin, end).
-  Scalars accumulate(Scalar begin, Scalar end, llvm::ArrayRef<Scalar> carried) {
+  /// The blocks [begin, end). `isLast`: no other head follows that multiplies the same keys.
+  Scalars accumulate(Scalar begin, Scalar end, Scalar isLast, llvm::ArrayRef<Scalar> carried) {
     const size_t sums = keySums() + valueSums(), pairs = size_t(block);
     Scalars state(carried);
     Scalar ring = state.pop_back_val();
@@ -221,7 +222,8 @@ private:
     state.append(products);
     state.push_back(ring);
     state = k.loop(begin, end, k.i32(1), state, [&](Scalar number, llvm::ArrayRef<Scalar> carried) {
-      return accumulateBlock(number, carried.take_front(sums), carried.slice(sums, pairs), carried.back());
+      return accumulateBlock(number, isLast, carried.take_front(sums), carried.slice(sums, pairs),
+                             carried.back());
     });
     ring = state.back();
     state.truncate(sums);
@@ -230,8 +232,8 @@ private:
   }
 
   /// Adds a block to the sums, and multiplies for the next one if there is one.
-  Scalars accumulateBlock(Scalar number, llvm::ArrayRef<Scalar> sums, llvm::ArrayRef<Scalar> products,
-                          Scalar ring) {
+  Scalars accumulateBlock(Scalar number, Scalar isLast, llvm::ArrayRef<Scalar> sums,
+                          llvm::ArrayRef<Scalar> products, Scalar ring) {
     Scalar masked = (number < loadOfWarp(WholeBegin)) | (number >= loadOfWarp(WholeEnd));
     const size_t half = size_t(block / 2), count = size_t(block / 4);
     auto slopesOf = [&](const Scalars &seen) {
@@ -248,7 +250,8 @@ private:
     }
     llvm::ArrayRef<Scalar> packed = words;
     Scalar next = c.following(ring), more = number + 1 < loadOfWarp(End);
-    k.when(more, [&] { awaitQueries(next); });
+    // After the last products with the keys those of the next task may come.
+    k.when(more, [&] { awaitQueries(next); }, [&] { k.when(isLast, [&] { release(c.emptyKeys()); }); });
     showToProducts(k);
     awaitTurn();
     Sums dk(sums.take_front(keySums())), dv(sums.take_back(valueSums()));

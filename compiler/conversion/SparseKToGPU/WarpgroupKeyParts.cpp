@@ -1,4 +1,5 @@
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeyParts.h"
+#include "compiler/conversion/SparseKToGPU/Order.h"
 
 namespace heddle::gpu::attention {
 
@@ -45,29 +46,30 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
     totalNumber = builder.take(lists.slotTotal);
     tasksNumber = builder.take(result.tasks);
   }
-  builder.kernel("attention_tasks", waves.count, warpSize, [&](KernelCode &k) {
-    Scalar lane = k.thread(), number = k.block();
+  constexpr int64_t threads = 256;
+  builder.kernel("attention_tasks", waves.count, threads, [&](KernelCode &k) {
+    Scalar thread = k.thread(), number = k.block();
     Pointer counters = k.pointer(countersNumber, k.i32Type());
-    k.when(lane < 2, [&] { k.store(k.i32(0), counters, number * 2 + lane); });
+    k.when(thread < 2, [&] { k.store(k.i32(0), counters, number * 2 + thread); });
     if (!selects)
       return;
     Pointer totals = k.pointer(totalNumber, k.i32Type()), tasks = k.pointer(tasksNumber, k.i32Type());
     Scalar firstRow = number * waves.rows, firstList = firstRow * plan.chunks();
     Scalar count = k.min(k.i32(s.rows()) - firstRow, k.i32(waves.rows)) * plan.chunks();
     Scalars taken =
-        k.loop(k.i32(0), count, k.i32(warpSize), {firstRow * places},
+        k.loop(k.i32(0), count, k.i32(threads), {firstRow * places},
                [&](Scalar start, llvm::ArrayRef<Scalar> taken) {
-                 Scalar place = start + lane, list = firstList + k.min(place, count - 1);
+                 Scalar place = start + thread, list = firstList + k.min(place, count - 1);
                  Scalar keys = k.load(totals, list);
                  Scalar tiles = k.select(
                      place < count, (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile, k.i32(0));
-                 Scalar until = k.warpInclusiveScan(tiles, [](Scalar x, Scalar y) { return x + y; });
-                 Scalar first = taken[0] + until - tiles;
+                 const BlockScan scan = blockScan(k, tiles);
+                 Scalar first = taken[0] + scan.before;
                  k.loop(k.i32(0), tiles, k.i32(1),
                         [&](Scalar tile) { k.store(list * most + tile, tasks, first + tile); });
-                 return Scalars{taken[0] + k.shuffleFrom(until, k.i32(warpSize - 1))};
+                 return Scalars{taken[0] + scan.all};
                });
-    k.when(lane == 0,
+    k.when(thread == 0,
            [&] { k.store(taken[0] - firstRow * places, counters, number * 2 + result.counterCount); });
   });
   return result;
@@ -86,19 +88,21 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
   const unsigned rowsNumber = builder.take(parts.rows), scoresNumber = builder.take(parts.scores);
   const unsigned firstRowNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
   const unsigned counterNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
-  // A warp looks at some slots together, one a lane, and adds up those that are the first of their key.
-  constexpr int64_t together = 4;
+  // A warp looks at some slots together, one a lane, and adds up those that are the first of their key: two
+  // at a time, half a warp each, so that more loads are on their way.
+  constexpr int64_t together = 4, lanes = warpSize / 2;
   builder.kernel("attention_partial_sums", 8 * target.multiprocessors, threads, [&](KernelCode &k) {
     auto numbers = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
     Pointer keys = numbers(keysNumber), totals = numbers(totalNumber), next = numbers(nextNumber);
     Pointer ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
     Pointer rows = k.pointer(rowsNumber, k.f32Type()), scores = k.pointer(scoresNumber, k.f32Type());
     Scalar firstRow = k.argument(firstRowNumber), lane = k.thread() & (warpSize - 1);
+    Scalar half = lane / lanes, laneOfHalf = lane % lanes;
     auto wide = [&](Scalar x) { return k.cast(x, k.i64Type()); };
     Scalar count = k.load(numbers(countersNumber), k.argument(counterNumber) + tasks.counterCount);
 
-    const int64_t pieces = (width + each * warpSize - 1) / (each * warpSize);
-    auto column = [&](int64_t piece) { return lane * each + piece * each * warpSize; };
+    const int64_t pieces = (width + each * lanes - 1) / (each * lanes);
+    auto column = [&](int64_t piece) { return laneOfHalf * each + piece * each * lanes; };
     auto loadRow = [&](Scalar part) { // the score, then the lane's columns
       Scalars x{k.load(scores, part)};
       for (int64_t i = 0; i < pieces; ++i) {
@@ -134,7 +138,7 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
           k.storeVector(k.vectorOf(llvm::ArrayRef(carried).slice(size_t(1 + each * i), size_t(each))), rows,
                         partOf(place) * width + wide(column(i)));
         });
-      k.when(lane == 0, [&] { k.store(carried[0], scores, partOf(place)); });
+      k.when(laneOfHalf == 0, [&] { k.store(carried[0], scores, partOf(place)); });
     };
 
     constexpr int64_t tile = KeyWarpgroupPlan::tile;
@@ -154,9 +158,9 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
           },
           [&] { return Scalars{k.truth(false), k.i32(0), k.i32(0)}; });
       Scalar firsts = k.ballot(own[0]);
-      k.loop(k.i32(0), k.i32(together), k.i32(1), [&](Scalar i) {
-        k.when((firsts >> i & 1) != 0,
-               [&] { addFrom(list, firstSlot + i, k.shuffleFrom(own[1], i), k.shuffleFrom(own[2], i)); });
+      k.loop(k.i32(0), k.i32(together), k.i32(2), [&](Scalar i) {
+        Scalar mine = i + half, until = k.shuffleFrom(own[1], mine), second = k.shuffleFrom(own[2], mine);
+        k.when((firsts >> mine & 1) != 0, [&] { addFrom(list, firstSlot + mine, until, second); });
       });
     });
   });

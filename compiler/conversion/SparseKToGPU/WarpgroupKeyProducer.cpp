@@ -17,10 +17,10 @@ public:
   void emit() {
     setRegisters(k, c.w.gatherRegisters, /*more=*/false);
     Scalars last = k.repeat(
-        {takeTask(), k.i32(KeyWarpgroupCode::stageParity | KeyWarpgroupCode::keysParity)},
+        {takeTask(), k.i32(KeyWarpgroupCode::stageParity | 3 * KeyWarpgroupCode::task)},
         [&](llvm::ArrayRef<Scalar> values) { return values[0] >= 0; },
         [&](llvm::ArrayRef<Scalar> values) {
-          Scalar ring = gather(values[0], values[1]) ^ KeyWarpgroupCode::keysParity;
+          Scalar ring = c.nextTask(gather(values[0], values[1]));
           return Scalars{takeTask(), ring};
         });
     // There are no more.
@@ -34,7 +34,7 @@ public:
 private:
   static constexpr int64_t tile = KeyWarpgroupPlan::tile;
 
-  /// Of the task whose keys come next.
+  /// Of the task whose keys come next, whose number is one more than the ring has.
   Scalar parityOf(Scalar ring) { return c.keysParityOf(computeHere(k, ring)) ^ 1; }
   void join() { joinBarrier(k, k.i32(1), warpgroupThreads); }
 
@@ -145,7 +145,10 @@ private:
 
   Scalar gather(Scalar number, Scalar ring) {
     KeyTask task = c.taskAt(number);
-    Scalar parity = parityOf(ring), blocks = prepare(number, task, parity);
+    Scalar parity = parityOf(ring);
+    // What is known of the task before the last one is stored over.
+    waitForPhase(k, c.endedTask(parity), (((computeHere(k, ring) + KeyWarpgroupCode::task) >> 5) & 1) ^ 1);
+    Scalar blocks = prepare(number, task, parity);
     auto overBlocks = [&](Scalar head, Scalar begin, Scalar end, Scalar ring) {
       return k.loop(begin, end, k.i32(1), {ring}, [&](Scalar number, llvm::ArrayRef<Scalar> ring) {
         gatherQueries(head, number, ring[0], parity);

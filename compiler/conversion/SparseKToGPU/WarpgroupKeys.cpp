@@ -4,7 +4,7 @@ namespace heddle::gpu::attention {
 
 int64_t KeyWarpgroupPlan::bytes() const {
   return keyBytes() + valueBytes() + stages * (queryBytes() + outBytes() + numbers * block * 4) +
-         2 * keyNumbers * tile * 4 + 2 * threads * 4 + words * 4 + (2 + 2 * stages) * 8;
+         2 * keyNumbers * tile * 4 + 2 * threads * 4 + words * 4 + (4 + 2 * stages) * 8;
 }
 
 std::optional<KeyWarpgroupPlan> KeyWarpgroupPlan::of(const AttentionSpec &spec, const Target &target,
@@ -96,6 +96,8 @@ void KeyWarpgroupCode::prepareShared() {
       initialiseBarrier(k, fullQueries(k.i32(i)), warpgroupThreads);
       initialiseBarrier(k, emptyQueries(k.i32(i)), warps);
     }
+    for (int64_t i = 0; i < 2; ++i)
+      initialiseBarrier(k, endedTask(k.i32(i)), warps);
     publishBarriers(k);
   });
   zeroHalfStep(k, address(0), KeyWarpgroupPlan::tile, p.spec.keyWidth);

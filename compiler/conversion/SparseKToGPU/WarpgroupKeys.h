@@ -105,10 +105,13 @@ public:
   Scalar emptyKeys() { return address(barriersStart + 8); }
   Scalar fullQueries(Scalar stage) { return (stage << 3) + address(barriersStart + 16); }
   Scalar emptyQueries(Scalar stage) { return (stage << 3) + address(barriersStart + 16 + 8 * w.stages); }
-  // Where the rings are, in one register: the stage of queries, the parity of its phase, that of the keys'
-  // one.
-  static constexpr int64_t stageParity = 8, keysParity = 16;
-  Scalar keysParityOf(Scalar ring) { return ring >> 4; }
+  /// Once nobody reads what is known of a task: its keys are copied over before that.
+  Scalar endedTask(Scalar parity) { return (parity << 3) + address(barriersStart + 16 + 16 * w.stages); }
+  // Where the rings are, in one register: the stage of queries, the parity of its phase, and the last two
+  // bits of the task's number, the lower of which is the parity of the keys' phase.
+  static constexpr int64_t stageParity = 8, task = 16;
+  Scalar keysParityOf(Scalar ring) { return (ring >> 4) & 1; }
+  Scalar nextTask(Scalar ring) { return (ring & (task - 1)) | ((ring + task) & (3 * task)); }
   Scalar stageOf(Scalar ring) { return ring & 7; }
   Scalar following(Scalar ring) {
     return k.select(stageOf(ring) == w.stages - 1, (ring - (w.stages - 1)) ^ stageParity, ring + 1);

@@ -142,10 +142,10 @@ mlir::Value WarpgroupQueries::numbersOf(RingPlace place, int64_t which, int64_t 
 }
 
 void WarpgroupQueries::markOdd(const WarpgroupTile &tile, llvm::ArrayRef<Scalar> x) {
-  Scalar odd = k.f32(0); // or NaN
-  for (Scalar value : x)
-    odd = k.multiplyAdd(value, k.f32(0), odd);
-  Scalar marked = k.ballot(k.isNan(odd)) != 0;
+  Scalar odd[4] = {k.f32(0), k.f32(0), k.f32(0), k.f32(0)}; // or NaN; some that do not wait for each other
+  for (size_t i = 0; i < x.size(); ++i)
+    odd[i % 4] = k.multiplyAdd(x[i], k.f32(0), odd[i % 4]);
+  Scalar marked = k.ballot(k.isNan((odd[0] + odd[1]) + (odd[2] + odd[3]))) != 0;
   k.when(c.lane == 0, [&] {
     k.store(k.extendUnsigned(marked, k.i32Type()), c.marks,
             c.wide(tile.number) * c.w.warps() + c.wide(warpNumber));
