@@ -88,21 +88,22 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
   const unsigned rowsNumber = builder.take(parts.rows), scoresNumber = builder.take(parts.scores);
   const unsigned firstRowNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
   const unsigned counterNumber = builder.take(DeviceOperand{DeviceOperand::I32, 0});
-  // A warp looks at some slots together, one a lane, and adds up those that are the first of their key: two
-  // at a time, half a warp each, so that more loads are on their way.
-  constexpr int64_t together = 4, lanes = warpSize / 2;
+  // A warp looks at some slots together, one a lane, and adds up those that are the first of their key: of
+  // short rows two at a time, half a warp each, so that more loads are on their way.
+  constexpr int64_t together = 4;
+  const int64_t lanes = width > 128 ? warpSize : warpSize / 2;
   builder.kernel("attention_partial_sums", 8 * target.multiprocessors, threads, [&](KernelCode &k) {
     auto numbers = [&](unsigned number) { return k.pointer(number, k.i32Type()); };
     Pointer keys = numbers(keysNumber), totals = numbers(totalNumber), next = numbers(nextNumber);
     Pointer ends = builder.buffer(k, AttentionArgument::End, k.i32Type());
     Pointer rows = k.pointer(rowsNumber, k.f32Type()), scores = k.pointer(scoresNumber, k.f32Type());
     Scalar firstRow = k.argument(firstRowNumber), lane = k.thread() & (warpSize - 1);
-    Scalar half = lane / lanes, laneOfHalf = lane % lanes;
+    Scalar group = lane / lanes, laneOfRow = lane % lanes;
     auto wide = [&](Scalar x) { return k.cast(x, k.i64Type()); };
     Scalar count = k.load(numbers(countersNumber), k.argument(counterNumber) + tasks.counterCount);
 
     const int64_t pieces = (width + each * lanes - 1) / (each * lanes);
-    auto column = [&](int64_t piece) { return laneOfHalf * each + piece * each * lanes; };
+    auto column = [&](int64_t piece) { return laneOfRow * each + piece * each * lanes; };
     auto loadRow = [&](Scalar part) { // the score, then the lane's columns
       Scalars x{k.load(scores, part)};
       for (int64_t i = 0; i < pieces; ++i) {
@@ -138,7 +139,7 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
           k.storeVector(k.vectorOf(llvm::ArrayRef(carried).slice(size_t(1 + each * i), size_t(each))), rows,
                         partOf(place) * width + wide(column(i)));
         });
-      k.when(laneOfHalf == 0, [&] { k.store(carried[0], scores, partOf(place)); });
+      k.when(laneOfRow == 0, [&] { k.store(carried[0], scores, partOf(place)); });
     };
 
     constexpr int64_t tile = KeyWarpgroupPlan::tile;
@@ -158,8 +159,8 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
           },
           [&] { return Scalars{k.truth(false), k.i32(0), k.i32(0)}; });
       Scalar firsts = k.ballot(own[0]);
-      k.loop(k.i32(0), k.i32(together), k.i32(2), [&](Scalar i) {
-        Scalar mine = i + half, until = k.shuffleFrom(own[1], mine), second = k.shuffleFrom(own[2], mine);
+      k.loop(k.i32(0), k.i32(together), k.i32(warpSize / lanes), [&](Scalar i) {
+        Scalar mine = i + group, until = k.shuffleFrom(own[1], mine), second = k.shuffleFrom(own[2], mine);
         k.when((firsts >> mine & 1) != 0, [&] { addFrom(list, firstSlot + mine, until, second); });
       });
     });

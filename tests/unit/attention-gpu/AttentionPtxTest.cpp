@@ -83,6 +83,31 @@ int64_t spilled(const std::string &log) {
   return sum;
 }
 
+/// The number after `words`, the first time that they come in `text` after `from`.
+int64_t numberAfter(const std::string &text, const std::string &words, size_t from = 0) {
+  const size_t at = text.find(words, from);
+  return at == std::string::npos ? -1 : std::atoll(text.c_str() + at + words.size());
+}
+
+/// Roles of a kernel may give registers to each other: if they ask for more than it begins with, they wait
+/// forever. The first role gives, all others take.
+void checkRegistersOfRoles(const Assembled &result) {
+  for (size_t at = result.ptx.find(".entry "), next; at != std::string::npos; at = next) {
+    next = result.ptx.find(".entry ", at + 1);
+    const std::string kernel = result.ptx.substr(at, next == std::string::npos ? next : next - at);
+    const int64_t given = numberAfter(kernel, "setmaxnreg.dec.sync.aligned.u32"),
+                  taken = numberAfter(kernel, "setmaxnreg.inc.sync.aligned.u32");
+    if (given < 0)
+      continue;
+    const std::string name = kernel.substr(7, kernel.find('(') - 7);
+    INFO(name);
+    const int64_t roles = numberAfter(kernel, ".maxntid") / 128;
+    const int64_t begun = numberAfter(result.log, "Used ", result.log.find("entry function '" + name + "'"));
+    CHECK(roles >= 3);
+    CHECK(given + (roles - 1) * taken <= roles * begun);
+  }
+}
+
 cpu::AttentionSpec spec(cpu::MatmulElement element, int64_t width) {
   cpu::AttentionSpec s;
   s.element = element;
@@ -133,6 +158,8 @@ TEST_CASE("attention by products of warpgroups assembles without spills or seria
     // Of the backward pass the role that copies, in 24 registers, puts away a few words.
     CHECK(spilled(result.log) <= (pass == AttentionPass::Forward ? 0 : 64));
     CHECK(result.log.find("C75") == std::string::npos); // products that wait for each other
+    if (!result.log.empty())
+      checkRegistersOfRoles(result);
     CHECK(result.ptx.find("wgmma.mma_async") != std::string::npos);
     if (std::getenv("HEDDLE_PRINT_ASSEMBLER"))
       WARN(elementName(s.element) << " " << s.keyWidth << "\n" << result.log);
@@ -142,6 +169,12 @@ TEST_CASE("attention by products of warpgroups assembles without spills or seria
     assemble(s, AttentionPass::Backward);
   };
   check(spec(E::BF16, 128));
+  for (int64_t warpgroups : {2, 3}) {
+    target.choice = {{"warpgroups", warpgroups}};
+    check(spec(E::BF16, 128));
+    check(spec(E::BF16, 64));
+  }
+  target.choice = {};
   cpu::AttentionSpec ungrouped = spec(E::BF16, 128);
   ungrouped.heads = ungrouped.queryHeads;
   check(ungrouped);
