@@ -8,8 +8,14 @@ import itertools
 import math
 
 HEADS, TOPK, WINDOW = 16, 512, 512
-TILE = 128  # queries of a tile, keys of a task
-CHUNK = 2048  # queries that share a list of keys in the backward pass
+TASK = 128  # keys of a task
+CHUNK = 2048  # queries that share a list of keys in the backward pass, about
+# (Queries of a tile, keys of a block) of kernels by queries, for heads up to this width.
+SIZES = {"forward": {64: (192, 80), 128: (192, 64)}, "dq": {64: (192, 64), 128: (128, 80)}}
+
+
+def _sizes(kernel, d):
+    return next(sizes for width, sizes in SIZES[kernel].items() if d <= width)
 
 
 def _selected(n):
@@ -19,7 +25,7 @@ def _selected(n):
     return lambda first, last: min(TOPK, max(0, first - WINDOW + 1)) + before[last + 1] - before[first + 1]
 
 
-def _blocks(n, block, rows=TILE):
+def _blocks(n, block, rows):
     """Blocks of keys that tiles of `rows` queries multiply with: of selected keys, and of windows."""
     selected, count = _selected(n), 0
     for first in range(0, n, rows):
@@ -33,30 +39,31 @@ def useful(n, d, direction):
     return {"forward": 1, "backward": 2.5}[direction] * 4 * n * (TOPK + WINDOW) * d * HEADS
 
 
-def query_side(n, d, block, products):
+def query_side(n, d, kernel, products):
     """FLOPs of tiles of queries with whole blocks of keys."""
-    return _blocks(n, block) * block * TILE * 2 * d * products * HEADS
+    tile, block = _sizes(kernel, d)
+    return _blocks(n, block, tile) * block * tile * 2 * d * products * HEADS
 
 
 def key_side(n, d):
     """FLOPs of four products: tasks of windows, where each half of 64 keys leaves out blocks of queries that see none of its keys,
     and tasks of the selected keys of a chunk, which are multiplied with all of its queries at most."""
     in_selected, in_window = (min(96, max(64, (registers - d) // step * step)) for registers, step in ((160, 32), (192, 16)))  # queries of a block
-    half, pairs, selected = TILE // 2, 0, _selected(n)
-    for first in range(0, n, TILE):
+    half, pairs, selected = TASK // 2, 0, _selected(n)
+    for first in range(0, n, TASK):
         for start in (0, half):
             end = min(n - first, start + half + WINDOW - 1)
             pairs += (math.ceil(end / in_window) - start // in_window) * in_window * half
     for first in range(0, n, CHUNK):
         last = min(first + CHUNK, n) - 1
-        pairs += math.ceil(round(selected(first, last), 6) / TILE) * TILE * math.ceil((last + 1 - first) / in_selected) * in_selected
+        pairs += math.ceil(round(selected(first, last), 6) / TASK) * TASK * math.ceil((last + 1 - first) / in_selected) * in_selected
     return pairs * 2 * d * 4 * HEADS
 
 
 def executed(n, d, direction):
     if direction == "forward":
-        return query_side(n, d, 96, 2)
-    return query_side(n, d, 80, 3) + key_side(n, d)
+        return query_side(n, d, "forward", 2)
+    return query_side(n, d, "dq", 3) + key_side(n, d)
 
 
 def training_step(n, attention):
@@ -73,4 +80,5 @@ def moved(n, d, direction):
 
 def gathered(n, d):
     """Bytes of keys and values that the forward pass copies to shared memory."""
-    return _blocks(n, 96) * 96 * 2 * d * 2 * HEADS
+    tile, block = _sizes("forward", d)
+    return _blocks(n, block, tile) * block * 2 * d * 2 * HEADS
