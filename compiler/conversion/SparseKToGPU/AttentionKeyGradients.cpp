@@ -6,8 +6,6 @@
 // sequence: to their sums the partial ones are added, chunk after chunk. Every element is written once.
 #include "compiler/conversion/SparseKToGPU/KeyTile.h"
 
-#include <cfloat>
-
 namespace heddle::gpu::attention {
 namespace {
 
@@ -131,8 +129,7 @@ private:
               return Scalars{key, windowEnd(key)};
             Scalar at = rowStart + t.wide(key);
             Scalar u = k.load(builder.buffer(k, AttentionArgument::U, t.compute), at);
-            return Scalars{key + p.spec.window, k.load(ends, at),
-                           k.min(k.max(u, t.number(-double(FLT_MAX))), t.number(FLT_MAX))};
+            return Scalars{key + p.spec.window, k.load(ends, at), finiteScore(k, u)};
           },
           [&] {
             Scalars none{k.i32(INT32_MAX), k.i32(0)};

@@ -3,9 +3,8 @@
 // together in the order of the slots.
 #include "compiler/conversion/SparseKToGPU/CacheAttention.h"
 #include "compiler/conversion/GPU/TensorCode.h"
+#include "compiler/conversion/SparseKToGPU/Pairs.h"
 #include "compiler/conversion/SparseKToGPU/TileCode.h"
-
-#include <cfloat>
 
 using namespace mlir;
 
@@ -112,7 +111,7 @@ private:
     for (int64_t tile = 0; tile < slotsOfBlock / 8; ++tile)
       for (int64_t column = 0; column < 2; ++column) {
         Scalar slot = t.column(tile) + column, place = firstSlot + slot, used = isUsed(place);
-        Scalar score = k.min(k.max(k.load(slotScores, slot), t.number(-double(FLT_MAX))), t.number(FLT_MAX));
+        Scalar score = finiteScore(k, k.load(slotScores, slot));
         Scalar g = k.min(k.max((score - high) - low, t.number(0)), t.number(1));
         g = k.select(place < s.topk, g, t.number(1));
         for (int64_t half = 0; half < 2; ++half) {

@@ -3,8 +3,6 @@
 #include "compiler/conversion/SparseKToGPU/KeyWalk.h"
 #include "compiler/conversion/GPU/TensorCode.h"
 
-#include <cfloat>
-
 namespace heddle::gpu::attention {
 
 /// Blocks of which numbers are kept: the one computed, the next one, and a slot to fill.
@@ -150,8 +148,7 @@ Scalars KeyWalk::loadKey(Scalar number) {
       k.both(t.thread < p.walk.block, at < selectedKeys),
       [&] {
         Scalar key = k.load(listKeys, list + t.wide(at)), place = rowStart + t.wide(key);
-        // Infinities act as the largest f32, as in the selection.
-        Scalar score = k.min(k.max(k.load(u, place), t.number(-double(FLT_MAX))), t.number(FLT_MAX));
+        Scalar score = finiteScore(k, k.load(u, place));
         Scalars values{marked(key), key + p.spec.window, k.load(ends, place), score};
         if (scoresMove)
           values.push_back(k.load(du, place));

@@ -1,6 +1,13 @@
 #include "compiler/conversion/SparseKToGPU/Pairs.h"
 
+#include <cfloat>
+
 namespace heddle::gpu::attention {
+
+Scalar finiteScore(KernelCode &k, Scalar score) {
+  auto number = [&](double x) { return k.constant(score.type(), x); };
+  return k.min(k.max(score, number(-double(FLT_MAX))), number(FLT_MAX));
+}
 
 Pair GatePairs::pair(const QuerySide &query, const KeySide &key, Scalar product) {
   Pair pair{product, {}, {}};

@@ -19,6 +19,9 @@ struct KeySide {
   Scalar score;
 };
 
+/// A key's score as gates see it: infinities act as the largest f32, as in the selection.
+Scalar finiteScore(KernelCode &k, Scalar score);
+
 /// The score that goes into the softmax, in the base of TileCode::power; the factor of the value; whether the
 /// query sees the key. Without `gate` it is 1, without `seen` all do.
 struct Pair {

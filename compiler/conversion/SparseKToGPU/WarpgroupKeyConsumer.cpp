@@ -165,37 +165,17 @@ private:
     k.warpBarrier();
   }
 
-  /// left rightᵀ over the columns of rows.
-  Sums multiplyRows(Scalar left, Scalar right, int64_t width) {
-    Sums sums;
-    beginProducts(k);
-    for (int64_t column = 0; column < width; column += 16) {
-      const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
-      sums = multiplyShared(k, c.element, sums, advance(left, panel * tile * panelRowBytes + within),
-                            advance(right, panel * block * panelRowBytes + within), block);
-    }
-    endProducts(k);
-    return sums;
-  }
-
-  Sums addWeighted(Sums sums, llvm::ArrayRef<Scalar> weights, Scalar matrix, int64_t width) {
-    for (int64_t query = 0; query < block; query += 16)
-      sums = multiplyRegisters(k, c.element, sums, weights.slice(size_t(query / 4), 4),
-                               advance(matrix, query * panelRowBytes), width);
-    endProducts(k);
-    return sums;
-  }
-
   /// The rows of keys or values that the warpgroup has.
   Scalar ownRows(int64_t start) {
     return describeMatrix(k, computeHere(k, warpgroup) * (64 * panelRowBytes) + c.address(start));
   }
   Sums multiplyQueries(Scalar ring) {
-    return multiplyRows(ownRows(0), describeMatrix(k, queriesAt(c.stageOf(ring))), p.spec.keyWidth);
+    return multiplyRows(k, c.element, ownRows(0), tile, describeMatrix(k, queriesAt(c.stageOf(ring))), block,
+                        p.spec.keyWidth);
   }
   Sums multiplyCotangents(Scalar ring) {
-    return multiplyRows(ownRows(c.valuesStart), describeMatrix(k, outsAt(c.stageOf(ring))),
-                        p.spec.valueWidth);
+    return multiplyRows(k, c.element, ownRows(c.valuesStart), tile,
+                        describeMatrix(k, outsAt(c.stageOf(ring))), block, p.spec.valueWidth);
   }
 
   /// The blocks [begin, end). `isLast`: no other head follows that multiplies the same keys.
@@ -257,11 +237,13 @@ private:
     Sums dk(sums.take_front(keySums())), dv(sums.take_back(valueSums()));
     auto add = [&] {
       Scalar stage = c.stageOf(computeHere(k, ring));
+      auto added = [&](Sums sums, llvm::ArrayRef<Scalar> weights, Scalar rows, int64_t width) {
+        Scalar matrix = describeMatrix(k, rows, /*across=*/true, block * panelRowBytes);
+        return addWeighted(k, c.element, std::move(sums), weights, matrix, block, width);
+      };
       beginProducts(k);
-      dv = addWeighted(dv, packed.take_front(count),
-                       describeMatrix(k, outsAt(stage), true, block * panelRowBytes), p.spec.valueWidth);
-      dk = addWeighted(dk, packed.drop_front(count),
-                       describeMatrix(k, queriesAt(stage), true, block * panelRowBytes), p.spec.keyWidth);
+      dv = added(dv, packed.take_front(count), outsAt(stage), p.spec.valueWidth);
+      dk = added(dk, packed.drop_front(count), queriesAt(stage), p.spec.keyWidth);
     };
     auto all = [&](llvm::ArrayRef<Scalar> products) {
       Scalars result(dk);

@@ -1,11 +1,10 @@
 // The warpgroup that gathers keys and values of a task, then the queries that see them, block by block.
 // Tasks are taken from a counter: which block of threads computes one changes no result.
 #include "compiler/conversion/GPU/TensorCode.h"
+#include "compiler/conversion/SparseKToGPU/Pairs.h"
 #include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-
-#include <cfloat>
 
 namespace heddle::gpu::attention {
 namespace {
@@ -63,8 +62,8 @@ private:
       Scalar start = task.chunk * p.chunk;
       result.from = k.max(result.key + p.spec.window, start);
       result.until = k.min(k.load(c.ends, at), start + p.chunk);
-      if (c.gated()) // infinities act as the largest f32, as in the selection
-        result.score = k.min(k.max(k.load(c.u, at), k.f32(-double(FLT_MAX))), k.f32(FLT_MAX));
+      if (c.gated())
+        result.score = finiteScore(k, k.load(c.u, at));
     } else {
       valid = place < c.n;
       result.key = k.min(place, k.i32(c.n - 1));

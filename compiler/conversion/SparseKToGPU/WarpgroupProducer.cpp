@@ -1,9 +1,8 @@
 // The warpgroup that gathers: eight lanes copy a row, 128 bytes a time. The rows' numbers are loaded two
 // blocks ahead, what else is known of keys one block ahead.
 #include "compiler/conversion/GPU/TensorCode.h"
+#include "compiler/conversion/SparseKToGPU/Pairs.h"
 #include "compiler/conversion/SparseKToGPU/Warpgroup.h"
-
-#include <cfloat>
 
 namespace heddle::gpu::attention {
 namespace {
@@ -153,9 +152,7 @@ private:
         k.store(value, atShared(k, numbers, k.f32Type()), c.thread);
       };
       if (c.scored()) {
-        // Infinities act as the largest f32, as in the selection.
-        Scalar score = k.min(k.max(known[0], k.f32(-double(FLT_MAX))), k.f32(FLT_MAX));
-        store(score - center, 0);
+        store(finiteScore(k, known[0]) - center, 0);
       }
       store((begin + end - 1.0) * 0.5, 1);
       store((end - 1.0 - begin) * 0.5, 2);

@@ -76,26 +76,13 @@ void WarpgroupQueries::release(WarpgroupCode::Barrier which, Scalar stage) {
 }
 
 Sums WarpgroupQueries::multiplyRows(Scalar rows, Scalar stage, int64_t width) {
-  beginProducts(k);
-  Sums sums;
-  for (int64_t column = 0; column < width; column += 16) {
-    const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
-    sums = multiplyShared(k, c.element, sums, advance(rows, panel * c.w.tile() * panelRowBytes + within),
-                          advance(stage, panel * block * panelRowBytes + within), block);
-  }
-  endProducts(k);
-  return sums;
+  return attention::multiplyRows(k, c.element, rows, c.w.tile(), stage, block, width);
 }
 
 Sums WarpgroupQueries::multiplyWeights(const Sums &sums, llvm::ArrayRef<Scalar> weights, Scalar stage,
                                        int64_t width) {
   beginProducts(k);
-  Sums result = sums;
-  for (int64_t key = 0; key < block; key += 16)
-    result = multiplyRegisters(k, c.element, result, weights.slice(size_t(key / 4), 4),
-                               advance(stage, key * panelRowBytes), width);
-  endProducts(k);
-  return result;
+  return addWeighted(k, c.element, sums, weights, stage, block, width);
 }
 
 Scalars WarpgroupQueries::packed(llvm::ArrayRef<Scalar> x) {

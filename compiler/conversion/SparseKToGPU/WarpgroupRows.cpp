@@ -36,6 +36,28 @@ void copyRows(KernelCode &k, mlir::Type element, Scalar to, int64_t panelRows, P
     k.when(piece < rest, [&] { copy(wholePanels, wholePanels + 1); });
 }
 
+Sums multiplyRows(KernelCode &k, mlir::Type element, Scalar left, int64_t leftRows, Scalar right,
+                  int64_t rightRows, int64_t width) {
+  beginProducts(k);
+  Sums sums;
+  for (int64_t column = 0; column < width; column += 16) {
+    const int64_t panel = column / panelColumns, within = column % panelColumns * 2;
+    sums = multiplyShared(k, element, sums, advance(left, panel * leftRows * panelRowBytes + within),
+                          advance(right, panel * rightRows * panelRowBytes + within), rightRows);
+  }
+  endProducts(k);
+  return sums;
+}
+
+Sums addWeighted(KernelCode &k, mlir::Type element, Sums sums, llvm::ArrayRef<Scalar> weights, Scalar rows,
+                 int64_t count, int64_t width) {
+  for (int64_t row = 0; row < count; row += 16)
+    sums = multiplyRegisters(k, element, sums, weights.slice(size_t(row / 4), 4),
+                             advance(rows, row * panelRowBytes), width);
+  endProducts(k);
+  return sums;
+}
+
 void zeroHalfStep(KernelCode &k, Scalar matrix, int64_t rows, int64_t width) {
   if (width % 16 == 0)
     return;

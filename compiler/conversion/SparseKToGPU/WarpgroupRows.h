@@ -20,6 +20,15 @@ constexpr int64_t rowsAtATime = warpgroupThreads / 8;
 void copyRows(KernelCode &k, mlir::Type element, Scalar to, int64_t panelRows, Pointer from, int64_t width,
               llvm::ArrayRef<Scalar> rows, Scalar piece);
 
+/// left rightᵀ over the columns of rows, a group of products; both are panels of so many rows.
+Sums multiplyRows(KernelCode &k, mlir::Type element, Scalar left, int64_t leftRows, Scalar right,
+                  int64_t rightRows, int64_t width);
+
+/// sums + weights (packed pairs) times `count` rows that are described across, a group of products that the
+/// caller has begun.
+Sums addWeighted(KernelCode &k, mlir::Type element, Sums sums, llvm::ArrayRef<Scalar> weights, Scalar rows,
+                 int64_t count, int64_t width);
+
 /// Zeroes what products, which step over 16 columns, read beyond the width of rows: all threads of the block.
 void zeroHalfStep(KernelCode &k, Scalar matrix, int64_t rows, int64_t width);
 
