@@ -243,7 +243,7 @@ def compile_all(heddle, measurements, environment):
         return run(heddle, m, values, m.sizes | sizes, environment, rounds=1, limit=150)[1] != TOO_LONG
     # What takes long is at the end of the list, and comes first.
     jobs = [(m, sizes) for m in reversed(measurements) for sizes in m.between or [{}]
-            if m.name != "sparsek_lists"]  # whose program is that of the forward pass
+            if m.name != "sparsek_lists" or not any(o.name == "sparsek_forward" and o.sizes == m.sizes for o in measurements)]  # one program
     with concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count())) as pool:
         return [m for (m, _), good in zip(jobs, pool.map(lambda job: ends(*job), jobs)) if not good]
 

@@ -14,7 +14,7 @@ using heddle::ir::MatmulOp;
 
 /// Raised when the meaning of choices or the list of candidates changes: what was measured before then counts
 /// no more.
-static constexpr int version = 1;
+static constexpr int version = 2;
 
 static bool isAttention(Operation *op) {
   return isa<heddle::sparsek::AttentionOp, heddle::sparsek::AttentionBackwardOp>(op);

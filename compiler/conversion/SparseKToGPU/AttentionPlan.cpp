@@ -87,11 +87,15 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_
   // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
-  const int64_t whole = std::lcm<int64_t>(128, p.walk.tile); // tiles of queries, and of keys
-  p.chunk = roundUp(
-      std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)), whole);
+  // Whole tiles of queries, and of keys; of long chunks whole lists between those of tiles and of chunks.
+  auto whole = [&](int64_t queries) {
+    return roundUp(queries,
+                   std::lcm<int64_t>(128, queries < 8 * p.walk.tile ? p.walk.tile : 4 * p.walk.tile));
+  };
+  p.chunk =
+      whole(std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)));
   if (auto chosen = target.choice["chunk"]; chosen && 128 <= *chosen && *chosen <= 1 << 20)
-    p.chunk = roundUp(*chosen, whole);
+    p.chunk = whole(*chosen);
   p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);
   p.slotStride = std::max<int64_t>(std::min(p.spec.topk + p.chunk, spec.length), 1);
   return p;

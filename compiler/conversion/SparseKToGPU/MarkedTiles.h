@@ -1,5 +1,6 @@
-// Tiles that a kernel of warpgroups marks, since some of what they computed is not finite: they are computed
-// again by the kernel that keeps rows apart which are not finite. Internal to this folder.
+// Tiles that a kernel of warpgroups marks, since some of what they computed is not finite, or a row may have
+// seen no key: they are computed again by the kernel that keeps rows apart which are not finite. Internal to
+// this folder.
 #pragma once
 
 #include "compiler/conversion/SparseKToGPU/ProgramBuilder.h"

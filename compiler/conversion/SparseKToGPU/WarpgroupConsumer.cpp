@@ -1,6 +1,6 @@
 // The warpgroups that multiply in the forward pass. Products of a block are issued together with the weighted
-// sum of the block before it, and softmax runs while that sum is computed. Turns keep the softmax of one
-// warpgroup beside the products of the other.
+// sum of the block before it, and softmax runs while that sum is computed. Turns keep the softmax of
+// warpgroups beside the products of another.
 #include "compiler/conversion/GPU/TensorCode.h"
 #include "compiler/conversion/SparseKToGPU/WarpgroupQueries.h"
 
@@ -13,8 +13,9 @@ namespace {
 /// Weights of a row are relative to the sum that it had when it was measured. When a lane's part of a block
 /// sums up to more than this, the row is measured again; until then no weight waits for the others.
 constexpr double mostSum = 1024;
-/// A row's first sum, relative to a product of its own, below which weights that vanished might matter.
-constexpr double leastSum = 0x1p-90;
+/// What a row may be measured by. Relative to a smaller sum weights that vanished might matter, which happens
+/// to first ones alone; a larger one has no reciprocal, or has overflowed though its weights have not.
+constexpr double leastMeasure = 0x1p-90, mostMeasure = 0x1p120;
 
 class ForwardConsumer : WarpgroupQueries {
 public:
@@ -209,8 +210,9 @@ private:
           for (size_t half = 0; half < 2; ++half) {
             Scalar sum = k.warpReduce(sums[half], [](Scalar a, Scalar b) { return a + b; }, 4);
             Scalar measured = sum > state.limits[half];
-            Scalar power = k.select(sum < leastSum, k.f32(std::numeric_limits<double>::quiet_NaN()),
-                                    k.log2Approximate(sum));
+            // Else the row becomes NaN, and the tile is computed again.
+            Scalar power = k.select(k.both(sum >= leastMeasure, sum <= mostMeasure), k.log2Approximate(sum),
+                                    k.f32(std::numeric_limits<double>::quiet_NaN()));
             power = k.select(measured, power, k.f32(0));
             factors[half] = k.exp2Approximate(-power);
             next.shifts[half] = state.shifts[half] - power;

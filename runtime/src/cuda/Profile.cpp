@@ -154,6 +154,8 @@ std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const h
       captured = false; // as in `enqueue`
     }
   }
+  if (!captured)
+    timeline.reserve(2 * first.steps); // none is made while a call runs
   Samples samples(calls);
   for (size_t at = 0; at < static_cast<size_t>(calls); ++at) {
     call([&] {

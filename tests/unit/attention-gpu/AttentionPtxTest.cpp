@@ -175,6 +175,11 @@ TEST_CASE("attention by products of warpgroups assembles without spills or seria
     check(spec(E::BF16, 64));
   }
   target.choice = {};
+  for (auto [keyWidth, valueWidth] : {std::pair<int64_t, int64_t>{64, 128}, {128, 64}, {32, 96}}) {
+    cpu::AttentionSpec unequal = spec(E::BF16, keyWidth);
+    unequal.valueWidth = valueWidth;
+    check(unequal);
+  }
   cpu::AttentionSpec ungrouped = spec(E::BF16, 128);
   ungrouped.heads = ungrouped.queryHeads;
   check(ungrouped);

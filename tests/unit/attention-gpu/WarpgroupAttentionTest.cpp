@@ -92,6 +92,20 @@ TEST_CASE("scores that grow and fall along the sequence by warpgroups", "[device
     }
 }
 
+// A sum may overflow though no weight does, and a large one has no reciprocal.
+TEST_CASE("scores that rise in one step by warpgroups", "[device][warpgroup]") {
+  for (double step : {60.0, 83.0, 84.0, 87.0, 87.75, 88.25, 88.75, 92.0})
+    for (int64_t keys : {1, 40}) {
+      INFO(keys << " keys above the others by " << step);
+      AttentionCase<MatmulElement::F16> c(attentionSpec(1, 1, 1, 420, 16, 16, 0, 200));
+      addRamp(c, 0, 0);
+      for (int64_t key = 300; key < 300 + keys; ++key)
+        c.k[size_t(key * 16)] = decltype(c)::T(float(step)); // 4 step / sqrt(16)
+      c.reference.k = c.exact(c.k);
+      check(c, 2e-3);
+    }
+}
+
 TEST_CASE("queries without keys give zero and -inf by warpgroups", "[device][warpgroup]") {
   auto target = warpgroupTarget();
   if (!target)
