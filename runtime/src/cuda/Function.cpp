@@ -201,19 +201,18 @@ void Function::enqueue(std::vector<void *> addresses) {
   (*found)->launch(device.stream);
 }
 
+std::vector<void *> Function::addressesOf(void *const *buffers) {
+  std::vector<void *> addresses(buffers, buffers + bufferCount);
+  addresses.push_back(device.arena());
+  return addresses;
+}
+
 void Function::start(void *const *buffers, const Report &report) {
   const Driver &driver = device.driver;
   std::lock_guard ordered(device.ordering);
   Device::Scope scope(device);
-  std::vector<void *> addresses(buffers, buffers + bufferCount);
-  addresses.push_back(device.arena());
-  const auto record = reinterpret_cast<CUdeviceptr>(errorRecord);
-  if (errorRecord)
-    driver.require(driver.cuMemsetD8Async(record, 0, sizeof *errorRecord, device.stream), "start a call");
-  enqueue(std::move(addresses));
-  if (errorRecord)
-    driver.require(driver.cuMemcpyDtoHAsync_v2(report.record, record, sizeof *errorRecord, device.stream),
-                   "start a call");
+  std::vector<void *> addresses = addressesOf(buffers);
+  withRecord(report.record, [&] { enqueue(std::move(addresses)); });
   driver.require(driver.cuEventRecord(report.finished, device.stream), "start a call");
 }
 
@@ -222,8 +221,7 @@ double Function::measure(void *const *buffers, int calls) {
   const Driver &driver = device.driver;
   std::lock_guard ordered(device.ordering);
   Device::Scope scope(device);
-  std::vector<void *> addresses(buffers, buffers + bufferCount);
-  addresses.push_back(device.arena());
+  const std::vector<void *> addresses = addressesOf(buffers);
   std::vector<std::unique_ptr<Event>> events;
   auto record = [&] {
     events.push_back(std::make_unique<Event>(driver, "measure calls"));
@@ -240,8 +238,7 @@ double Function::measure(void *const *buffers, int calls) {
   std::vector<double> microseconds;
   for (size_t i = 0; i < events.size(); i += 2)
     microseconds.push_back(events[i]->microsecondsTo(*events[i + 1]));
-  std::nth_element(microseconds.begin(), microseconds.begin() + calls / 2, microseconds.end());
-  return microseconds[static_cast<size_t>(calls / 2)];
+  return median(std::move(microseconds));
 }
 
 void Function::check(const heddle_cuda_error_t &record) const {

@@ -64,6 +64,21 @@ private:
   bool patch(Graph &graph, std::vector<void *> &addresses);
   void run(struct CallState &state, std::vector<void *> &addresses);
   void unload() noexcept;
+  /// Of the buffers of a call and the working memory.
+  std::vector<void *> addressesOf(void *const *buffers);
+  /// Clears the record of failures, lets `enqueue` put a call on the device's stream, and copies the record
+  /// after it to `into`.
+  template <typename Enqueue>
+  void withRecord(heddle_cuda_error_t *into, Enqueue &&enqueue) {
+    const Driver &driver = device.driver;
+    const auto record = reinterpret_cast<CUdeviceptr>(errorRecord);
+    if (errorRecord)
+      driver.require(driver.cuMemsetD8Async(record, 0, sizeof *errorRecord, device.stream), "start a call");
+    enqueue();
+    if (errorRecord)
+      driver.require(driver.cuMemcpyDtoHAsync_v2(into, record, sizeof *errorRecord, device.stream),
+                     "start a call");
+  }
   /// As profiles call a step.
   std::string nameOf(const Step &step) const;
 

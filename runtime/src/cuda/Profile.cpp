@@ -46,14 +46,13 @@ double Timeline::microseconds(size_t at) const {
   return events[before]->microsecondsTo(*events[before + 1]);
 }
 
-namespace {
-
-/// Of a list that is not empty.
-double median(std::vector<double> values) {
+double heddle::runtime::cuda::median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return values.size() % 2 ? *middle : (*middle + *std::max_element(values.begin(), middle)) / 2;
 }
+
+namespace {
 
 /// What all calls of a profile have taken, by the names of steps.
 class Samples {
@@ -115,20 +114,13 @@ std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const h
   const Driver &driver = device.driver;
   std::lock_guard ordered(device.ordering);
   Device::Scope scope(device);
-  std::vector<void *> addresses(buffers, buffers + bufferCount);
-  addresses.push_back(device.arena());
-  const auto record = reinterpret_cast<CUdeviceptr>(errorRecord);
+  std::vector<void *> addresses = addressesOf(buffers);
   /// One call from its arguments to the end, which `enqueue` puts on the stream.
   auto call = [&](auto &&enqueue) {
     for (const heddle_cuda_refill_t &refill : refills)
       device.copyFromHost(refill.to, refill.from, refill.bytes);
-    if (errorRecord)
-      driver.require(driver.cuMemsetD8Async(record, 0, sizeof *errorRecord, device.stream), "start a call");
-    enqueue();
     heddle_cuda_error_t failed{};
-    if (errorRecord)
-      driver.require(driver.cuMemcpyDtoHAsync_v2(&failed, record, sizeof failed, device.stream),
-                     "start a call");
+    withRecord(&failed, enqueue);
     driver.require(driver.cuStreamSynchronize(device.stream), "run kernels on the GPU");
     check(failed);
   };

@@ -43,6 +43,9 @@ private:
   size_t used = 0; ///< of the events
 };
 
+/// Of a list that is not empty.
+double median(std::vector<double> values);
+
 /// All steps of one name.
 struct StepTimes {
   std::string name;
