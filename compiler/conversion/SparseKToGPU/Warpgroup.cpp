@@ -30,21 +30,21 @@ std::optional<WarpgroupPlan> WarpgroupPlan::of(const AttentionSpec &spec, const 
   if (pass == Pass::QueryGradients)
     plan.cotangentPanels = plan.valuePanels;
   const int64_t sumWidth = pass == Pass::Forward ? spec.valueWidth : spec.keyWidth;
-  // What registers hold, as far as shared memory goes. A third warpgroup fills gaps of the others, but
-  // gradients of wide heads need the registers of two.
-  int64_t widest = pass == Pass::Forward && sumWidth <= 64 ? 80 : 64;
-  const bool three = pass == Pass::Forward || sumWidth <= 64;
-  plan.warpgroups =
-      std::clamp<int64_t>(target.choice["warpgroups"].value_or(three ? 3 : 2), 2, three ? 3 : 2);
+  // A third warpgroup fills gaps of the others, but gradients of wide heads need the registers of two.
+  const int64_t most = pass == Pass::Forward || sumWidth <= 64 ? 3 : 2;
+  plan.warpgroups = std::clamp<int64_t>(target.choice["warpgroups"].value_or(most), 2, most);
+  // What registers hold, as far as shared memory goes.
+  int64_t widest;
   if (plan.warpgroups == 3) {
     plan.gatherRegisters = 40;
     plan.productRegisters = 152;
+    widest = pass == Pass::Forward && sumWidth <= 64 ? 80 : 64;
   } else {
-    widest = pass == Pass::Forward ? 96 : 80;
     if (sumWidth <= 96) {
       plan.gatherRegisters = 56;
       plan.productRegisters = 224;
     }
+    widest = pass == Pass::Forward ? 96 : 80;
   }
   llvm::SmallVector<int64_t, 2> blocks = {widest, 64};
   if (auto chosen = target.choice[choiceName(pass, "block")];
