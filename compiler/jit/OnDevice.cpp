@@ -146,7 +146,8 @@ public:
     return {std::move(results), std::make_unique<DeviceRun>(run, std::move(fromHost), excerpts)};
   }
 
-  std::vector<StepTime> measure(const std::vector<Tensor> &given, int64_t calls) override {
+  std::vector<StepTime> measure(const std::vector<Tensor> &given, int64_t calls,
+                                const std::vector<StepGroup> &groups) override {
     std::vector<Tensor> arguments = given;
     // Results overwrite copies of what is donated, which each call gets anew from the host.
     std::vector<Tensor> kept;
@@ -161,9 +162,14 @@ public:
     }
     std::vector<Tensor> results, fromHost;
     std::vector<void *> buffers = place(arguments, results, fromHost);
+    std::vector<heddle_cuda_group_t> together;
+    together.reserve(groups.size());
+    for (const StepGroup &group : groups)
+      together.push_back({group.name.c_str(), group.expression.c_str()});
     heddle_cuda_profile_t *made = nullptr;
     check(heddle_cuda_function_profile(function.get(), buffers.data(), refills.data(),
-                                       static_cast<int32_t>(refills.size()), calls, &made));
+                                       static_cast<int32_t>(refills.size()), together.data(),
+                                       static_cast<int32_t>(together.size()), calls, &made));
     const std::unique_ptr<heddle_cuda_profile_t, decltype(&heddle_cuda_profile_free)> profile(
         made, heddle_cuda_profile_free);
     std::vector<StepTime> times;

@@ -18,7 +18,8 @@ namespace heddle::jit {
 class SpecialisationBase : public Specialisation {
 public:
   Started start(std::vector<Tensor> arguments) final;
-  std::vector<StepTime> profile(const std::vector<Tensor> &arguments, int64_t calls) final;
+  std::vector<StepTime> profile(const std::vector<Tensor> &arguments, int64_t calls,
+                                const std::vector<StepGroup> &groups) final;
 
 protected:
   SpecialisationBase(const frontend::Program &program, std::unique_ptr<mlir::MLIRContext> context,
@@ -26,7 +27,8 @@ protected:
 
   virtual Started evaluate(std::vector<Tensor> arguments) = 0;
   /// Nothing, but on a GPU.
-  virtual std::vector<StepTime> measure(const std::vector<Tensor> &arguments, int64_t calls);
+  virtual std::vector<StepTime> measure(const std::vector<Tensor> &arguments, int64_t calls,
+                                        const std::vector<StepGroup> &groups);
 
   /// The code of the entry from the cache, or what `compile` makes of the module, which is then kept. From
   /// here on only machine code is needed: the module is gone. `settings` are the options that `compile`

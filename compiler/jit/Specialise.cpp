@@ -98,15 +98,19 @@ Started SpecialisationBase::start(std::vector<Tensor> arguments) {
   }
 }
 
-std::vector<StepTime> SpecialisationBase::profile(const std::vector<Tensor> &arguments, int64_t calls) {
+std::vector<StepTime> SpecialisationBase::profile(const std::vector<Tensor> &arguments, int64_t calls,
+                                                  const std::vector<StepGroup> &groups) {
   try {
-    return measure(arguments, calls);
+    return measure(arguments, calls, groups);
   } catch (const Error &error) {
     throw Error(error.status(), excerpts.show(error.what()));
   }
 }
 
-std::vector<StepTime> SpecialisationBase::measure(const std::vector<Tensor> &, int64_t) { return {}; }
+std::vector<StepTime> SpecialisationBase::measure(const std::vector<Tensor> &, int64_t,
+                                                  const std::vector<StepGroup> &) {
+  return {};
+}
 
 CompiledEntry SpecialisationBase::obtain(const std::string &entry, const CpuTarget &host,
                                          const std::string &settings,

@@ -36,6 +36,11 @@ struct Started {
   std::unique_ptr<Run> run; ///< null where it is finished
 };
 
+/// Steps that are timed together where they are adjacent: heddle_cuda_group_t.
+struct StepGroup {
+  std::string name, expression;
+};
+
 /// What the steps of one name, such as the launches of a kernel, take on a GPU: heddle_cuda_step_time_t.
 struct StepTime {
   std::string name;
@@ -65,7 +70,8 @@ public:
   /// Where the time of a call on a GPU goes, what takes most first: medians of `calls` calls, and nothing for
   /// a function that runs elsewhere. Each begins with these arguments, of which none is changed, donated or
   /// not. Throws Error.
-  virtual std::vector<StepTime> profile(const std::vector<Tensor> &arguments, int64_t calls) = 0;
+  virtual std::vector<StepTime> profile(const std::vector<Tensor> &arguments, int64_t calls,
+                                        const std::vector<StepGroup> &groups) = 0;
 
   std::vector<LeafType> inputs, outputs;
   double compileSeconds = 0;

@@ -168,7 +168,8 @@ HEDDLE_EXPORT heddle_status_t heddle_cuda_function_measure(heddle_cuda_function_
 
 /* What the steps of one name take: the launches of a kernel, named as in the program; copies ("copy"), fills
  * ("fill") and reads by the host ("read"); products by cuBLASLt of one shape and type of factors
- * ("cuBLASLt_8x64x16_over_32_f32" for a batch of 8, m = 64, n = 16, k = 32). */
+ * ("cuBLASLt_8x64x16_over_32_f32" for a batch of 8, m = 64, n = 16, k = 32). Or what the steps of a group
+ * take; each run of adjacent ones counts as one launch. */
 typedef struct heddle_cuda_step_time {
   const char *name;
   int64_t launches;           /* in a call; in the median of the calls where they differ */
@@ -191,17 +192,32 @@ typedef struct heddle_cuda_refill {
   int64_t bytes;
 } heddle_cuda_refill_t;
 
+/* Steps that a profile is to time together where they are adjacent: all in whose names, as above, the regular
+ * expression (of ECMAScript) matches anywhere. A step belongs to the first of several groups that match;
+ * groups of one name are one. */
+typedef struct heddle_cuda_group {
+  const char *name;       /* in place of the steps' own, not empty */
+  const char *expression; /* of up to 4096 bytes */
+} heddle_cuda_group_t;
+HEDDLE_STATIC_ASSERT(sizeof(heddle_cuda_group_t) == 16, "heddle_cuda_group_t is part of the ABI");
+
+/* HEDDLE_INVALID_ARGUMENT, and what is wrong, for a group that heddle_cuda_function_profile would not take.
+ * Needs no device. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_group_check(const heddle_cuda_group_t *group);
+
 /* Makes the same call `calls` times and once or twice more, waits for each, and tells what its steps take on
  * the device, by events between them. Before each call `refills` are copied to the device. Calls are replayed
  * as a graph, in which a small kernel does not wait for the host, also where heddle_cuda_function_start would
  * launch one by one; entries that read from the GPU, and products that cannot be captured, are launched with
- * events around each step. A time includes what the device needs to go on to the next step. Fails as calls
- * do, and with HEDDLE_UNSUPPORTED where a call has more than 32768 steps. */
-HEDDLE_EXPORT heddle_status_t heddle_cuda_function_profile(heddle_cuda_function_t *function,
-                                                           void *const *buffers,
-                                                           const heddle_cuda_refill_t *refills,
-                                                           int32_t refill_count, int64_t calls,
-                                                           heddle_cuda_profile_t **out);
+ * events around each step. A time includes what the device needs to go on to the next step, and for the event
+ * between the two, about two microseconds. So adjacent steps of one of the `groups`, which have no event
+ * between them, take less than what they take alone; where each is launched with events of its own, theirs is
+ * the sum. Fails as calls do, with HEDDLE_INVALID_ARGUMENT where a group is wrong, and with
+ * HEDDLE_UNSUPPORTED where a call has more than 32768 steps. */
+HEDDLE_EXPORT heddle_status_t heddle_cuda_function_profile(
+    heddle_cuda_function_t *function, void *const *buffers, const heddle_cuda_refill_t *refills,
+    int32_t refill_count, const heddle_cuda_group_t *groups, int32_t group_count, int64_t calls,
+    heddle_cuda_profile_t **out);
 /* Null does nothing. */
 HEDDLE_EXPORT void heddle_cuda_profile_free(heddle_cuda_profile_t *profile);
 

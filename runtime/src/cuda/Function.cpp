@@ -148,6 +148,8 @@ void Function::capture(Graph &graph, std::vector<void *> &addresses, Timeline *t
   CUgraph captured = nullptr;
   try {
     run(state, addresses);
+    if (timeline)
+      timeline->finish(device.captureStream);
   } catch (...) {
     // The stream must not go on capturing.
     if (driver.cuStreamEndCapture(device.captureStream, &captured) == CUDA_SUCCESS && captured)

@@ -41,8 +41,9 @@ public:
   double measure(void *const *buffers, int calls);
 
   /// What the steps of a call take, what takes most first. Each of the calls finds what `refills` say.
+  /// Adjacent steps of a group are timed together.
   std::vector<StepTimes> profile(void *const *buffers, std::span<const heddle_cuda_refill_t> refills,
-                                 int64_t calls);
+                                 std::span<const heddle_cuda_group_t> together, int64_t calls);
 
   /// What a finished call has to say; throws Failure.
   void check(const heddle_cuda_error_t &record) const;
@@ -79,7 +80,7 @@ private:
       driver.require(driver.cuMemcpyDtoHAsync_v2(into, record, sizeof *errorRecord, device.stream),
                      "start a call");
   }
-  /// As profiles call a step.
+  /// As profiles call a step that belongs to no group.
   std::string nameOf(const Step &step) const;
 
   int32_t (*const entry)(heddle_call_t *, void **);

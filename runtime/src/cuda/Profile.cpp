@@ -1,7 +1,7 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// Calls with events around each step. They are replayed as a graph of steps and events, so that the time of a
-// small kernel is not that of its launch by the host.
+// Calls with events around each step, or around adjacent ones of a group. They are replayed as a graph of
+// steps and events, so that the time of a small kernel is not that of its launch by the host.
 
 #include "cuda/Profile.h"
 #include "cuda/Function.h"
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <regex>
 #include <tuple>
 
 using namespace heddle::runtime;
@@ -25,11 +26,27 @@ void Timeline::restart(bool isCaptured) {
   used = 0;
 }
 
-void Timeline::begin(const Step &step, CUstream stream) {
-  // In a graph a step begins where the one before ends. The host, which launches one by one, may be late.
-  if (!captured || used == 0)
+bool Timeline::begin(const Step &step, CUstream stream) {
+  const StepName &name = nameOf(step);
+  const bool goesOn = !entries.empty() && name.isGroup && entries.back().name->isGroup &&
+                      entries.back().name->text == name.text;
+  const bool joins = captured && goesOn;
+  // In a graph an entry begins where the one before ends.
+  if (!joins)
     mark(stream);
-  entries.push_back({step, used - 1});
+  if (!goesOn)
+    entries.push_back({&name, used - 1});
+  return joins;
+}
+
+void Timeline::end(CUstream stream) {
+  if (!captured)
+    mark(stream);
+}
+
+void Timeline::finish(CUstream stream) {
+  if (captured && !entries.empty())
+    mark(stream);
 }
 
 void Timeline::mark(CUstream stream) {
@@ -42,8 +59,12 @@ void Timeline::mark(CUstream stream) {
 }
 
 double Timeline::microseconds(size_t at) const {
-  const size_t before = entries[at].event;
-  return events[before]->microsecondsTo(*events[before + 1]);
+  // In a graph the event after an entry is the one before the next; else each step has two of its own.
+  const size_t next = at + 1 < entries.size() ? entries[at + 1].event : used;
+  double sum = 0;
+  for (size_t event = entries[at].event; event < next; event += 2)
+    sum += events[event]->microsecondsTo(*events[event + 1]);
+  return sum;
 }
 
 double heddle::runtime::cuda::median(std::vector<double> values) {
@@ -54,7 +75,57 @@ double heddle::runtime::cuda::median(std::vector<double> values) {
 
 namespace {
 
-/// What all calls of a profile have taken, by the names of steps.
+/// A longer expression could nest so deeply that it takes the whole stack.
+constexpr size_t mostOfExpression = 4096;
+
+std::regex expressionOf(const heddle_cuda_group_t &group) {
+  requirePointer(group.name, "the name of a group");
+  requirePointer(group.expression, "the expression of a group");
+  if (!*group.name)
+    throw Failure(HEDDLE_INVALID_ARGUMENT, "a group has no name",
+                  "give it the name that its steps are to have together");
+  const std::string text = group.expression;
+  const std::string of = "group '" + std::string(group.name) + "': ";
+  if (text.size() > mostOfExpression)
+    throw Failure(HEDDLE_INVALID_ARGUMENT,
+                  of + "a regular expression of " + std::to_string(text.size()) + " bytes is longer than " +
+                      std::to_string(mostOfExpression),
+                  "give a part of it to another group of this name");
+  try {
+    return std::regex(text);
+  } catch (const std::regex_error &error) {
+    throw Failure(HEDDLE_INVALID_ARGUMENT,
+                  of + "the regular expression '" + text + "' is wrong: " + error.what(),
+                  "part of a name matches itself, as in 'threshold|keys_'; . * + ? ^ $ | \\ ( ) [ ] { } have "
+                  "meanings of their own");
+  }
+}
+
+/// Which steps are timed together where they are adjacent.
+class Groups {
+public:
+  explicit Groups(std::span<const heddle_cuda_group_t> given) {
+    for (const heddle_cuda_group_t &group : given)
+      groups.push_back({expressionOf(group), {group.name, true}});
+  }
+
+  /// That of the group which a step of this name belongs to, or its own.
+  StepName nameOf(const std::string &step) const {
+    for (const Group &group : groups)
+      if (std::regex_search(step, group.expression))
+        return group.name;
+    return {step, false};
+  }
+
+private:
+  struct Group {
+    std::regex expression;
+    StepName name;
+  };
+  std::vector<Group> groups;
+};
+
+/// What all calls of a profile have taken, by the names of entries.
 class Samples {
 public:
   explicit Samples(int64_t calls) : calls(static_cast<size_t>(calls)) {}
@@ -110,7 +181,8 @@ std::string Function::nameOf(const Step &step) const {
 }
 
 std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const heddle_cuda_refill_t> refills,
-                                         int64_t calls) {
+                                         std::span<const heddle_cuda_group_t> together, int64_t calls) {
+  const Groups groups(together);
   const Driver &driver = device.driver;
   std::lock_guard ordered(device.ordering);
   Device::Scope scope(device);
@@ -133,7 +205,13 @@ std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const h
                   "a call of '" + name + "' has " + std::to_string(first.steps) + " steps, and only up to " +
                       std::to_string(mostSteps) + " are profiled",
                   "profile smaller dimensions, or a function that is a part of this one");
-  Timeline timeline(driver);
+  std::map<std::pair<Step::Kind, int32_t>, StepName> names; // so that each is matched once
+  Timeline timeline(driver, [&](const Step &step) -> const StepName & {
+    auto [known, isNew] = names.try_emplace({step.kind, step.number});
+    if (isNew)
+      known->second = groups.nameOf(nameOf(step));
+    return known->second;
+  });
   timeline.reserve(first.steps);
   Graph graph(device);
   bool captured = canBeCaptured;
@@ -158,8 +236,8 @@ std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const h
       state.timeline = &timeline;
       run(state, addresses);
     });
-    for (size_t step = 0; step < timeline.size(); ++step)
-      samples.add(at, nameOf(timeline.step(step)), timeline.microseconds(step));
+    for (size_t entry = 0; entry < timeline.size(); ++entry)
+      samples.add(at, timeline.name(entry), timeline.microseconds(entry));
   }
   return samples.summary();
 }
@@ -175,21 +253,32 @@ struct Profile : heddle_cuda_profile_t {
 };
 } // namespace
 
+heddle_status_t heddle_cuda_group_check(const heddle_cuda_group_t *group) {
+  return guard([&] {
+    requirePointer(group, "the group");
+    expressionOf(*group);
+  });
+}
+
 heddle_status_t heddle_cuda_function_profile(heddle_cuda_function_t *function, void *const *buffers,
                                              const heddle_cuda_refill_t *refills, int32_t refill_count,
+                                             const heddle_cuda_group_t *groups, int32_t group_count,
                                              int64_t calls, heddle_cuda_profile_t **out) {
   return guard([&] {
     requirePointer(function, "the function");
     requirePointer(static_cast<const void *>(buffers), "the list of buffers");
     if (refill_count > 0)
       requirePointer(refills, "the list of refills");
+    if (group_count > 0)
+      requirePointer(groups, "the list of groups");
     requireResult(out);
     if (calls < 1)
       throw Failure(HEDDLE_INVALID_ARGUMENT,
                     "the number of calls is " + std::to_string(calls) + ", not positive");
     auto profile = std::make_unique<Profile>();
     profile->times = function->function->profile(
-        buffers, std::span(refills, static_cast<size_t>(std::max(refill_count, 0))), calls);
+        buffers, std::span(refills, static_cast<size_t>(std::max(refill_count, 0))),
+        std::span(groups, static_cast<size_t>(std::max(group_count, 0))), calls);
     profile->list.reserve(profile->times.size());
     for (const StepTimes &times : profile->times)
       profile->list.push_back(

@@ -149,11 +149,12 @@ public:
   }
   ~Loaded() { heddle_cuda_function_free(function); }
 
-  std::vector<Row> profile(int64_t calls) {
+  std::vector<Row> profile(int64_t calls, const std::vector<heddle_cuda_group_t> &groups = {}) {
     void *buffers[] = {x.raw(), y.raw()};
     const heddle_cuda_refill_t refill{x.raw(), given.raw(), 16};
     heddle_cuda_profile_t *made = nullptr;
-    check(heddle_cuda_function_profile(function, buffers, &refill, 1, calls, &made));
+    check(heddle_cuda_function_profile(function, buffers, &refill, 1, groups.data(),
+                                       static_cast<int32_t>(groups.size()), calls, &made));
     std::vector<Row> rows;
     for (int64_t i = 0; i < made->count; ++i) {
       const heddle_cuda_step_time_t &step = made->steps[i];
@@ -177,6 +178,7 @@ public:
 stub::Control &fresh() {
   stub::Control &control = heddle_stub_control;
   control.launches = control.graphLaunches = control.captures = control.instantiations = 0;
+  control.eventNodes = 0;
   control.clock = control.transferTime = 0;
   control.failing = nullptr;
   control.after = 0;
@@ -222,7 +224,7 @@ TEST_CASE("each call of a profile begins with what it is given", "[cuda]") {
   Loaded function(single);
   void *buffers[] = {function.x.raw(), function.y.raw()};
   heddle_cuda_profile_t *made = nullptr;
-  check(heddle_cuda_function_profile(function.function, buffers, nullptr, 0, 5, &made));
+  check(heddle_cuda_function_profile(function.function, buffers, nullptr, 0, nullptr, 0, 5, &made));
   CHECK(function.at(function.x) == 1 + 1 + 5);
   heddle_cuda_function_free(std::exchange(function.function, nullptr));
   REQUIRE(made->count == 1);
@@ -323,15 +325,105 @@ TEST_CASE("what goes wrong in a profile", "[cuda]") {
   void *buffers[] = {function.x.raw(), function.y.raw()};
   heddle_cuda_profile_t *made = nullptr;
   auto refused = [&](heddle_cuda_function_t *which, void *const *list, int32_t refills,
-                     heddle_cuda_profile_t **out) {
-    return failureOf([&] { check(heddle_cuda_function_profile(which, list, nullptr, refills, 1, out)); })
+                     heddle_cuda_profile_t **out, int32_t groups = 0) {
+    return failureOf([&] {
+             check(heddle_cuda_function_profile(which, list, nullptr, refills, nullptr, groups, 1, out));
+           })
         .message;
   };
   CHECK(refused(nullptr, buffers, 0, &made) == "the function is a null pointer");
   CHECK(refused(function.function, nullptr, 0, &made) == "the list of buffers is a null pointer");
   CHECK(refused(function.function, buffers, 1, &made) == "the list of refills is a null pointer");
+  CHECK(refused(function.function, buffers, 0, &made, 1) == "the list of groups is a null pointer");
   CHECK(refused(function.function, buffers, 0, nullptr) == "the result is a null pointer");
   heddle_cuda_profile_free(nullptr);
+}
+
+TEST_CASE("adjacent steps of a group have no events between them", "[cuda]") {
+  stub::Control &control = fresh();
+  control.transferTime = 0.004;
+  Loaded function(steps); // fast, slow, fast, fill, copy
+  auto profile = [&](const std::vector<heddle_cuda_group_t> &groups) {
+    control.eventNodes = 0;
+    return function.profile(3, groups);
+  };
+  profile({});
+  CHECK(control.eventNodes == 5 + 1);
+  // Two kinds of kernels in one run.
+  CHECK(profile({{"kernels", "^(fast|slow)$"}}) ==
+        std::vector<Row>{{"kernels", 1, 12, 12}, {"copy", 1, 4, 4}, {"fill", 1, 4, 4}});
+  CHECK(control.eventNodes == 3 + 1);
+  // Two runs, since another step stands between them; a part of the name matches.
+  CHECK(profile({{"ends", "as"}}) ==
+        std::vector<Row>{{"slow", 1, 10, 10}, {"copy", 1, 4, 4}, {"fill", 1, 4, 4}, {"ends", 2, 1, 2}});
+  CHECK(control.eventNodes == 5 + 1);
+  // The first group that matches; beside each other, groups are apart. One that nothing is in has no row.
+  CHECK(profile({{"a", "slow"}, {"b", "slow|fast"}, {"c", "fill|slow"}, {"d", "slow"}}) ==
+        std::vector<Row>{{"a", 1, 10, 10}, {"c", 1, 4, 4}, {"copy", 1, 4, 4}, {"b", 2, 1, 2}});
+  CHECK(control.eventNodes == 5 + 1);
+  // Groups of one name are one; an empty expression is in every name.
+  CHECK(profile({{"a", "fast"}, {"a", "slow"}, {"b", ""}}) ==
+        std::vector<Row>{{"a", 1, 12, 12}, {"b", 1, 8, 8}});
+  CHECK(control.eventNodes == 2 + 1);
+  CHECK(profile({{"all", "."}}) == std::vector<Row>{{"all", 1, 20, 20}});
+  CHECK(control.eventNodes == 1 + 1);
+  // Steps of a name that a group also has are no part of its runs.
+  CHECK(profile({{"fast", "slow"}}).front() == Row{"fast", 3, 1, 12});
+  CHECK(control.eventNodes == 5 + 1);
+  CHECK(function.at(function.x) == 9);
+  CHECK(Loaded(nothing).profile(1, {{"all", "."}}).empty());
+  // The last event too can fail, which ends the capture.
+  control.failing = "cuEventRecordWithFlags";
+  control.result = runtime::cuda::CUDA_ERROR_UNKNOWN;
+  control.after = 1;
+  CHECK(function.profile(2, {{"all", "."}}) == std::vector<Row>{{"all", 1, 20, 20}});
+  CHECK(control.liveGraphs == 0);
+  control.failing = nullptr;
+}
+
+TEST_CASE("a group of steps that are launched one by one takes their sum", "[cuda]") {
+  stub::Control &control = fresh();
+  control.transferTime = 0.002;
+  Loaded function(reading, false); // fast, read, slow as often as x[0] says
+  function.given = Tensor::from<float>({2, 0, 0, 0});
+  // Not what the host takes after the read.
+  CHECK(function.profile(3, {{"all", "."}}) == std::vector<Row>{{"all", 1, 35, 35}});
+  CHECK(function.profile(3, {{"slow ones", "slow"}}) ==
+        std::vector<Row>{{"slow ones", 1, 30, 30}, {"read", 1, 4, 4}, {"fast", 1, 1, 1}});
+  Loaded other(varying, false);
+  turn = 0;
+  CHECK(other.profile(3, {{"all", "."}}) == std::vector<Row>{{"all", 1, 30, 30}}); // of 21, 30, 40
+}
+
+TEST_CASE("groups that are wrong", "[cuda]") {
+  stub::Control &control = fresh();
+  Loaded function(steps);
+  auto refused = [&](const char *name, const char *expression) {
+    const heddle_cuda_group_t group{name, expression};
+    const auto failure = failureOf([&] { function.profile(1, {{"good", "x"}, group}); });
+    CHECK(failure.status == HEDDLE_INVALID_ARGUMENT);
+    CHECK(failureOf([&] { check(heddle_cuda_group_check(&group)); }).message == failure.message);
+    return failure.message;
+  };
+  const std::string wrong = refused("lists", "keys_(");
+  CHECK(wrong.rfind("group 'lists': the regular expression 'keys_(' is wrong: ", 0) == 0);
+  CHECK(wrong.find("\nhint: part of a name matches itself") != std::string::npos);
+  for (const char *expression : {"*", "[a", "\\", ")", "[z-a]", "\\1", "[[:none:]]"})
+    refused("lists", expression);
+  const std::string nested = std::string(100'000, '(') + std::string(100'000, ')');
+  CHECK(refused("deep", nested.c_str()) ==
+        "group 'deep': a regular expression of 200000 bytes is longer than 4096\n"
+        "hint: give a part of it to another group of this name");
+  CHECK(refused("", "x") ==
+        "a group has no name\nhint: give it the name that its steps are to have together");
+  CHECK(refused(nullptr, "x") == "the name of a group is a null pointer");
+  CHECK(refused("lists", nullptr) == "the expression of a group is a null pointer");
+  CHECK(heddle_cuda_group_check(nullptr) == HEDDLE_INVALID_ARGUMENT);
+  CHECK(control.launches == 0);
+  const std::string deepest = std::string(2048, '(') + std::string(2048, ')');
+  const heddle_cuda_group_t group{"deep", deepest.c_str()};
+  CHECK(heddle_cuda_group_check(&group) == HEDDLE_OK);
+  CHECK(function.profile(1, {group}).front().name == "deep");
 }
 
 TEST_CASE("calls go on after a profile as before it", "[cuda]") {

@@ -226,6 +226,7 @@ STUB(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags)) {
   FAIL_IF_ASKED(cuEventRecordWithFlags)
   if (flags != CU_EVENT_RECORD_EXTERNAL || !streamOf(stream)->capturing)
     return CUDA_ERROR_INVALID_VALUE;
+  ++control.eventNodes;
   return enqueue(stream, [=] { reinterpret_cast<Event *>(event)->at = control.clock; });
 }
 STUB(cuEventQuery, (CUevent)) { return injected("cuEventQuery"); }

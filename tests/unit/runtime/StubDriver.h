@@ -38,6 +38,7 @@ struct Control {
   double clock = 0;        ///< milliseconds, as events see it; kernels of the tests move it on
   double transferTime = 0; ///< what a copy or fill adds to it
   int liveEvents = 0;
+  int eventNodes = 0; ///< events that were captured
 };
 
 } // namespace stub
