@@ -16,8 +16,9 @@ struct EntryOptions {
 };
 
 struct RunOptions : EntryOptions {
-  std::vector<std::string> values;  ///< `NAME=VALUE`
-  std::vector<std::string> donated; ///< names of parameters
+  std::vector<std::string> values;   ///< `NAME=VALUE`
+  std::vector<std::string> donated;  ///< names of parameters
+  std::vector<std::string> together; ///< `NAME=EXPRESSION`
   std::string out, device = "cpu", precision = "native", cpu = "native";
   int64_t repeat = 1;
   bool decompose = false, tf32 = false, tune = false, kernels = false;

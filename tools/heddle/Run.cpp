@@ -75,7 +75,27 @@ void printTable(const std::vector<jit::LeafType> &types, const std::vector<Tenso
   printRows(rows, 2);
 }
 
-void printKernels(const std::vector<jit::StepTime> &steps, int64_t calls) {
+/// Of `--together` options.
+std::vector<jit::StepGroup> groupsOf(const RunOptions &options) {
+  std::vector<jit::StepGroup> groups;
+  for (const std::string &text : options.together) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
+      throw UsageError("--together '" + text +
+                       "' is not of the form NAME=EXPRESSION\nhint: write --together lists=keys_");
+    if (!options.kernels)
+      throw UsageError("--together '" + text +
+                       "' needs --kernels\nhint: it makes one row of several in what --kernels prints");
+    groups.push_back({text.substr(0, equals), text.substr(equals + 1)});
+    const heddle_cuda_group_t group{groups.back().name.c_str(), groups.back().expression.c_str()};
+    if (heddle_cuda_group_check(&group) != HEDDLE_OK)
+      throw UsageError("--together: " + std::string(heddle_last_error()));
+  }
+  return groups;
+}
+
+void printKernels(const std::vector<jit::StepTime> &steps, const std::vector<jit::StepGroup> &groups,
+                  int64_t calls) {
   auto fixed = [](double value, int digits, const char *unit = "") {
     char text[64];
     std::snprintf(text, sizeof text, "%.*f%s", digits, value, unit);
@@ -94,8 +114,13 @@ void printKernels(const std::vector<jit::StepTime> &steps, int64_t calls) {
                     fixed(sum > 0 ? 100 * step.callMicroseconds / sum : 0, 1, " %")});
   std::printf("\n");
   printRows(rows, 1);
-  std::printf("\n%lld launches in a call, %.2f us on the GPU: medians of %lld calls\n",
-              static_cast<long long>(launches), sum, static_cast<long long>(calls));
+  std::printf("\n%lld launches in a call%s, %.2f us on the GPU: medians of %lld calls\n",
+              static_cast<long long>(launches), groups.empty() ? "" : ", those timed together as one", sum,
+              static_cast<long long>(calls));
+  for (const jit::StepGroup &group : groups)
+    if (std::none_of(steps.begin(), steps.end(),
+                     [&](const jit::StepTime &step) { return step.name == group.name; }))
+      std::printf("nothing is in --together '%s=%s'\n", group.name.c_str(), group.expression.c_str());
 }
 
 /// Writes every result, or none: into a folder beside the target first, then one by one by renaming.
@@ -148,6 +173,7 @@ int run(const RunOptions &options) {
     throw UsageError(
         "--kernels needs --device cuda\nhint: only kernels of GPUs are timed one by one; 'heddle "
         "explain' shows the steps on a CPU");
+  const std::vector<jit::StepGroup> groups = groupsOf(options);
   if (options.cpu != "native" && options.device == "interp")
     throw UsageError("--cpu " + options.cpu +
                      " needs --device cpu or cuda\nhint: the interpreter generates no code");
@@ -214,7 +240,7 @@ int run(const RunOptions &options) {
       if (donated[i])
         arguments[i] = given[i];
     const int64_t calls = std::max<int64_t>(options.repeat, leastProfiled);
-    printKernels(function->profile(arguments, calls), calls);
+    printKernels(function->profile(arguments, calls, groups), groups, calls);
   }
   return 0;
 }

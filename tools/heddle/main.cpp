@@ -183,6 +183,13 @@ static int dispatch(int argc, char **argv) {
   runCommand->add_flag("--kernels", runOptions.kernels,
                        "on GPUs, also print which kernels a call spends its time in: medians of --repeat "
                        "calls, or of 10 where that is less");
+  runCommand
+      ->add_option(
+          "--together", runOptions.together,
+          "NAME=EXPRESSION: with --kernels, time adjacent kernels together and call them NAME if the "
+          "regular expression matches in their names; may be repeated, and the first that matches counts")
+      ->type_name("NAME=EXPRESSION")
+      ->allow_extra_args(false);
 
   CompileOptions compileOptions;
   CLI::App *compileCommand = app.add_subcommand("compile", "write a function at any stage of the pipeline");
