@@ -47,7 +47,7 @@ class Measurement:
     environment: dict = dataclasses.field(default_factory=dict)
     initialised: bool = False  # whether the argument p is what the program's `init` gives
     between: list = ()  # dimensions of two runs; what is measured is their difference for each step
-    kernels: str = ""  # names of the kernels of a call whose times are added up: an expression
+    kernels: bool = False  # whether only those of a call count that GROUPS tells
 
     def params(self):
         special = {"scores": self.scores} if self.scores else {}
@@ -104,29 +104,32 @@ def useful(factor, n, d):
 
 
 # Kernels of thresholds and lists, of attention that has its lists, and of its gradients, those of scores through thresholds among them.
-LISTS = r"_threshold_(?!backward)|_attention_(tile_keys|keys_)"
-FORWARD = r"_attention_(?!backward|tile_keys|keys_)"
-BACKWARD = r"_(attention|threshold)_backward_(?!tile_keys|keys_)"
+# The lists of a backward pass are in no group.
+GROUPS = {
+    "sparsek_lists": r"^k\d+_(threshold_(?!backward)|attention_(tile_keys|keys_))",
+    "sparsek_forward": r"^k\d+_attention_(?!backward|tile_keys|keys_)",
+    "sparsek_backward": r"^k\d+_(attention|threshold)_backward_(?!tile_keys|keys_)",
+}
 
 
-def alone(name, kernels, entry="forward_pass", factor=0, n=32768, d=128, kv_heads=16):
+def alone(name, entry="forward_pass", factor=0, n=32768, d=128, kv_heads=16):
     """Some kernels of one pass of attention."""
     peers = [f"attention_{name.removeprefix('sparsek_')}_{n}_{d}"] if factor else []
     return Measurement(name, HERE / "attention.heddle", entry, ["seed=1"], sizes_of(n, d, kv_heads), "bf16", flops=useful(factor, n, d),
-                       peers=peers, rounds=20, kernels=kernels)
+                       peers=peers, rounds=20, kernels=True)
 
 
 def forward(**sizes):
-    return alone("sparsek_forward", FORWARD, factor=1, **sizes)
+    return alone("sparsek_forward", factor=1, **sizes)
 
 
 def backward(**sizes):
-    return alone("sparsek_backward", BACKWARD, "backward_pass", 2.5, **sizes)
+    return alone("sparsek_backward", "backward_pass", 2.5, **sizes)
 
 
 def lists(n):
     """Thresholds and lists of a forward pass."""
-    return alone("sparsek_lists", LISTS, n=n)
+    return alone("sparsek_lists", n=n)
 
 
 def whole(name, entry, factor, peers, values=(), n=32768, d=128):
@@ -203,22 +206,23 @@ def run(heddle, m, values, sizes, environment, rounds, limit=75):
     return (tuple(map(float, found.groups())), None) if found else (None, out[-500:])
 
 
-tables = {}  # what programs have printed of their kernels
+tables = {}  # what programs have printed of their kernels, with all of GROUPS
 
 
 def of_kernels(heddle, m, values, environment):
-    """As run, of some kernels of a call: the sum of their medians, so there are no percentiles."""
+    """As run, of a group of a call's kernels, adjacent ones timed together: the median of their sum, so there are no percentiles."""
     program = (m.entry, *sorted(m.sizes.items()))
     if program not in tables:
-        out, failure = output(heddle, m, [*values, "--kernels"], m.sizes, environment, m.rounds)
+        groups = [f"--together={name}={expression}" for name, expression in GROUPS.items()]
+        out, failure = output(heddle, m, [*values, "--kernels", *groups], m.sizes, environment, m.rounds)
         if failure:
             return None, failure
         tables[program] = out
     peak = re.search(r"peak memory ([\d.]+) MiB", tables[program])
-    times = [float(row[3]) for row in map(str.split, tables[program].splitlines()) if len(row) == 6 and row[5] == "%" and re.search(m.kernels, row[0])]
+    times = [float(row[3]) for row in map(str.split, tables[program].splitlines()) if len(row) == 6 and row[5] == "%" and row[0] == m.name]
     if not times or not peak:
-        return None, f"no kernels {m.kernels}\n{tables[program][-3000:]}"
-    return (round(sum(times) / 1e3, 5), None, None, float(peak[1])), None
+        return None, f"no kernel matches {GROUPS[m.name]}\n{tables[program][-3000:]}"
+    return (round(times[0] / 1e3, 5), None, None, float(peak[1])), None
 
 
 def output(heddle, m, values, sizes, environment, rounds, limit=75):
