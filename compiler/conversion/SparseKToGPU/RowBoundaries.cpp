@@ -174,7 +174,7 @@ constexpr int64_t mostWarps = 16; // of a block
 } // namespace
 
 bool Chunks::hasPlaces() const {
-  return geometry.levels == 1 && (chunks * listWords + mostWarps * warpSize) * 4 <= sharedBytes;
+  return geometry.levels == 1 && (chunks * listWords + mostWarps * (warpSize + chunkSize)) * 4 <= sharedBytes;
 }
 
 void Chunks::emitRowBoundaries() {
@@ -186,7 +186,8 @@ void Chunks::emitRowBoundaries() {
   steps.kernel(
       "boundaries", rows.rows * ranges, warps * warpSize,
       {s.u, s.bounds, lists.keys, lists.sums, kappa, base, offset, places}, [&](KernelCode &k) {
-        Pointer scores = k.shared(chunks * listWords, i32), gathered = k.shared(warps * warpSize, i32);
+        Pointer scores = k.shared(chunks * listWords, i32), gathered = k.shared(warps * warpSize, i32),
+                singles = k.shared(warps * chunkSize, i32);
         Scalar row = k.cast(k.block() % rows.rows, i64);
         // The longest prefixes first.
         Scalar first = ((ranges - 1) - k.block() / rows.rows) * ofBlock,
@@ -198,6 +199,7 @@ void Chunks::emitRowBoundaries() {
         RowMemory memory{scores,
                          firstList,
                          k.offset(gathered, k.warp() * warpSize),
+                         k.offset(singles, k.warp() * chunkSize),
                          k.pointer(2, i64),
                          k.pointer(3, i64),
                          k.pointer(0, f32)};

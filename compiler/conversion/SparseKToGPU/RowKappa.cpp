@@ -15,17 +15,19 @@ RowPrefix::RowPrefix(Chunks &c, KernelCode &k, const RowMemory &memory, const Pr
     parts.push_back({exists, list, (list - memory.firstList) * listWords,
                      k.select(exists, k.max(extent.start - list * chunkSize, k.i32(0)), k.i32(chunkSize))});
   }
+  k.when(hasSingles, [&] {
+    Scalars bits;
+    for (int64_t i = 0; i < singleKeys; ++i) // without branches, so that their loads wait together
+      bits.push_back(k.select(isSingle(i), bitsOf(k.select(isSingle(i), singleKey(i), extent.stop - 1)),
+                              k.i32(leastBits)));
+    for (int64_t i = 0; i < singleKeys; ++i)
+      k.store(bits[size_t(i)], memory.singles, lane + i * warpSize);
+  });
 }
 
 Scalars RowPrefix::firstNotBelow(ArrayRef<SearchRange> ranges, llvm::function_ref<Scalar(size_t)> bits) {
   return firstWhereTogether(k, ranges,
                             [&](size_t i, Scalar place) { return at(i % parts.size(), place) >= bits(i); });
-}
-
-Scalar RowPrefix::single(int64_t i) {
-  return k.choose(
-      isSingle(i), [&] { return Scalars{bitsOf(singleKey(i))}; },
-      [&] { return Scalars{k.i32(leastBits)}; })[0];
 }
 
 Scalars RowPrefix::ofSingles(size_t values, Type type, llvm::function_ref<Scalars(Scalar bits)> body) {

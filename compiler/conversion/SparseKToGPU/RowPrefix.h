@@ -23,6 +23,7 @@ struct RowMemory {
   Pointer scores;        ///< shared: ordered bits, list by list
   Scalar firstList;      ///< of these
   Pointer gathered;      ///< shared: the warp's, a word for each lane
+  Pointer singles;       ///< shared: the warp's, a chunk of words
   Pointer keys, sums, u; ///< global
 };
 
@@ -69,9 +70,9 @@ protected:
 
   /// In each of the ranges, of the parts again and again, the first place that is not below `bits`.
   Scalars firstNotBelow(llvm::ArrayRef<SearchRange> ranges, llvm::function_ref<Scalar(size_t)> bits);
-  /// The bits of a single key, the least ones where there is none. They are few, so none are kept in
+  /// The bits of a single key, the least ones where there is none. Few prefixes have any, so none are kept in
   /// registers.
-  Scalar single(int64_t i);
+  Scalar single(int64_t i) { return k.load(memory.singles, lane + i * warpSize); }
   /// Sums over the single keys, where there are any.
   Scalars ofSingles(size_t values, mlir::Type type, llvm::function_ref<Scalars(Scalar bits)> body);
   /// The order of a key by its chunk and place.

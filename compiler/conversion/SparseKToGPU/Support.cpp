@@ -109,38 +109,69 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
   SmallVector<DeviceOperand> operands{s.u, s.bounds, s.firstNan, s.hi, s.lo, s.kappa, s.end, s.count};
   if (s.serial)
     operands.push_back(s.order);
-  eachPosition(steps, "runs", rows, operands, [&](KernelCode &k, const Position &p) {
-    SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), p.i);
-    Scalar at = p.at(k, p.i), x = k.load(k.pointer(0, element), at), first = p.i + window;
-    Scalar u = clampScore(k, x);
-    Pointer kappa = k.offset(k.pointer(5, order), p.rowStart),
-            hi = k.offset(k.pointer(3, element), p.rowStart),
-            lo = k.offset(k.pointer(4, element), p.rowStart);
-    auto above = [&](Scalar i) { return (u - k.load(hi, i)) - k.load(lo, i); };
-    Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, u, p.i);
-    Scalar valid = validUntil(k, k.pointer(2, i32), p, sequence), exists = first < sequence.stop;
-    // Keys beyond the last candidate stay in the window until the end; most of a long row die as they join.
-    Scalar joins = k.choose(
-        exists, [&] { return Scalars{!(k.load(kappa, first) > own)}; },
-        [&] { return Scalars{k.truth(false)}; })[0];
-    Scalar supports = k.choose(
-        first < valid, [&] { return Scalars{above(first) > 0.0}; },
-        [&] { return Scalars{k.truth(false)}; })[0];
-    Scalar last = k.select(supports, valid, first);
-    Scalars found = firstWhereAll(
-        k, {{first, k.select(joins, sequence.stop, first)}, {first, last}, {first, last}},
-        [&](size_t which, Scalar i) { return which == 0 ? k.load(kappa, i) : above(i); },
-        [&](size_t which, Scalar loaded) {
-          if (which == 0)
-            return loaded > own;
-          return !(which == 1 ? loaded >= 1.0 : loaded > 0.0);
-        });
-    k.store(k.select(exists, found[0], sequence.stop), k.pointer(6, i32), at);
-    // Sizes of supports: one more where a run begins, one less where it ends, summed below.
-    k.when(found[1] < found[2], [&] {
-      Pointer sizes = k.offset(k.pointer(7, i32), p.rowStart);
-      k.atomicAdd(k.i32(1), sizes, found[1]);
-      k.when(found[2] < rows.n, [&] { k.atomicAdd(k.i32(-1), sizes, found[2]); });
+  steps.kernel("runs", rows.rows * tiles, elementThreads, operands, [&](KernelCode &k) {
+    Pointer kappa = k.pointer(5, order), hi = k.pointer(3, element), lo = k.pointer(4, element),
+            ends = k.pointer(6, i32), sizes = k.pointer(7, i32);
+    Scalar row = k.cast(k.block() / tiles, k.i64Type()), blockStart = (k.block() % tiles) * elementThreads;
+    // Most keys of a long row die as they join; the others are gathered, so that few warps search.
+    Pointer alive = k.shared(elementThreads, i32), count = k.shared(1, i32);
+    k.when(k.thread() == 0, [&] { k.store(k.i32(0), count, k.i32(0)); });
+    k.barrier();
+    struct Key {
+      Position p;
+      SequenceBounds sequence;
+      Scalar at, u, own, first, valid;
+    };
+    auto keyAt = [&](Scalar i) {
+      Position p{row, row * rows.n, i};
+      SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), i);
+      Scalar at = p.at(k, i), u = clampScore(k, k.load(k.pointer(0, element), at));
+      Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, u, i);
+      return Key{p, sequence, at, u, own, i + window, validUntil(k, k.pointer(2, i32), p, sequence)};
+    };
+    auto above = [&](const Key &key, Scalar query) {
+      Scalar at = key.p.at(k, query);
+      return (key.u - k.load(hi, at)) - k.load(lo, at);
+    };
+    auto joins = [&](const Key &key) { return !(k.load(kappa, key.p.at(k, key.first)) > key.own); };
+    auto supports = [&](const Key &key) {
+      return k.choose(
+          key.first < key.valid, [&] { return Scalars{above(key, key.first) > 0.0}; },
+          [&] { return Scalars{k.truth(false)}; })[0];
+    };
+    Scalar i = blockStart + k.thread();
+    k.when(i < rows.n, [&] {
+      Key key = keyAt(i);
+      // Keys beyond the last candidate stay in the window until the end.
+      k.store(k.min(key.first, key.sequence.stop), ends, key.at);
+      k.when(key.first < key.sequence.stop, [&] {
+        k.when(joins(key) | supports(key),
+               [&] { k.store(i, alive, k.atomicAdd(k.i32(1), count, k.i32(0))); });
+      });
+    });
+    k.barrier();
+    k.loop(k.thread(), k.load(count, k.i32(0)), k.i32(elementThreads), [&](Scalar number) {
+      Key key = keyAt(k.load(alive, number));
+      Scalar last = k.select(supports(key), key.valid, key.first);
+      Scalars found = firstWhereAll(
+          k,
+          {{key.first, k.select(joins(key), key.sequence.stop, key.first)},
+           {key.first, last},
+           {key.first, last}},
+          [&](size_t which, Scalar query) {
+            return which == 0 ? k.load(kappa, key.p.at(k, query)) : above(key, query);
+          },
+          [&](size_t which, Scalar loaded) {
+            if (which == 0)
+              return loaded > key.own;
+            return !(which == 1 ? loaded >= 1.0 : loaded > 0.0);
+          });
+      k.store(found[0], ends, key.at);
+      // Sizes of supports: one more where a run begins, one less where it ends, summed below.
+      k.when(found[1] < found[2], [&] {
+        k.atomicAdd(k.i32(1), sizes, key.p.at(k, found[1]));
+        k.when(found[2] < rows.n, [&] { k.atomicAdd(k.i32(-1), sizes, key.p.at(k, found[2])); });
+      });
     });
   });
 
