@@ -185,10 +185,10 @@ static void emitMarkedForwardTiles(ProgramBuilder &builder, const Plan &plan, co
 static void emitForwardWarpgroups(ProgramBuilder &builder, const Plan &plan, const WarpgroupPlan &sizes,
                                   const Target &target) {
   using A = AttentionArgument;
-  const TileMarks marks = emitTileMarks(builder, plan);
   KeyLists lists;
   if (plan.spec.topk > 0)
     lists = emitKeyLists(builder, plan, ChunkOrder::Ascending);
+  const TileMarks marks = emitTileMarks(builder, plan);
   builder.take({A::Q, A::O, A::Lse});
   const WarpgroupParameters parameters(builder, plan, lists, marks);
   const int64_t blocks = std::min(plan.queryTiles(), target.multiprocessors);

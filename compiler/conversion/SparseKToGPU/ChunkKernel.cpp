@@ -68,7 +68,7 @@ void findNan(Chunks &c, KernelCode &k, const Chunks::Place &place, Pointer u, Po
 }
 
 void emitChunk(Chunks &c, KernelCode &k) {
-  enum { U, Bounds, Lists, Solved = 5, Hi = 8, Lo, Kappa, FirstNan, Crowded, Places };
+  enum { U, Bounds, Lists, Solved = 4, Hi = 7, Lo, Kappa, FirstNan, Crowded, Places };
   const ScoreRows &rows = c.rows;
   Pointer bounds = k.pointer(Bounds, c.i32);
   ChunkKeys keys;
@@ -106,8 +106,8 @@ void emitChunk(Chunks &c, KernelCode &k) {
 } // namespace
 
 void Chunks::emitChunkQueries() {
-  SmallVector<DeviceOperand> operands{s.u,    s.bounds, lists.keys, lists.sums, lists.tiles, kappa,    base,
-                                      offset, s.hi,     s.lo,       s.kappa,    s.firstNan,  s.crowded};
+  SmallVector<DeviceOperand> operands{s.u,    s.bounds, lists.keys, lists.sums, kappa,      base,
+                                      offset, s.hi,     s.lo,       s.kappa,    s.firstNan, s.crowded};
   if (hasPlaces())
     operands.push_back(places);
   steps.kernel("chunk_queries", rows.rows * chunks, chunkThreads, operands,

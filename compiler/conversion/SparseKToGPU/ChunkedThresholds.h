@@ -60,7 +60,7 @@ class Chunks {
 public:
   Chunks(StepBuilder &steps, ThresholdBuffers &s, const ThresholdTuning &tuning)
       : steps(steps), s(s), rows(s.rows), chunks((rows.n - rows.window + chunkSize - 1) / chunkSize),
-        geometry(rows, tuning.laneLists), sharedBytes(tuning.sharedBytes),
+        geometry(rows, tuning.laneLists, tuning.sharedBytes), sharedBytes(tuning.sharedBytes),
         chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128) {
     mlir::MLIRContext *context = rows.element.getContext();
     i32 = mlir::IntegerType::get(context, 32);
@@ -114,7 +114,7 @@ public:
     return {solved.load(k, at), solved.load(k, k.select(piece.isLast, at + 1, at + 2))};
   }
   ListCode listCode(KernelCode &k, unsigned first) {
-    return ListCode(k, geometry, k.pointer(first, i64), k.pointer(first + 1, i64), k.pointer(first + 2, i64));
+    return ListCode(k, geometry, k.pointer(first, i64), k.pointer(first + 1, i64));
   }
   Solved solved(KernelCode &k, unsigned first) {
     return {k.pointer(first, i64), k.pointer(first + 1, f64), k.pointer(first + 2, f64)};

@@ -22,7 +22,7 @@ void Chunks::emitBoundaries() {
   const int64_t blocks = (all + solvingWarps - 1) / solvingWarps;
   steps.kernel(
       "boundaries", 2 * blocks, solvingWarps * warpSize,
-      {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, kappa, base, offset}, [&](KernelCode &k) {
+      {s.u, s.bounds, lists.keys, lists.sums, kappa, base, offset}, [&](KernelCode &k) {
         Scalar isRight = k.block() >= blocks;
         Scalar number = (k.block() - k.select(isRight, k.i32(blocks), k.i32(0))) * solvingWarps + k.warp();
         k.when(number < all, [&] {
@@ -34,7 +34,7 @@ void Chunks::emitBoundaries() {
             Scalar stop = k.select(isRight, piece.stop, piece.first), whole = stop - stop % chunkSize;
             PrefixThreshold t =
                 solvePrefix(code, s.topk, k.pointer(0, f32), {p.row, piece.start, whole, stop});
-            k.when(k.lane() == 0, [&] { solved(k, 5).store(k, t, (p.chunk << 1) + k.cast(isRight, i32)); });
+            k.when(k.lane() == 0, [&] { solved(k, 4).store(k, t, (p.chunk << 1) + k.cast(isRight, i32)); });
           });
         });
       });
@@ -51,7 +51,7 @@ public:
   /// Warps share the work, slices of queries of a chunk. All go through the marks of crowded chunks.
   void emit() {
     const int64_t words = (c.rows.rows * c.chunks + 31) / 32;
-    Pointer marks = k.pointer(5, i32);
+    Pointer marks = k.pointer(4, i32);
     Scalar mine = k.block() * warps + k.warp(), all = k.blocks() * warps;
     k.loop(k.i32(0), k.i32(words), k.i32(warpSize), {k.i32(0)}, [&](Scalar first, ArrayRef<Scalar> before) {
       Scalar word = k.choose(
@@ -80,7 +80,7 @@ private:
     Scalar from = chunkStart + slice * queries;
     Scalar first = k.max(from, k.select(piece.first > chunkStart, piece.first - 1, chunkStart));
     Scalar last = k.min(from + queries, piece.stop);
-    ThresholdBracket ends = c.ends(k, c.solved(k, 9), chunk, piece);
+    ThresholdBracket ends = c.ends(k, c.solved(k, 8), chunk, piece);
     ListCode code = c.listCode(k, 2);
     Pointer u = k.offset(k.pointer(0, f32), row * rows.n);
     PrefixExtent extent{row, piece.start, chunkStart, chunkStart};
@@ -101,9 +101,9 @@ private:
       k.when(k.lane() == 0, [&] {
         Scalar query = row * rows.n + k.cast(key + rows.window, i64);
         auto [hi, lo] = thresholdPair(k, f32, t.base, t.offset, t.died - t.base);
-        k.store(hi, k.pointer(6, f32), query);
-        k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(7, f32), query);
-        k.store(t.kappa, k.pointer(8, i64), query);
+        k.store(hi, k.pointer(5, f32), query);
+        k.store(k.select(t.isGap(), k.constant(f32, 0.0), lo), k.pointer(6, f32), query);
+        k.store(t.kappa, k.pointer(7, i64), query);
       });
       return t.values();
     });
@@ -120,8 +120,7 @@ void Chunks::emitCrowded() {
   const int64_t tasks = rows.rows * chunks * Crowded::slices;
   const int64_t blocks = std::min<int64_t>((tasks + Crowded::warps - 1) / Crowded::warps, 528);
   steps.kernel("crowded", blocks, Crowded::warps * warpSize,
-               {s.u, s.bounds, lists.keys, lists.sums, lists.tiles, s.crowded, s.hi, s.lo, s.kappa, kappa,
-                base, offset},
+               {s.u, s.bounds, lists.keys, lists.sums, s.crowded, s.hi, s.lo, s.kappa, kappa, base, offset},
                [&](KernelCode &k) { Crowded(*this, k).emit(); });
 }
 

@@ -222,6 +222,15 @@ TEST_CASE("packed sequences have thresholds of their own", "[device]") {
   compareFamilies<float>(1300, 20, 5, boundsOf({0, 7, 300, 300, 1010, 1024, 1300}));
   compareFamilies<float>(700, 2, 0, boundsOf({0, 256, 512, 513, 700}));
   compareFamilies<double>(300, 7, 4, boundsOf({0, 1, 3, 3, 40, 100, 290, 300}));
+  // Lists of 2048 keys hold parts of several, and a sequence goes through several lists.
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  std::vector<float> u(9000);
+  for (float &x : u)
+    x = normal(random);
+  for (const std::vector<int32_t> &offsets :
+       {std::vector<int32_t>{0, 1024, 3000, 3100, 3101, 9000}, {0, 5000, 5000, 6144, 6150, 6160, 8800, 9000}})
+    compare<float>(u, {1, 9000, 40, 33, {.laneLists = 1}}, {"normal"}, boundsOf(offsets));
 }
 
 TEST_CASE("NaN makes the queries after it NaN", "[device]") {

@@ -1,0 +1,127 @@
+// Lists of a level from eights of the level below, in shared memory.
+//
+// They are merged two by two. A thread finds by a search which keys of both come before its part of the
+// result (merge path), and then takes one key after the other: a few instructions a key, where ranks by a
+// search for each would take a hundred.
+#include "compiler/conversion/SparseKToGPU/Order.h"
+#include "compiler/conversion/SparseKToGPU/ScoreLists.h"
+
+using namespace mlir;
+
+namespace heddle::gpu {
+namespace {
+
+constexpr int64_t fewThreads = 256, mostThreads = 1024;
+
+int64_t mergeThreads(const ListGeometry &g, int64_t level) {
+  return g.listSize(level) / 8 <= fewThreads ? fewThreads : mostThreads;
+}
+
+class ListMerge {
+public:
+  ListMerge(KernelCode &k, const ListGeometry &g, int64_t level)
+      : k(k), g(g), size(g.listSize(level)), below(g.listSize(level - 1)), lists(g.rows.n / size),
+        threadKeys(size / k.blockThreads), i64(k.i64Type()), level(level),
+        row(k.cast(k.block() / lists, i64)), start((k.block() % lists) * size),
+        first(k.thread() * threadKeys), none(k.i64(0)), keys(k.shared(size + 1, i64)) {}
+
+  void emit() {
+    Pointer all = k.pointer(1, i64);
+    Scalar from = placeOf(level - 1);
+    k.loop(k.thread() * 2, k.i32(size), k.i32(2 * k.blockThreads),
+           [&](Scalar at) { k.storeVector(k.loadVector(all, from + k.cast(at, i64), 2), keys, at); });
+    Scalars own;
+    for (int64_t run = below; run < size; run *= 2) {
+      k.barrier();
+      own = merged(run);
+      if (2 * run == size)
+        break;
+      k.barrier();
+      for (int64_t i = 0; i < threadKeys; ++i)
+        k.store(own[size_t(i)], keys, first + i);
+    }
+    store(own);
+  }
+
+private:
+  /// Where the list's positions begin in a level.
+  Scalar placeOf(int64_t of) { return (row + of * g.rows.rows) * g.stride() + k.cast(start, i64); }
+
+  /// The thread's keys of two runs put together.
+  Scalars merged(int64_t run) {
+    Scalar begin = first & -(2 * run), middle = begin + run, end = middle + run, before = first - begin;
+    // The sequences of the left run come first; only one can go on in the right run.
+    Scalar leftOnly = begin, rightOnly = end;
+    if (g.rows.packed) {
+      SequenceBounds shared = sequenceAt(k, g.rows, k.pointer(0, k.i32Type()), start + middle);
+      leftOnly = k.max(k.min(shared.start - start, middle), begin);
+      rightOnly = k.max(k.min(shared.stop - start, end), middle);
+    }
+    auto isBefore = [&](Scalar a, Scalar b, Scalar keyA, Scalar keyB) {
+      Scalar less = keyA < keyB;
+      return g.rows.packed ? (a < leftOnly) | (b >= rightOnly) | less : less;
+    };
+    Scalar a = firstWhere(k, k.max(begin, first - run), k.min(first, middle), [&](Scalar at) {
+      Scalar b = middle + (first - 1 - at);
+      return !isBefore(at, b, k.load(keys, at), k.load(keys, b));
+    });
+    Scalar b = middle + (before - (a - begin));
+    Scalar keyA = k.load(keys, a), keyB = k.load(keys, b); // behind the end nothing is taken
+    Scalars own;
+    for (int64_t i = 0; i < threadKeys; ++i) {
+      Scalar takesLeft = (a < middle) & ((b >= end) | isBefore(a, b, keyA, keyB));
+      own.push_back(k.select(takesLeft, keyA, keyB));
+      if (i + 1 == threadKeys)
+        break;
+      a = a + k.cast(takesLeft, k.i32Type());
+      b = b + k.cast(!takesLeft, k.i32Type());
+      Scalar next = k.load(keys, k.select(takesLeft, a, b));
+      keyA = k.select(takesLeft, next, keyA);
+      keyB = k.select(takesLeft, keyB, next);
+    }
+    return own;
+  }
+
+  void store(ArrayRef<Scalar> own) {
+    auto fixed = [&](Scalar order) { return fixedPoint(k, orderScore(k, order), g.fraction); };
+    Scalar sum = none;
+    for (Scalar order : own)
+      sum = sum + fixed(order);
+    sum = blockScan(k, sum).before;
+    Pointer all = k.pointer(1, i64), sums = k.pointer(2, i64);
+    Scalar to = placeOf(level) + k.cast(first, i64);
+    for (int64_t i = 0; i < threadKeys; i += 2) {
+      Scalar here = sum + fixed(own[size_t(i)]);
+      sum = here + fixed(own[size_t(i + 1)]);
+      k.storeVector(k.vectorOf({own[size_t(i)], own[size_t(i + 1)]}), all, to + i);
+      k.storeVector(k.vectorOf({here, sum}), sums, to + i);
+    }
+  }
+
+  KernelCode &k;
+  const ListGeometry &g;
+  const int64_t size, below; ///< of a list of this level, and of the level below
+  const int64_t lists;       ///< of a row
+  const int64_t threadKeys;
+  Type i64;
+  const int64_t level;
+  Scalar row, start; ///< i64; the list's first position
+  Scalar first;      ///< of the thread's keys
+  Scalar none;
+  Pointer keys; ///< one more than there are
+};
+
+} // namespace
+
+int64_t mergedListBytes(const ListGeometry &g, int64_t level) {
+  return (g.listSize(level) + 2 + mergeThreads(g, level) / warpSize) * 8;
+}
+
+void emitMergedLists(StepBuilder &steps, const ListGeometry &g, const ScoreLists &lists, DeviceOperand bounds,
+                     int64_t level) {
+  const int64_t size = g.listSize(level);
+  steps.kernel("lists_" + std::to_string(size), g.rows.rows * (g.rows.n / size), mergeThreads(g, level),
+               {bounds, lists.keys, lists.sums}, [&](KernelCode &k) { ListMerge(k, g, level).emit(); });
+}
+
+} // namespace heddle::gpu
