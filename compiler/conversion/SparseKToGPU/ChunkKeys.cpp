@@ -9,8 +9,6 @@ namespace {
 
 constexpr int64_t words = chunkCapacity / 32 + 1;
 
-Scalar sumOf(Scalar a, Scalar b) { return a + b; }
-
 class Gather {
 public:
   Gather(Chunks &c, KernelCode &k, unsigned lists, unsigned places, ChunkKeys &keys)
@@ -42,12 +40,6 @@ public:
 private:
   ListPart part(Scalar list) { return code.part(list, keys.place.row, piece.start, keys.place.start); }
   Scalar score(Scalar order) { return k.cast(orderScore(k, order), c.f64); }
-  Scalar reduce(Scalar x) {
-    const int64_t used = k.sharedBytes();
-    Scalar all = k.blockReduce(x, sumOf);
-    k.releaseShared(used);
-    return all;
-  }
 
   /// tau_left, tau_right, tau_left + 1, tau_right + 1, kappa_left, behind kappa_right.
   Scalars borders(Scalar list, const ListPart &p) {
@@ -102,19 +94,19 @@ private:
               inside,   p.end - end[2], sum};
         },
         [&] { return Scalars{none, none, none, none, none, none, none, none, k.i64(0)}; });
-    BlockScan scan = blockScan(k, own[3] + own[4] + own[5]);
+    auto scans = blockScans(k, {own[3] + own[4] + own[5], own[6], own[7], own[8]});
     k.when(list < c.geometry.mostLists, [&] {
-      Scalar target = keys.total + scan.before;
+      Scalar target = keys.total + scans[0].before;
       for (int64_t i = 0; i < 3; ++i) {
         k.store(target, targets, list * 3 + i);
         k.store(own[size_t(i)], begins, list * 3 + i);
         target = target + own[size_t(3 + i)];
       }
     });
-    keys.total = keys.total + scan.all;
-    keys.insideCount = keys.insideCount + reduce(own[6]);
-    keys.saturatedCount = keys.saturatedCount + reduce(own[7]);
-    keys.insideSum = keys.insideSum + reduce(own[8]);
+    keys.total = keys.total + scans[0].all;
+    keys.insideCount = keys.insideCount + scans[1].all;
+    keys.saturatedCount = keys.saturatedCount + scans[2].all;
+    keys.insideSum = keys.insideSum + scans[3].all;
   }
 
   Chunks &c;
@@ -132,19 +124,20 @@ private:
 class OwnKeys {
 public:
   OwnKeys(Chunks &c, KernelCode &k, ChunkKeys &keys)
-      : c(c), k(k), keys(keys), piece(keys.piece), thread(k.thread()) {}
+      : c(c), k(k), keys(keys), piece(keys.piece), thread(k.thread()), numberAt(k.shared(chunkSize, c.i32)) {}
 
   /// Of those above the left threshold the ones before piece.first are old as well. They are sorted, so a
   /// key's rank is how many are below it of the gathered ones, by counting, and of these, by a search.
   void merge(ArrayRef<Scalar> orders) {
     Pointer gathered = keys.sums, own = k.offset(keys.sums, k.i32(chunkCapacity - chunkSize));
     Pointer ending = keys.numbers; // by the number of own keys below: how many gathered ones
-    Scalar count = k.i32(0);
-    for (Scalar order : orders) {
-      Scalar isOwn = isAboveLeft(order);
-      BlockScan scan = blockScan(k, k.cast(isOwn, c.i32));
-      k.when(isOwn, [&] { k.store(order, own, count + scan.before); });
-      count = count + scan.all;
+    Scalars isOwn;
+    for (Scalar order : orders)
+      isOwn.push_back(k.cast(isAboveLeft(order), c.i32));
+    auto [ownBefore, count] = chunkScan(isOwn);
+    for (size_t i = 0; i < orders.size(); ++i) {
+      k.when(isOwn[i] != 0, [&] { k.store(orders[i], own, ownBefore[i]); });
+      k.store(k.i32(-1), numberAt, position(i));
     }
     constexpr int64_t together = 16; // so that their loads wait together
     Scalar older = keys.total, padded = (older + (together - 1)) / together * together;
@@ -167,12 +160,13 @@ public:
       k.when(place < chunkSize, [&] { k.atomicAdd(k.i32(1), ending, place); });
     });
     k.barrier();
-    Scalar before = k.i32(0);
-    for (int64_t i = 0; i < c.threadKeys(); ++i) {
-      Scalar at = thread + i * k.blockThreads, here = k.load(ending, at);
-      BlockScan scan = blockScan(k, here);
-      k.when(at < count, [&] { k.store(k.load(own, at), keys.orders, at + (before + scan.before + here)); });
-      before = before + scan.all;
+    Scalars here;
+    for (size_t i = 0; i < orders.size(); ++i)
+      here.push_back(k.load(ending, position(i)));
+    Scalars before = chunkScan(here).before;
+    for (size_t i = 0; i < orders.size(); ++i) {
+      Scalar at = position(i);
+      k.when(at < count, [&] { k.store(k.load(own, at), keys.orders, at + (before[i] + here[i])); });
     }
     keys.total = older + count;
     k.barrier();
@@ -181,57 +175,68 @@ public:
   /// Sums over the older keys, and which ranks join.
   void number() {
     Scalar start = keys.place.start;
-    keys.joined = k.loop(k.i32(0), keys.total + 1, k.i32(k.blockThreads), {k.i32(0), k.i64(0)},
-                         [&](Scalar first, ArrayRef<Scalar> v) {
-                           Scalar rank = first + thread, exists = rank < keys.total;
-                           Scalar order = k.choose(
-                               exists, [&] { return Scalars{k.load(keys.orders, rank)}; },
-                               [&] { return Scalars{k.i64(most)}; })[0];
-                           Scalar key = orderKey(k, order), joins = exists & (key >= piece.first);
-                           Scalar fixed = fixedPoint(k, orderScore(k, order), c.geometry.fraction);
-                           BlockScan numbers = blockScan(k, k.cast(joins, c.i32));
-                           BlockScan sums = blockScan(k, k.select(exists & !joins, fixed, k.i64(0)));
-                           Scalar number = v[0] + numbers.before, word = rank >> 5;
-                           k.when(rank <= keys.total, [&] { k.store(v[1] + sums.before, keys.sums, rank); });
-                           Scalar mark = k.ballot(joins);
-                           k.when((k.lane() == 0) & (word < words), [&] {
-                             k.store(mark, keys.marks, word);
-                             k.store(number, keys.before, word);
-                           });
-                           k.when(joins, [&] {
-                             k.store(number, keys.numberAt, key - start);
-                             k.store(fixed, keys.scores, number);
-                           });
-                           return Scalars{v[0] + numbers.all, v[1] + sums.all};
-                         })[0];
+    keys.joined =
+        k.loop(k.i32(0), keys.total + 1, k.i32(k.blockThreads), {k.i32(0), k.i64(0)},
+               [&](Scalar first, ArrayRef<Scalar> v) {
+                 Scalar rank = first + thread, exists = rank < keys.total;
+                 Scalar order = k.choose(
+                     exists, [&] { return Scalars{k.load(keys.orders, rank)}; },
+                     [&] { return Scalars{k.i64(most)}; })[0];
+                 Scalar key = orderKey(k, order), joins = exists & (key >= piece.first);
+                 Scalar fixed = fixedPoint(k, orderScore(k, order), c.geometry.fraction);
+                 Scalar older = k.select(exists & !joins, fixed, k.i64(0));
+                 auto scans = blockScans(k, {k.cast(joins, c.i32), older});
+                 Scalar number = v[0] + scans[0].before, word = rank >> 5;
+                 k.when(rank <= keys.total, [&] { k.store(v[1] + scans[1].before, keys.sums, rank); });
+                 Scalar mark = k.ballot(joins);
+                 k.when((k.lane() == 0) & (word < words), [&] {
+                   k.store(mark, keys.marks, word);
+                   k.store(number, keys.before, word);
+                 });
+                 k.when(joins, [&] {
+                   k.store(number, numberAt, key - start);
+                   k.store(fixed, keys.scores, number);
+                 });
+                 return Scalars{v[0] + scans[0].all, v[1] + scans[1].all};
+               })[0];
     k.barrier();
   }
 
   void orderByTime() {
-    Scalar passed = k.i32(0);
-    SmallVector<Scalar> upTo;
+    Scalars number, joins;
     for (int64_t i = 0; i < c.threadKeys(); ++i) {
-      Scalar at = thread + i * k.blockThreads, number = k.load(keys.numberAt, at);
-      Scalar joins = k.cast(number >= 0, c.i32);
-      BlockScan scan = blockScan(k, joins);
-      Scalar time = passed + scan.before;
-      k.when(joins == 1, [&] {
-        k.store(at, keys.places, time);
-        k.store(number, keys.numbers, time);
-        k.store(time, keys.times, number);
-      });
-      upTo.push_back(time + joins);
-      passed = passed + scan.all;
+      number.push_back(k.load(numberAt, position(i)));
+      joins.push_back(k.cast(number.back() >= 0, c.i32));
     }
+    Scalars time = chunkScan(joins).before;
+    for (size_t i = 0; i < number.size(); ++i)
+      k.when(joins[i] != 0, [&] {
+        k.store(number[i], keys.numbers, time[i]);
+        k.store(time[i], keys.times, number[i]);
+      });
     k.barrier();
-    for (int64_t i = 0; i < c.threadKeys(); ++i) {
-      Scalar key = keys.place.start + (thread + i * k.blockThreads), count = upTo[size_t(i)];
+    for (size_t i = 0; i < number.size(); ++i) {
+      Scalar key = keys.place.start + position(i), count = time[i] + joins[i];
       Scalar isQuery = (key >= piece.first - 1) & (key < piece.stop);
       keys.sources.push_back(k.select(isQuery, k.select(count > 0, count - 1, k.i32(chunkSize)), k.i32(-1)));
     }
   }
 
 private:
+  Scalar position(size_t i) { return thread + int64_t(i) * k.blockThreads; }
+  /// Sums over what is before each of the thread's positions in the chunk, and over all of it.
+  struct ChunkScan {
+    Scalars before;
+    Scalar all;
+  };
+  ChunkScan chunkScan(ArrayRef<Scalar> own) {
+    ChunkScan sums{{}, k.i32(0)};
+    for (const BlockScan &scan : blockScans(k, own)) {
+      sums.before.push_back(sums.all + scan.before);
+      sums.all = sums.all + scan.all;
+    }
+    return sums;
+  }
   Scalar isAboveLeft(Scalar order) {
     Scalar key = orderKey(k, order), score = k.cast(orderScore(k, order), c.f64);
     const PrefixThreshold &left = keys.ends.left;
@@ -244,6 +249,7 @@ private:
   ChunkKeys &keys;
   const Piece &piece;
   Scalar thread;
+  Pointer numberAt; ///< i32, by place in the chunk: the number; -1 where the key does not join
 };
 
 } // namespace
@@ -255,12 +261,10 @@ void ChunkKeys::reserve(KernelCode &k) {
   marks = k.shared(words, i32);
   before = k.shared(words, i32);
   scores = k.shared(chunkSize, i64);
-  for (Pointer *array : {&times, &numbers, &places, &numberAt})
+  for (Pointer *array : {&times, &numbers})
     *array = k.shared(chunkSize, i32);
-  k.loop(k.thread(), k.i32(chunkSize), k.i32(k.blockThreads), [&](Scalar i) {
-    k.store(k.i32(-1), numberAt, i);
-    k.store(k.i32(0), numbers, i);
-  });
+  k.loop(k.thread(), k.i32(chunkSize), k.i32(k.blockThreads),
+         [&](Scalar i) { k.store(k.i32(0), numbers, i); });
 }
 
 void gatherOlderKeys(Chunks &chunks, KernelCode &k, unsigned lists, unsigned places, ChunkKeys &keys) {
@@ -268,10 +272,12 @@ void gatherOlderKeys(Chunks &chunks, KernelCode &k, unsigned lists, unsigned pla
 }
 
 void addOwnKeys(Chunks &chunks, KernelCode &k, ArrayRef<Scalar> orders, ChunkKeys &keys) {
+  const int64_t used = k.sharedBytes();
   OwnKeys own(chunks, k, keys);
   own.merge(orders);
   own.number();
   own.orderByTime();
+  k.releaseShared(used);
 }
 
 } // namespace heddle::gpu::chunked

@@ -21,8 +21,6 @@ struct ChunkKeys {
   Pointer times;         ///< i32, by number: which of them in the order of time
   Pointer scores;        ///< i64, by number, in fixed point
   Pointer numbers;       ///< i32, by time
-  Pointer places;        ///< i32, by time: in the chunk
-  Pointer numberAt;      ///< i32, by place in the chunk: the number; -1 where the key does not join
   /// For the thread's positions: in the order of time the last key that has joined, so where their results
   /// stand; chunkSize before the first; -1 where the position has no query.
   llvm::SmallVector<Scalar, 2> sources;

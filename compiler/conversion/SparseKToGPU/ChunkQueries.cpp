@@ -17,7 +17,7 @@ namespace heddle::gpu::chunked {
 namespace {
 
 constexpr int64_t mostSlices = chunkSize / warpSize;
-constexpr int64_t sliceSums = chunkSize + 1;  ///< of a slice
+constexpr int64_t sliceSums = chunkSize + 1;  ///< of a warp
 constexpr int64_t maskWords = mostSlices + 1; ///< of a lane, odd
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -25,23 +25,28 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 class ChunkQueries {
 public:
   ChunkQueries(Chunks &c, KernelCode &k, const ChunkKeys &keys)
-      : c(c), k(k), keys(keys), left(keys.ends.left), right(keys.ends.right), topk(c.s.topk),
-        fraction(c.geometry.fraction), i32(c.i32), i64(c.i64), f32(c.f32), f64(c.f64), lane(k.lane()),
-        none(k.i32(0)), bits(k.as(keys.orders, c.i32)), earlier(k.shared((mostSlices - 1) * sliceSums, i64)),
+      : c(c), k(k), keys(keys), topk(c.s.topk), fraction(c.geometry.fraction), i32(c.i32), i64(c.i64),
+        f32(c.f32), f64(c.f64), lane(k.lane()), none(k.i32(0)), bits(k.as(keys.orders, c.i32)),
+        earlier(warpSums(k)),
         masks(k.offset(k.shared(k.blockThreads * maskWords, i32), k.thread() * maskWords)),
         outHi(k.shared(chunkSize + 1, f32)), outLo(k.shared(chunkSize + 1, f32)),
-        outKappa(k.shared(chunkSize + 1, i64)), warps(k.blockThreads / warpSize) {}
+        outKappa(k.shared(chunkSize + 1, i32)), ends{k.shared(2, i64), k.shared(2, f64), k.shared(2, f64)},
+        warps(k.blockThreads / warpSize) {}
 
   void solve() {
+    k.when(k.thread() == 0, [&] {
+      ends.store(k, keys.ends.left, none);
+      ends.store(k, keys.ends.right, k.i32(1));
+    });
+    k.barrier();
     slices = (keys.joined + (warpSize - 1)) >> 5;
+    PrefixThreshold left = atLeft(), right = atRight();
     Scalars ranks =
         firstWhereTogether(k, {{none, keys.total}, {none, keys.total}}, [&](size_t which, Scalar at) {
           return k.load(keys.orders, at) >= (which == 0 ? left.kappa : right.kappa);
         });
     leftRank = ranks[0];
     rightRank = ranks[1];
-    k.loop(k.warp() + 1, slices, k.i32(warps), [&](Scalar slice) { sumEarlier(slice); });
-    k.barrier();
     k.loop(k.warp(), slices, k.i32(warps), [&](Scalar slice) { finish(slice); });
     k.when(k.warp() == warps - 1, [&] { writeLeft(); });
     k.barrier();
@@ -54,11 +59,17 @@ public:
         Scalar query = keys.place.row * c.rows.n + k.cast(place, i64), source = keys.sources[size_t(i)];
         k.store(k.load(outHi, source), k.pointer(hi, f32), query);
         k.store(k.load(outLo, source), k.pointer(lo, f32), query);
-        k.store(k.load(outKappa, source), k.pointer(kappa, i64), query);
+        Scalar isLeft = source == chunkSize, rank = k.select(isLeft, none, k.load(outKappa, source));
+        k.store(k.select(isLeft, atLeft().kappa, k.load(keys.orders, rank)), k.pointer(kappa, i64), query);
       });
   }
 
 private:
+  /// An array for each warp; the first slice needs none.
+  static Pointer warpSums(KernelCode &k) {
+    const int64_t arrays = std::min(mostSlices - 1, k.blockThreads / warpSize);
+    return k.offset(k.shared(arrays * sliceSums, k.i64Type()), k.warp() % arrays * sliceSums);
+  }
   Scalar number(double x) { return k.constant(f64, x); }
   Scalar scoreAt(Scalar rank) { return k.cast(orderScore(k, k.load(keys.orders, rank)), f64); }
   /// The upper half of an order is the score.
@@ -78,7 +89,7 @@ private:
 
   /// Sums of keys that join before a slice, up to each number.
   void sumEarlier(Scalar slice) {
-    Scalar at = (slice - 1) * sliceSums, end = (keys.joined + 31) & -32;
+    Scalar end = (keys.joined + 31) & -32;
     Scalar all = k.loop(none, end, k.i32(warpSize), {k.i64(0)}, [&](Scalar first, ArrayRef<Scalar> v) {
       Scalar key = first + lane;
       Scalar own = k.choose(
@@ -89,10 +100,10 @@ private:
           },
           [&] { return Scalars{k.i64(0)}; })[0];
       Scalar upTo = k.warpInclusiveScan(own, [](Scalar a, Scalar b) { return a + b; });
-      k.store(v[0] + (upTo - own), earlier, at + key);
+      k.store(v[0] + (upTo - own), earlier, key);
       return Scalars{v[0] + k.shuffleFrom(upTo, k.i32(warpSize - 1))};
     })[0];
-    k.when(lane == 0, [&] { k.store(all, earlier, at + end); });
+    k.when(lane == 0, [&] { k.store(all, earlier, end); });
   }
 
   /// The lane's time in a slice; writes its mask.
@@ -150,8 +161,11 @@ private:
   // Thresholds
   //===------------------------------------------------------------------===//
 
+  PrefixThreshold atLeft() { return ends.load(k, none); }
+  PrefixThreshold atRight() { return ends.load(k, k.i32(1)); }
   /// The bracket of tau - top.
   std::pair<Scalar, Scalar> bracket(Scalar top) {
+    PrefixThreshold left = atLeft(), right = atRight();
     Scalar low = (left.base - top) + (left.offset - thresholdSlack),
            high = (right.base - top) + (right.offset + thresholdSlack);
     low = k.min(k.max(low, number(-1.0)), number(0.0));
@@ -174,11 +188,7 @@ private:
       sums[i] = k.load(keys.sums, rank[i]);
     }
     Scalar before = k.choose(
-        slice > 0,
-        [&] {
-          Scalar at = (slice - 1) * sliceSums;
-          return Scalars{k.load(earlier, at + key[1]) - k.load(earlier, at + key[0])};
-        },
+        slice > 0, [&] { return Scalars{k.load(earlier, key[1]) - k.load(earlier, key[0])}; },
         [&] { return Scalars{k.i64(0)}; })[0];
     Scalar sum = (sums[1] - sums[0]) + before + keys.insideSum;
     // The keys of the slice up to the lane's own.
@@ -247,6 +257,7 @@ private:
   }
 
   void finish(Scalar slice) {
+    k.when(slice > 0, [&] { sumEarlier(slice); });
     Time time = timeOf(slice);
     k.warpBarrier();
     Joining own;
@@ -268,42 +279,44 @@ private:
     Scalar isGap = gap[0] != 0;
     auto [x, alive] = newton(slice, time, own, top, own.exists & !isGap);
     Scalar died = highestBelow(time, alive, top);
-    k.when(own.exists, [&] { write(time.number, k.load(keys.orders, kappa), top, x, died, isGap, gap[1]); });
-    k.warpBarrier(); // before the masks change
+    k.when(own.exists, [&] {
+      write(time.number, top, x, died, isGap, gap[1]);
+      k.store(kappa, outKappa, time.number);
+    });
+    k.warpBarrier(); // before masks and sums change
   }
 
   /// The left threshold, for queries before the first key that joins.
   void writeLeft() {
     Time never{none, k.i64(0), true};
+    PrefixThreshold left = atLeft();
     Scalar bound = bitsFrom(k, left.base, left.offset), top = k.cast(orderScore(k, left.kappa), f64);
     Scalar first = firstWhereTogether(k, {{none, keys.total}},
                                       [&](size_t, Scalar at) { return bitsAt(at) >= bound; })[0];
     Scalar died = highestBelow(never, first, top);
     k.when(lane == 0, [&] {
-      write(k.i32(chunkSize), left.kappa, top, (left.base - top) + left.offset, died, left.isGap(),
-            left.base);
+      write(k.i32(chunkSize), top, (left.base - top) + left.offset, died, left.isGap(), left.base);
     });
   }
 
-  void write(Scalar at, Scalar kappa, Scalar top, Scalar difference, Scalar died, Scalar gap,
-             Scalar gapScore) {
+  void write(Scalar at, Scalar top, Scalar difference, Scalar died, Scalar gap, Scalar gapScore) {
     auto [hi, lo] = thresholdPair(k, f32, top, difference, died);
     k.store(k.select(gap, k.cast(gapScore, f32), hi), outHi, at);
     k.store(k.select(gap, k.constant(f32, 0.0), lo), outLo, at);
-    k.store(kappa, outKappa, at);
   }
 
   Chunks &c;
   KernelCode &k;
   const ChunkKeys &keys;
-  const PrefixThreshold &left, &right;
   const int64_t topk, fraction;
   Type i32, i64, f32, f64;
   Scalar lane, none;
-  Pointer bits;                   ///< of the orders, as words
-  Pointer earlier;                ///< [mostSlices - 1, sliceSums], of the slices from the second on
-  Pointer masks;                  ///< the lane's [maskWords]
-  Pointer outHi, outLo, outKappa; ///< by time; at chunkSize the left threshold
+  Pointer bits;         ///< of the orders, as words
+  Pointer earlier;      ///< the warp's [sliceSums], for a slice after the first
+  Pointer masks;        ///< the lane's [maskWords]
+  Pointer outHi, outLo; ///< by time; at chunkSize the left threshold
+  Pointer outKappa;     ///< by time: its rank
+  Solved ends;          ///< the thresholds at the chunk's; registers are few
   const int64_t warps;
   Scalar slices;              ///< as many words of masks are used
   Scalar leftRank, rightRank; ///< of kappa at both ends

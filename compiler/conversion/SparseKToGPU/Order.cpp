@@ -143,25 +143,41 @@ int64_t powerAbove(int64_t x) {
   return power;
 }
 
-BlockScan blockScan(KernelCode &k, Scalar x) {
+BlockScan blockScan(KernelCode &k, Scalar x) { return blockScans(k, x).front(); }
+
+SmallVector<BlockScan, 4> blockScans(KernelCode &k, ArrayRef<Scalar> x) {
   auto add = [](Scalar a, Scalar b) { return a + b; };
-  Scalar upTo = k.warpInclusiveScan(x, add);
-  const int64_t warps = k.blockThreads / warpSize;
-  if (warps == 1)
-    return {upTo - x, k.shuffleFrom(upTo, k.i32(warpSize - 1))};
-  const int64_t used = k.sharedBytes();
-  Pointer sums = k.shared(warps, x.type());
-  k.when(k.lane() == warpSize - 1, [&] { k.store(upTo, sums, k.warp()); });
+  const int64_t warps = k.blockThreads / warpSize, used = k.sharedBytes();
+  Scalars upTo;
+  for (Scalar own : x)
+    upTo.push_back(k.warpInclusiveScan(own, add));
+  SmallVector<BlockScan, 4> scans;
+  if (warps == 1) {
+    for (size_t i = 0; i < x.size(); ++i)
+      scans.push_back({upTo[i] - x[i], k.shuffleFrom(upTo[i], k.i32(warpSize - 1))});
+    return scans;
+  }
+  SmallVector<Pointer, 4> sums;
+  for (Scalar own : x)
+    sums.push_back(k.shared(warps, own.type()));
+  k.when(k.lane() == warpSize - 1, [&] {
+    for (size_t i = 0; i < x.size(); ++i)
+      k.store(upTo[i], sums[i], k.warp());
+  });
   k.barrier();
-  Scalar here = k.warp(), before = k.constant(x.type(), 0.0), all = before;
-  for (int64_t i = 0; i < warps; ++i) {
-    Scalar sum = k.load(sums, k.i32(i));
-    before = k.select(here > i, before + sum, before);
-    all = all + sum;
+  Scalar here = k.warp();
+  for (size_t i = 0; i < x.size(); ++i) {
+    Scalar before = k.constant(x[i].type(), 0.0), all = before;
+    for (int64_t warp = 0; warp < warps; ++warp) {
+      Scalar sum = k.load(sums[i], k.i32(warp));
+      before = k.select(here > warp, before + sum, before);
+      all = all + sum;
+    }
+    scans.push_back({before + (upTo[i] - x[i]), all});
   }
   k.barrier(); // before the memory is used again
   k.releaseShared(used);
-  return {before + (upTo - x), all};
+  return scans;
 }
 
 } // namespace heddle::gpu

@@ -51,5 +51,7 @@ struct BlockScan {
   Scalar before, all;
 };
 BlockScan blockScan(KernelCode &k, Scalar x);
+/// Several of them with the barriers of one.
+llvm::SmallVector<BlockScan, 4> blockScans(KernelCode &k, llvm::ArrayRef<Scalar> x);
 
 } // namespace heddle::gpu

@@ -117,6 +117,25 @@ TEST_CASE("every kernel of selection assembles", "[device]") {
     CHECK(device.ptx(chip).find(".entry op1_chunk_queries") != std::string::npos);
 }
 
+TEST_CASE("five blocks that solve queries of chunks share a multiprocessor", "[device]") {
+  DeviceHarness device;
+  const std::string scores = "tensor<1x16x32768xf32>", counts = "tensor<1x16x32768xi32>";
+  ProgramRun run(device,
+                 "%a, %b, %c, %d = sparsek.threshold %u topk 512 window 512 : " + scores + " -> " + scores +
+                     ", " + scores + ", " + counts + ", " + counts,
+                 "%u: " + scores);
+  run.emit(heddle::gpu::emitSelection);
+  constexpr int64_t multiprocessor = 228 << 10, reserved = 1 << 10; // since compute capability 9.0
+  bool isThere = false;
+  for (const heddle::gpu::DeviceStep &step : run.program.steps)
+    if (step.kernel == "op_chunk_queries") {
+      isThere = true;
+      CHECK(step.block == 128);
+      CHECK(5 * (step.shared + reserved) <= multiprocessor);
+    }
+  CHECK(isThere);
+}
+
 TEST_CASE("projections are those of the CPU", "[device]") {
   for (int64_t n : {1, 33, 300})
     for (double k : {0.3, 1.0, 2.5, 7.0, 40.0}) {
