@@ -23,13 +23,17 @@ public:
       : k(k), g(g), size(g.listSize(level)), below(g.listSize(level - 1)), lists(g.rows.n / size),
         threadKeys(size / k.blockThreads), i64(k.i64Type()), level(level),
         row(k.cast(k.block() / lists, i64)), start((k.block() % lists) * size),
-        first(k.thread() * threadKeys), none(k.i64(0)), keys(k.shared(size + 1, i64)) {}
+        first(k.thread() * threadKeys), none(k.i64(0)), keys(k.shared(placeOfKey(size) + 1, i64)) {}
+
+  static int64_t sharedBytes(int64_t size, int64_t threads) {
+    return (placeOfKey(size) + 2 + threads / warpSize) * 8;
+  }
 
   void emit() {
     Pointer all = k.pointer(1, i64);
     Scalar from = placeOf(level - 1);
-    k.loop(k.thread() * 2, k.i32(size), k.i32(2 * k.blockThreads),
-           [&](Scalar at) { k.storeVector(k.loadVector(all, from + k.cast(at, i64), 2), keys, at); });
+    k.loop(k.thread(), k.i32(size), k.i32(k.blockThreads),
+           [&](Scalar at) { k.store(k.load(all, from + k.cast(at, i64)), keys, placeOfKey(at)); });
     Scalars own;
     for (int64_t run = below; run < size; run *= 2) {
       k.barrier();
@@ -38,12 +42,17 @@ public:
         break;
       k.barrier();
       for (int64_t i = 0; i < threadKeys; ++i)
-        k.store(own[size_t(i)], keys, first + i);
+        k.store(own[size_t(i)], keys, placeOfKey(first + i));
     }
     store(own);
   }
 
 private:
+  // Threads begin 8 or 16 keys apart, which would be the same banks.
+  static int64_t placeOfKey(int64_t at) { return at + at / 16; }
+  static Scalar placeOfKey(Scalar at) { return at + (at >> 4); }
+  Scalar keyAt(Scalar at) { return k.load(keys, placeOfKey(at)); }
+
   /// Where the list's positions begin in a level.
   Scalar placeOf(int64_t of) { return (row + of * g.rows.rows) * g.stride() + k.cast(start, i64); }
 
@@ -63,10 +72,10 @@ private:
     };
     Scalar a = firstWhere(k, k.max(begin, first - run), k.min(first, middle), [&](Scalar at) {
       Scalar b = middle + (first - 1 - at);
-      return !isBefore(at, b, k.load(keys, at), k.load(keys, b));
+      return !isBefore(at, b, keyAt(at), keyAt(b));
     });
     Scalar b = middle + (before - (a - begin));
-    Scalar keyA = k.load(keys, a), keyB = k.load(keys, b); // behind the end nothing is taken
+    Scalar keyA = keyAt(a), keyB = keyAt(b); // behind the end nothing is taken
     Scalars own;
     for (int64_t i = 0; i < threadKeys; ++i) {
       Scalar takesLeft = (a < middle) & ((b >= end) | isBefore(a, b, keyA, keyB));
@@ -75,7 +84,7 @@ private:
         break;
       a = a + k.cast(takesLeft, k.i32Type());
       b = b + k.cast(!takesLeft, k.i32Type());
-      Scalar next = k.load(keys, k.select(takesLeft, a, b));
+      Scalar next = keyAt(k.select(takesLeft, a, b));
       keyA = k.select(takesLeft, next, keyA);
       keyB = k.select(takesLeft, keyB, next);
     }
@@ -108,13 +117,13 @@ private:
   Scalar row, start; ///< i64; the list's first position
   Scalar first;      ///< of the thread's keys
   Scalar none;
-  Pointer keys; ///< one more than there are
+  Pointer keys; ///< shared, with room for one more
 };
 
 } // namespace
 
 int64_t mergedListBytes(const ListGeometry &g, int64_t level) {
-  return (g.listSize(level) + 2 + mergeThreads(g, level) / warpSize) * 8;
+  return ListMerge::sharedBytes(g.listSize(level), mergeThreads(g, level));
 }
 
 void emitMergedLists(StepBuilder &steps, const ListGeometry &g, const ScoreLists &lists, DeviceOperand bounds,
