@@ -117,8 +117,15 @@ int64_t KeyWarpgroupCode::placesOfRow(const Plan &p, bool selected) {
 
 Scalar KeyWarpgroupCode::takeTask() {
   Scalar index = k.atomicAdd(k.i32(1), counters, counterNumber);
-  if (!selected)
-    return k.select(index < rows * placesOfRow(p, false), index, k.i32(-1));
+  if (!selected) {
+    // Windows of the last keys of rows are short: they come last, so that all blocks of threads end together.
+    const int64_t places = placesOfRow(p, false), shorter = std::min(tilesOf(p.spec.window), places),
+                  whole = places - shorter;
+    Scalar others = index - rows * whole, isWhole = others < 0;
+    Scalar row = k.select(isWhole, index / std::max<int64_t>(whole, 1), others % rows);
+    Scalar tile = k.select(isWhole, index % std::max<int64_t>(whole, 1), others / rows + whole);
+    return k.select(index < rows * places, row * places + tile, k.i32(-1));
+  }
   return k.choose(
       index < k.load(counters, counterNumber + counterCount),
       [&] { return Scalars{k.load(taskNumbers, firstRow * placesOfRow(p, true) + index)}; },
