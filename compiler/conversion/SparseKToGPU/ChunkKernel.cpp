@@ -98,6 +98,7 @@ void emitChunk(Chunks &c, KernelCode &k) {
         [&] {
           k.when(k.thread() == 0, [&] {
             k.atomicAdd(k.i32(1) << (place.chunk & 31), k.pointer(Crowded, c.i32), place.chunk >> 5);
+            k.atomicAdd(k.i32(1), k.pointer(Crowded, c.i32), k.i32(c.s.crowdedWords()));
           });
         });
   });

@@ -111,10 +111,10 @@ void sortWarp(KernelCode &k, MutableArrayRef<Scalar> keys) {
 /// The kernel that sorts chunks: a warp takes one.
 class ChunkSort {
 public:
-  ChunkSort(KernelCode &k, const ListGeometry &g)
-      : k(k), g(g), rows(g.rows), i32(k.i32Type()), i64(k.i64Type()), chunk(k.block() * warps + k.warp()),
-        row(k.cast(chunk / g.tiles(), i64)), start((chunk % g.tiles()) * chunkSize),
-        bounds(k.pointer(1, i32)) {}
+  ChunkSort(KernelCode &k, const ListGeometry &g, int64_t crowdedWords)
+      : k(k), g(g), rows(g.rows), crowdedWords(crowdedWords), i32(k.i32Type()), i64(k.i64Type()),
+        chunk(k.block() * warps + k.warp()), row(k.cast(chunk / g.tiles(), i64)),
+        start((chunk % g.tiles()) * chunkSize), bounds(k.pointer(1, i32)) {}
   static constexpr int64_t warps = 4;
 
   void emit() {
@@ -122,7 +122,10 @@ public:
       Scalars keys;
       for (int64_t i = 0; i < laneKeys; ++i)
         keys.push_back(load(start + (k.lane() + i * warpSize)));
-      k.when((k.lane() == 0) & (chunk % 32 == 0), [&] { k.store(k.i32(0), k.pointer(9, i32), chunk / 32); });
+      k.when(k.lane() == 0, [&] {
+        k.when(chunk % 32 == 0, [&] { k.store(k.i32(0), k.pointer(9, i32), chunk / 32); });
+        k.when(chunk == 0, [&] { k.store(k.i32(0), k.pointer(9, i32), k.i32(crowdedWords)); });
+      });
       sortWarp(k, keys);
       store(keys);
     });
@@ -186,6 +189,7 @@ private:
   KernelCode &k;
   const ListGeometry &g;
   const ScoreRows &rows;
+  const int64_t crowdedWords;
   Type i32, i64;
   Scalar chunk, row, start;
   Pointer bounds;
@@ -201,7 +205,7 @@ ScoreLists emitScoreLists(StepBuilder &steps, const ThresholdBuffers &s, const L
   steps.kernel("chunks", (rows.rows * g.tiles() + ChunkSort::warps - 1) / ChunkSort::warps,
                ChunkSort::warps * warpSize,
                {s.u, s.bounds, lists.keys, lists.sums, s.hi, s.lo, s.count, s.kappa, s.firstNan, s.crowded},
-               [&](KernelCode &k) { ChunkSort(k, g).emit(); });
+               [&](KernelCode &k) { ChunkSort(k, g, s.crowdedWords()).emit(); });
   for (int64_t level = 1; level < g.levels; ++level)
     emitMergedLists(steps, g, lists, s.bounds, level);
   return lists;

@@ -112,7 +112,9 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
   steps.kernel("runs", rows.rows * tiles, elementThreads, operands, [&](KernelCode &k) {
     Pointer kappa = k.pointer(5, order), hi = k.pointer(3, element), lo = k.pointer(4, element),
             ends = k.pointer(6, i32), sizes = k.pointer(7, i32);
-    Scalar row = k.cast(k.block() / tiles, k.i64Type()), blockStart = (k.block() % tiles) * elementThreads;
+    // Keys at the beginning of rows, which live longest, come first.
+    Scalar row = k.cast(k.block() % rows.rows, k.i64Type()),
+           blockStart = (k.block() / rows.rows) * elementThreads;
     // Most keys of a long row die as they join; the others are gathered, so that few warps search.
     Pointer alive = k.shared(elementThreads, i32), count = k.shared(1, i32);
     k.when(k.thread() == 0, [&] { k.store(k.i32(0), count, k.i32(0)); });

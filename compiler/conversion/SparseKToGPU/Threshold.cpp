@@ -26,8 +26,8 @@ SequenceBounds sequenceAt(KernelCode &k, const ScoreRows &rows, Pointer bounds, 
 void eachPosition(StepBuilder &steps, StringRef name, const ScoreRows &rows, ArrayRef<DeviceOperand> operands,
                   llvm::function_ref<void(KernelCode &, const Position &)> body) {
   steps.kernel(name, rows.rows * rows.tiles(), elementThreads, operands, [&](KernelCode &k) {
-    Scalar i = (k.block() % rows.tiles()) * elementThreads + k.thread();
-    Scalar row = k.cast(k.block() / rows.tiles(), k.i64Type());
+    Scalar i = (k.block() / rows.rows) * elementThreads + k.thread();
+    Scalar row = k.cast(k.block() % rows.rows, k.i64Type());
     k.when(i < rows.n, [&] { body(k, {row, row * rows.n, i}); });
   });
 }
@@ -118,7 +118,7 @@ DeviceProgram emitTunedThreshold(mlir::gpu::GPUModuleOp module, Operation *op, S
   const int64_t orderBytes = s.orderType().getIntOrFloatBitWidth() / 8;
   s.kappa = steps.reserve(s.rows.size() * orderBytes);
   s.firstNan = steps.reserve(s.rows.size() * 4);
-  s.crowded = steps.reserve((s.rows.rows * s.rows.tiles() + 31) / 32 * 4);
+  s.crowded = steps.reserve((s.crowdedWords() + 1) * 4);
   if (s.serial || s.topk >= s.rows.n - s.rows.window) {
     emitDefaults(steps, s);
     emitFirstNan(steps, s);

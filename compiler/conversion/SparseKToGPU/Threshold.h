@@ -41,7 +41,8 @@ struct SequenceBounds {
 };
 SequenceBounds sequenceAt(KernelCode &k, const ScoreRows &rows, Pointer bounds, Scalar position);
 
-/// A kernel with a thread for every position.
+/// A kernel with a thread for every position. Those at the beginning of rows, whose keys live longest, come
+/// first.
 void eachPosition(StepBuilder &steps, llvm::StringRef name, const ScoreRows &rows,
                   llvm::ArrayRef<DeviceOperand> operands,
                   llvm::function_ref<void(KernelCode &k, const Position &)> body);
@@ -56,7 +57,9 @@ struct ThresholdBuffers {
       kappa; ///< [rows, n]: the order of query i's topk-th largest candidate; the least integer if none
   DeviceOperand order;    ///< [rows, n] of each key, for whole rows
   DeviceOperand firstNan; ///< [rows, n] i32, at the first position of a sequence: where it has its first NaN
-  DeviceOperand crowded;  ///< [rows * tiles / 32] i32: a bit for each chunk that too many keys matter to
+  /// [rows * tiles / 32] i32: a bit for each chunk that too many keys matter to, and then how many there are.
+  DeviceOperand crowded;
+  int64_t crowdedWords() const { return (rows.rows * rows.tiles() + 31) / 32; } ///< without the last one
 
   /// The rank in the row as i32 for rows that are sorted whole; else an i64: the score's ordered bits, then
   /// the key's index, inverted.

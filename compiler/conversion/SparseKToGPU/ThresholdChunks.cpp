@@ -48,12 +48,15 @@ public:
   Crowded(Chunks &c, KernelCode &k) : c(c), k(k), i32(c.i32), i64(c.i64), f32(c.f32) {}
   static constexpr int64_t warps = 4, queries = 8, slices = chunkSize / queries;
 
-  /// Warps share the work, slices of queries of a chunk. All go through the marks of crowded chunks.
+  /// Warps share the work, slices of queries of a chunk. All go through the marks of crowded chunks, of which
+  /// most calls have none.
   void emit() {
     const int64_t words = (c.rows.rows * c.chunks + 31) / 32;
     Pointer marks = k.pointer(4, i32);
     Scalar mine = k.block() * warps + k.warp(), all = k.blocks() * warps;
-    k.loop(k.i32(0), k.i32(words), k.i32(warpSize), {k.i32(0)}, [&](Scalar first, ArrayRef<Scalar> before) {
+    Scalar isAny = k.load(marks, k.i32(c.s.crowdedWords())) != 0,
+           looked = k.select(isAny, k.i32(words), k.i32(0));
+    k.loop(k.i32(0), looked, k.i32(warpSize), {k.i32(0)}, [&](Scalar first, ArrayRef<Scalar> before) {
       Scalar word = k.choose(
           first + k.lane() < words, [&] { return Scalars{k.load(marks, first + k.lane())}; },
           [&] { return Scalars{k.i32(0)}; })[0];
@@ -118,7 +121,8 @@ private:
 
 void Chunks::emitCrowded() {
   const int64_t tasks = rows.rows * chunks * Crowded::slices;
-  const int64_t blocks = std::min<int64_t>((tasks + Crowded::warps - 1) / Crowded::warps, 528);
+  // Registers leave room for two blocks on each multiprocessor, of which the largest chips have 132.
+  const int64_t blocks = std::min<int64_t>((tasks + Crowded::warps - 1) / Crowded::warps, 264);
   steps.kernel("crowded", blocks, Crowded::warps * warpSize,
                {s.u, s.bounds, lists.keys, lists.sums, s.crowded, s.hi, s.lo, s.kappa, kappa, base, offset},
                [&](KernelCode &k) { Crowded(*this, k).emit(); });

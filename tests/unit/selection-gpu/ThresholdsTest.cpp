@@ -154,7 +154,8 @@ TEST_CASE("thresholds of f64 scores are those of the CPU", "[device]") {
 }
 
 TEST_CASE("thresholds over several chunks are those of the CPU", "[device]") {
-  for (auto [n, k, w] : std::vector<std::array<int64_t, 3>>{{600, 20, 16}, {900, 300, 7}, {515, 2, 0}})
+  for (auto [n, k, w] :
+       std::vector<std::array<int64_t, 3>>{{600, 20, 16}, {900, 300, 7}, {515, 2, 0}, {600, 590, 16}})
     compareFamilies<float>(n, k, w);
 }
 
