@@ -54,23 +54,37 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
     if (!selects)
       return;
     Pointer totals = k.pointer(totalNumber, k.i32Type()), tasks = k.pointer(tasksNumber, k.i32Type());
-    Scalar firstRow = number * waves.rows, firstList = firstRow * plan.chunks();
-    Scalar count = k.min(k.i32(s.rows()) - firstRow, k.i32(waves.rows)) * plan.chunks();
-    Scalars taken =
-        k.loop(k.i32(0), count, k.i32(threads), {firstRow * places},
-               [&](Scalar start, llvm::ArrayRef<Scalar> taken) {
-                 Scalar place = start + thread, list = firstList + k.min(place, count - 1);
-                 Scalar keys = k.load(totals, list);
-                 Scalar tiles = k.select(
-                     place < count, (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile, k.i32(0));
-                 const BlockScan scan = blockScan(k, tiles);
-                 Scalar first = taken[0] + scan.before;
-                 k.loop(k.i32(0), tiles, k.i32(1),
-                        [&](Scalar tile) { k.store(list * most + tile, tasks, first + tile); });
-                 return Scalars{taken[0] + scan.all};
-               });
-    k.when(thread == 0,
-           [&] { k.store(taken[0] - firstRow * places, counters, number * 2 + result.counterCount); });
+    Scalar firstRow = number * waves.rows, rows = k.min(k.i32(s.rows()) - firstRow, k.i32(waves.rows));
+    // Appends tasks: each of `count` places has a list and of its tiles [first, limit).
+    auto append = [&](Scalar written, Scalar count,
+                      llvm::function_ref<std::array<Scalar, 3>(Scalar place)> tilesOf) {
+      return k.loop(
+          k.i32(0), count, k.i32(threads), {written}, [&](Scalar start, llvm::ArrayRef<Scalar> written) {
+            Scalar place = start + thread;
+            auto [list, first, limit] = tilesOf(k.min(place, count - 1));
+            Scalar keys = k.load(totals, list);
+            Scalar tiles = (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile;
+            Scalar own = k.select(place < count, k.max(k.min(tiles, limit) - first, k.i32(0)), k.i32(0));
+            const BlockScan scan = blockScan(k, own);
+            Scalar to = written[0] + scan.before;
+            k.loop(k.i32(0), own, k.i32(1),
+                   [&](Scalar tile) { k.store(list * most + first + tile, tasks, to + tile); });
+            return Scalars{written[0] + scan.all};
+          })[0];
+    };
+    Scalar begin = firstRow * places;
+    const int64_t chunks = plan.chunks(), later = chunks - 1;
+    Scalar written = begin;
+    if (later > 0)
+      written = append(written, rows * later, [&](Scalar place) -> std::array<Scalar, 3> {
+        return {(firstRow + place / later) * chunks + (place % later + 1), k.i32(0), k.i32(most)};
+      });
+    // Of the first chunks of rows each tile sees fewer queries than the one before it: all rows' longest ones
+    // come first, so that all blocks of threads end together.
+    written = append(written, rows * most, [&](Scalar place) -> std::array<Scalar, 3> {
+      return {(firstRow + place % rows) * chunks, place / rows, place / rows + 1};
+    });
+    k.when(thread == 0, [&] { k.store(written - begin, counters, number * 2 + result.counterCount); });
   });
   return result;
 }
