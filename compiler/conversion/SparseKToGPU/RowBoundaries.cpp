@@ -211,9 +211,17 @@ void Chunks::emitRowBoundaries() {
           k.when(piece.exists & (!isRight | piece.isLast), [&] {
             Scalar stop = k.select(isRight, piece.stop, piece.first), whole = stop - stop % chunkSize;
             Scalar at = ((k.cast(row, i32) * chunks + chunk) << 1) + k.cast(isRight, i32);
-            PrefixThreshold t = Boundary(*this, k, memory, {row, piece.start, whole, stop})
-                                    .solve(k.pointer(7, i64), k.cast(at, i64) * geometry.mostLists);
-            k.when(k.lane() == 0, [&] { solved(k, 4).store(k, t, at); });
+            auto solve = [&](int64_t lists) {
+              PrefixThreshold t = Boundary(*this, k, memory, {row, piece.start, whole, stop}, lists)
+                                      .solve(k.pointer(7, i64), k.cast(at, i64) * geometry.mostLists);
+              k.when(k.lane() == 0, [&] { solved(k, 4).store(k, t, at); });
+            };
+            // The first thresholds of rows take the most steps: theirs are shorter with one list a lane.
+            Scalar lists = whole / chunkSize - piece.start / chunkSize;
+            if (chunks > warpSize)
+              k.when(lists <= warpSize, [&] { solve(warpSize); }, [&] { solve(chunks); });
+            else
+              solve(chunks);
           });
         });
       });

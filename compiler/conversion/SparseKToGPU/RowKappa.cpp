@@ -5,11 +5,12 @@ using namespace mlir;
 
 namespace heddle::gpu::chunked {
 
-RowPrefix::RowPrefix(Chunks &c, KernelCode &k, const RowMemory &memory, const PrefixExtent &extent)
+RowPrefix::RowPrefix(Chunks &c, KernelCode &k, const RowMemory &memory, const PrefixExtent &extent,
+                     int64_t lists)
     : c(c), k(k), memory(memory), extent(extent), topk(c.s.topk), fraction(c.geometry.fraction), i32(c.i32),
       i64(c.i64), f64(c.f64), lane(k.lane()), hasSingles(extent.stop != extent.whole) {
   Scalar start = extent.start / chunkSize, stop = extent.whole / chunkSize;
-  for (int64_t first = 0; first < c.chunks; first += warpSize) {
+  for (int64_t first = 0; first < lists; first += warpSize) {
     Scalar list = start + (lane + first), exists = list < stop;
     list = k.select(exists, list, memory.firstList);
     parts.push_back({exists, list, (list - memory.firstList) * listWords,

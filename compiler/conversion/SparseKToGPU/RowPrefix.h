@@ -31,7 +31,8 @@ struct RowMemory {
 /// keys. A place is the number of a list's keys that are below something.
 class RowPrefix {
 public:
-  RowPrefix(Chunks &c, KernelCode &k, const RowMemory &memory, const PrefixExtent &extent);
+  /// A prefix of at most `lists` chunks.
+  RowPrefix(Chunks &c, KernelCode &k, const RowMemory &memory, const PrefixExtent &extent, int64_t lists);
 
 protected:
   struct Part {
