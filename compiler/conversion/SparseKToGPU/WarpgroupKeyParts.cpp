@@ -159,7 +159,9 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
     constexpr int64_t tile = KeyWarpgroupPlan::tile;
     Scalar firstTask = firstRow * KeyWarpgroupCode::placesOfRow(plan, true);
     Scalar begin = (k.block() * warps + (k.thread() >> 5)) * together, step = k.blocks() * (warps * together);
-    k.loop(begin, count * tile, step, [&](Scalar start) {
+    // The keys of the last tasks, those of rows' first chunks, go through most chunks: they come first.
+    k.loop(begin, count * tile, step, [&](Scalar number) {
+      Scalar start = (count * tile - together) - number;
       Scalar task = k.load(numbers(tasksNumber), firstTask + start / tile), list = task / most;
       Scalar firstSlot = task % most * tile + start % tile, slot = firstSlot + lane;
       Scalars own = k.choose(
