@@ -72,7 +72,7 @@ void emitChunk(Chunks &c, KernelCode &k) {
   const ScoreRows &rows = c.rows;
   Pointer bounds = k.pointer(Bounds, c.i32);
   ChunkKeys keys;
-  keys.place = c.place(k, k.block());
+  keys.place = c.place(k, c.numberOfBlock(k));
   const Chunks::Place &place = keys.place;
   SmallVector<Scalar, 2> orders;
   for (int64_t i = 0; i < c.threadKeys(); ++i) {
@@ -82,7 +82,7 @@ void emitChunk(Chunks &c, KernelCode &k) {
   findNan(c, k, place, k.pointer(U, c.f32), bounds, k.pointer(FirstNan, c.i32));
   const int64_t used = k.sharedBytes();
   if (rows.packed)
-    sweepShortSequences(c, k, place, orders, bounds, Hi, Lo, Kappa);
+    k.when(c.halfOfBlock(k) <= 0, [&] { sweepShortSequences(c, k, place, orders, bounds, Hi, Lo, Kappa); });
   k.releaseShared(used);
   keys.piece = c.pieceOf(k, bounds, place.start);
   k.when(keys.piece.exists, [&] {
@@ -96,7 +96,7 @@ void emitChunk(Chunks &c, KernelCode &k) {
           solveChunkQueries(c, k, keys, Hi, Lo, Kappa);
         },
         [&] {
-          k.when(k.thread() == 0, [&] {
+          k.when((k.thread() == 0) & (c.halfOfBlock(k) <= 0), [&] {
             k.atomicAdd(k.i32(1) << (place.chunk & 31), k.pointer(Crowded, c.i32), place.chunk >> 5);
             k.atomicAdd(k.i32(1), k.pointer(Crowded, c.i32), k.i32(c.s.crowdedWords()));
           });
@@ -111,7 +111,7 @@ void Chunks::emitChunkQueries() {
                                       offset, s.hi,     s.lo,       s.kappa,    s.firstNan, s.crowded};
   if (hasPlaces())
     operands.push_back(places);
-  steps.kernel("chunk_queries", rows.rows * chunks, chunkThreads, operands,
+  steps.kernel("chunk_queries", chunkBlocks(), chunkThreads, operands,
                [&](KernelCode &k) { emitChunk(*this, k); });
 }
 

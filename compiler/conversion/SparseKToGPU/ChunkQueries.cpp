@@ -47,21 +47,27 @@ public:
         });
     leftRank = ranks[0];
     rightRank = ranks[1];
-    k.loop(k.warp(), slices, k.i32(warps), [&](Scalar slice) { finish(slice); });
-    k.when(k.warp() == warps - 1, [&] { writeLeft(); });
+    Scalar half = c.halfOfBlock(k);
+    k.loop(k.warp() + k.select(half == 1, k.i32(warps), none), slices,
+           k.select(half < 0, k.i32(warps), k.i32(2 * warps)), [&](Scalar slice) { finish(slice); });
+    k.when((k.warp() == warps - 1) & (half != 1), [&] { writeLeft(); });
     k.barrier();
   }
 
   void writeResults(unsigned hi, unsigned lo, unsigned kappa) {
-    for (int64_t i = 0; i < c.threadKeys(); ++i)
-      k.when(keys.sources[size_t(i)] >= 0, [&] {
+    Scalar half = c.halfOfBlock(k);
+    for (int64_t i = 0; i < c.threadKeys(); ++i) {
+      Scalar source = keys.sources[size_t(i)];
+      Scalar solver = k.select(source == chunkSize, none, (source >> 5) / warps); // of the halves
+      k.when((source >= 0) & ((half < 0) | (solver == half)), [&] {
         Scalar place = keys.place.start + (k.thread() + i * k.blockThreads) + c.rows.window;
-        Scalar query = keys.place.row * c.rows.n + k.cast(place, i64), source = keys.sources[size_t(i)];
+        Scalar query = keys.place.row * c.rows.n + k.cast(place, i64);
         k.store(k.load(outHi, source), k.pointer(hi, f32), query);
         k.store(k.load(outLo, source), k.pointer(lo, f32), query);
         Scalar isLeft = source == chunkSize, rank = k.select(isLeft, none, k.load(outKappa, source));
         k.store(k.select(isLeft, atLeft().kappa, k.load(keys.orders, rank)), k.pointer(kappa, i64), query);
       });
+    }
   }
 
 private:

@@ -61,7 +61,8 @@ public:
   Chunks(StepBuilder &steps, ThresholdBuffers &s, const ThresholdTuning &tuning)
       : steps(steps), s(s), rows(s.rows), chunks((rows.n - rows.window + chunkSize - 1) / chunkSize),
         geometry(rows, tuning.laneLists, tuning.sharedBytes), sharedBytes(tuning.sharedBytes),
-        chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128) {
+        chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128),
+        sharedChunks(chunkThreads == 128 ? std::min(chunks, 2 * s.topk / chunkSize + 1) : 0) {
     mlir::MLIRContext *context = rows.element.getContext();
     i32 = mlir::IntegerType::get(context, 32);
     i64 = mlir::IntegerType::get(context, 64);
@@ -97,6 +98,15 @@ public:
     Scalar chunk;      ///< in [rows, chunks]
     Scalar row, start; ///< i64; the first position
   };
+  int64_t chunkBlocks() const { return rows.rows * (chunks + sharedChunks); }
+  Scalar numberOfBlock(KernelCode &k) {
+    const int64_t shared = rows.rows * sharedChunks;
+    return k.select(k.block() < 2 * shared, k.block() >> 1, k.block() - shared);
+  }
+  /// Which of the two blocks of its chunk this one is, 0 or 1; -1 where it is the only one.
+  Scalar halfOfBlock(KernelCode &k) {
+    return k.select(k.block() < 2 * rows.rows * sharedChunks, k.block() & 1, k.i32(-1));
+  }
   Place place(KernelCode &k, Scalar number) {
     Scalar row = number % rows.rows, chunk = number / rows.rows;
     return {row * chunks + chunk, k.cast(row, i64), chunk * chunkSize};
@@ -132,6 +142,9 @@ public:
   const ListGeometry geometry;
   const int64_t sharedBytes;
   const int64_t chunkThreads; ///< of a chunk's block
+  /// Of each row: so many chunks at its beginning, of whose keys more than half may join, have two blocks of
+  /// few threads. They would take as long as all others together.
+  const int64_t sharedChunks;
   mlir::Type i32, i64, f32, f64;
   ScoreLists lists;
   /// Solved, [rows, chunks, 2]: at the left end of a chunk, and at the right one of a sequence's last chunk.
