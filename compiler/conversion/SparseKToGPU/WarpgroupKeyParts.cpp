@@ -158,12 +158,13 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
 
     constexpr int64_t tile = KeyWarpgroupPlan::tile;
     Scalar firstTask = firstRow * KeyWarpgroupCode::placesOfRow(plan, true);
-    Scalar begin = (k.block() * warps + (k.thread() >> 5)) * together, step = k.blocks() * (warps * together);
-    // The keys of the last tasks, those of rows' first chunks, go through most chunks: they come first.
-    k.loop(begin, count * tile, step, [&](Scalar number) {
-      Scalar start = (count * tile - together) - number;
+    // The slots that a warp looks at together are far from each other: keys that begin in one list, such as
+    // those of rows' first chunks, go through many.
+    Scalar apart = count * (tile / together);
+    k.loop(k.block() * warps + (k.thread() >> 5), apart, k.blocks() * warps, [&](Scalar number) {
+      Scalar start = number + lane % together * apart;
       Scalar task = k.load(numbers(tasksNumber), firstTask + start / tile), list = task / most;
-      Scalar firstSlot = task % most * tile + start % tile, slot = firstSlot + lane;
+      Scalar slot = task % most * tile + start % tile;
       Scalars own = k.choose(
           k.both(lane < together, slot < k.load(totals, list)),
           [&] {
@@ -176,8 +177,10 @@ DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyL
           [&] { return Scalars{k.truth(false), k.i32(0), k.i32(0)}; });
       Scalar firsts = k.ballot(own[0]);
       k.loop(k.i32(0), k.i32(together), k.i32(warpSize / lanes), [&](Scalar i) {
-        Scalar mine = i + group, until = k.shuffleFrom(own[1], mine), second = k.shuffleFrom(own[2], mine);
-        k.when((firsts >> mine & 1) != 0, [&] { addFrom(list, firstSlot + mine, until, second); });
+        Scalar mine = i + group;
+        auto ofMine = [&](Scalar x) { return k.shuffleFrom(x, mine); };
+        Scalar ofList = ofMine(list), ofSlot = ofMine(slot), until = ofMine(own[1]), second = ofMine(own[2]);
+        k.when((firsts >> mine & 1) != 0, [&] { addFrom(ofList, ofSlot, until, second); });
       });
     });
   });
