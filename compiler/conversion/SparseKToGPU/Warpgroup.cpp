@@ -129,14 +129,21 @@ Scalar WarpgroupCode::nextIndex(const WarpgroupTile &tile) {
 }
 
 WarpgroupTile WarpgroupCode::tileAt(Scalar index) {
-  // Long walks come first. In the forward pass the tiles of all heads go from the last queries to the first
-  // ones, whose walks are short, so that all blocks of threads end together; gradients go head by head, since
-  // they read more and find it in the cache. Query heads of a group, which read the same keys, are
-  // neighbours.
+  // Long walks come first, and then those of the tiles of all heads that see few keys yet, the longest ones
+  // first, so that all blocks of threads end together. In the forward pass all tiles go so, from the last
+  // queries to the first ones; gradients go head by head otherwise, since they read more and find it in the
+  // cache. Query heads of a group, which read the same keys, are neighbours.
   const int64_t tiles = p.tiles(), group = p.spec.group(), heads = p.spec.rows() * group;
-  const int64_t together = w.cotangentPanels > 0 ? group : heads;
-  Scalar reversed = (tiles * heads - 1) - index, place = reversed / together;
-  Scalar tile = place % tiles, head = place / tiles * together + reversed % together, row = head / group;
+  const int64_t shorter = w.cotangentPanels > 0
+                              ? std::min(tiles, (p.spec.topk + p.spec.window + w.tile() - 1) / w.tile())
+                              : tiles;
+  const int64_t longer = std::max<int64_t>(tiles - shorter, 1), ofLonger = (tiles - shorter) * heads;
+  Scalar isLonger = index < ofLonger;
+  Scalar reversed = k.select(isLonger, k.i32(ofLonger), k.i32(tiles * heads)) - 1 - index;
+  Scalar place = reversed / group;
+  Scalar tile = k.select(isLonger, place % longer + shorter, reversed / heads);
+  Scalar head = k.select(isLonger, place / longer * group + reversed % group, reversed % heads),
+         row = head / group;
   WarpgroupTile result;
   result.index = index;
   result.number = head * tiles + tile;
