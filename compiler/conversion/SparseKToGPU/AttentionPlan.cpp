@@ -84,16 +84,17 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_
   const Walk longWalks[] = {{tile, tile > 128 ? 32 : most, 2}, {tile, 32, 2}, {tile, 16, 1}};
   p.walk = chooseWalk(p, target, pass, tile > 64 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks));
 
-  // Long chunks make partial sums of keys few, short ones make tasks where there are few rows.
+  // Long chunks make partial sums of keys few, short ones make tasks where there are few rows. A task of keys
+  // goes over the chunk with each query head.
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
+  const int64_t mostChunk = std::max(2048 / (pass == Pass::Forward ? 1 : spec.group()), leastChunk);
   // Whole tiles of queries, and of keys; of long chunks whole lists between those of tiles and of chunks.
   auto whole = [&](int64_t queries) {
     return roundUp(queries,
                    std::lcm<int64_t>(128, queries < 8 * p.walk.tile ? p.walk.tile : 4 * p.walk.tile));
   };
-  p.chunk =
-      whole(std::clamp<int64_t>(spec.length * rows / 64, leastChunk, std::max<int64_t>(2048, leastChunk)));
+  p.chunk = whole(std::clamp<int64_t>(spec.length * rows / 64, leastChunk, mostChunk));
   if (auto chosen = target.choice["chunk"]; chosen && 128 <= *chosen && *chosen <= 1 << 20)
     p.chunk = whole(*chosen);
   p.listStride = std::max<int64_t>(std::min(p.spec.topk + p.walk.tile, spec.length), 1);

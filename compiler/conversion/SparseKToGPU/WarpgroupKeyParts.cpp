@@ -73,16 +73,20 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
           })[0];
     };
     Scalar begin = firstRow * places;
-    const int64_t chunks = plan.chunks(), later = chunks - 1;
+    const int64_t chunks = plan.chunks(),
+                  growing = std::min(chunks, (s.topk + s.window + plan.chunk - 1) / plan.chunk),
+                  later = chunks - growing;
     Scalar written = begin;
     if (later > 0)
       written = append(written, rows * later, [&](Scalar place) -> std::array<Scalar, 3> {
-        return {(firstRow + place / later) * chunks + (place % later + 1), k.i32(0), k.i32(most)};
+        return {(firstRow + place / later) * chunks + (place % later + growing), k.i32(0), k.i32(most)};
       });
-    // Of the first chunks of rows each tile sees fewer queries than the one before it: all rows' longest ones
-    // come first, so that all blocks of threads end together.
-    written = append(written, rows * most, [&](Scalar place) -> std::array<Scalar, 3> {
-      return {(firstRow + place % rows) * chunks, place / rows, place / rows + 1};
+    // Of the first chunks of rows, where keys join one after the other, each tile sees fewer queries than the
+    // one before it: all rows' longest ones come first, so that all blocks of threads end together.
+    const Scalar lists = rows * growing;
+    written = append(written, lists * most, [&](Scalar place) -> std::array<Scalar, 3> {
+      Scalar list = place % lists, tile = place / lists;
+      return {(firstRow + list / growing) * chunks + list % growing, tile, tile + 1};
     });
     k.when(thread == 0, [&] { k.store(written - begin, counters, number * 2 + result.counterCount); });
   });
