@@ -85,10 +85,12 @@ Plan makePlan(const AttentionSpec &spec, const Target &target, Pass pass, int64_
   p.walk = chooseWalk(p, target, pass, tile > 64 ? llvm::ArrayRef(longWalks) : llvm::ArrayRef(walks));
 
   // Long chunks make partial sums of keys few, short ones make tasks where there are few rows. A task of keys
-  // goes over the chunk with each query head.
+  // goes over the chunk with each query head; below topk queries partial sums would be many.
   const int64_t rows = std::max<int64_t>(spec.rows(), 1);
   const int64_t leastChunk = std::max<int64_t>(256, p.spec.topk / 2);
-  const int64_t mostChunk = std::max(2048 / (pass == Pass::Forward ? 1 : spec.group()), leastChunk);
+  const bool hasTasks = pass == Pass::QueryGradients || pass == Pass::KeyGradients;
+  const int64_t together = hasTasks ? std::max<int64_t>(spec.group(), 1) : 1; // there may be no queries
+  const int64_t mostChunk = std::max({2048 / together, std::min<int64_t>(p.spec.topk, 2048), leastChunk});
   // Whole tiles of queries, and of keys; of long chunks whole lists between those of tiles and of chunks.
   auto whole = [&](int64_t queries) {
     return roundUp(queries,

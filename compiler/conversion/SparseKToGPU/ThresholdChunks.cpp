@@ -5,8 +5,8 @@
 //   - those that may be kappa, between kappa_left and kappa_right,
 // are taken one by one, with the chunk's own; the others are in every support of the chunk or saturated
 // throughout: a count and a sum. For any scores that is at most about three keys for every key of the row.
-// ChunkQueries.h solves the queries of a chunk with them. A chunk with too many has its queries solved one by
-// one from the lists.
+// ChunkQueries.cpp solves the queries of a chunk with them. A chunk with too many has its queries solved one
+// by one from the lists.
 #include "compiler/conversion/SparseKToGPU/ChunkedThresholds.h"
 #include "compiler/conversion/SparseKToGPU/Order.h"
 #include "compiler/conversion/SparseKToGPU/Sweep.h"
@@ -121,7 +121,7 @@ private:
 
 void Chunks::emitCrowded() {
   const int64_t tasks = rows.rows * chunks * Crowded::slices;
-  // Registers leave room for two blocks on each multiprocessor, of which the largest chips have 132.
+  // Registers leave room for two blocks on each multiprocessor, of which a large chip has 132.
   const int64_t blocks = std::min<int64_t>((tasks + Crowded::warps - 1) / Crowded::warps, 264);
   steps.kernel("crowded", blocks, Crowded::warps * warpSize,
                {s.u, s.bounds, lists.keys, lists.sums, s.crowded, s.hi, s.lo, s.kappa, kappa, base, offset},

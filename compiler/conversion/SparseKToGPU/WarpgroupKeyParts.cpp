@@ -74,7 +74,9 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
     };
     Scalar begin = firstRow * places;
     const int64_t chunks = plan.chunks(),
-                  growing = std::min(chunks, (s.topk + s.window + plan.chunk - 1) / plan.chunk),
+                  empty =
+                      std::min(chunks, s.window / plan.chunk), // nothing is selected in a row's first window
+        growing = std::min(chunks, (s.topk + s.window + plan.chunk - 1) / plan.chunk),
                   later = chunks - growing;
     Scalar written = begin;
     if (later > 0)
@@ -83,11 +85,14 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
       });
     // Of the first chunks of rows, where keys join one after the other, each tile sees fewer queries than the
     // one before it: all rows' longest ones come first, so that all blocks of threads end together.
-    const Scalar lists = rows * growing;
-    written = append(written, lists * most, [&](Scalar place) -> std::array<Scalar, 3> {
-      Scalar list = place % lists, tile = place / lists;
-      return {(firstRow + list / growing) * chunks + list % growing, tile, tile + 1};
-    });
+    const int64_t some = growing - empty;
+    if (some > 0) {
+      Scalar lists = rows * some;
+      written = append(written, lists * most, [&](Scalar place) -> std::array<Scalar, 3> {
+        Scalar list = place % lists, tile = place / lists;
+        return {(firstRow + list / some) * chunks + (list % some + empty), tile, tile + 1};
+      });
+    }
     k.when(thread == 0, [&] { k.store(written - begin, counters, number * 2 + result.counterCount); });
   });
   return result;

@@ -26,17 +26,15 @@ void Timeline::restart(bool isCaptured) {
   used = 0;
 }
 
-bool Timeline::begin(const Step &step, CUstream stream) {
+void Timeline::begin(const Step &step, CUstream stream) {
   const StepName &name = nameOf(step);
   const bool goesOn = !entries.empty() && name.isGroup && entries.back().name->isGroup &&
                       entries.back().name->text == name.text;
-  const bool joins = captured && goesOn;
   // In a graph an entry begins where the one before ends.
-  if (!joins)
+  if (!captured || !goesOn)
     mark(stream);
   if (!goesOn)
     entries.push_back({&name, used - 1});
-  return joins;
 }
 
 void Timeline::end(CUstream stream) {

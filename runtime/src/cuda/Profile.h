@@ -33,8 +33,7 @@ public:
   void reserve(size_t steps);
   /// Forgets the steps of the call before, and keeps its events for the next one.
   void restart(bool isCaptured);
-  /// Whether the step follows the one before it without an event between the two.
-  bool begin(const Step &step, CUstream stream);
+  void begin(const Step &step, CUstream stream);
   void end(CUstream stream);
   /// After the last step.
   void finish(CUstream stream);

@@ -204,6 +204,7 @@ TEST_CASE("chunks in which thousands of keys die or leave saturation give the sa
     for (int64_t j = 0; j < n; ++j)
       u.push_back((j < burst ? before : after) + 1e-3f * normal(random));
     compare<float>(u, {1, n, k, 3}, {"burst"});
+    compare<float>(u, {1, n, k, 3, {.fewChunks = 0}}, {"burst"});
   };
   compareBursts(5300, 40, 5000, 0, 8);
   compareBursts(5700, 2500, 2490, 5, 5);
@@ -231,7 +232,10 @@ TEST_CASE("packed sequences have thresholds of their own", "[device]") {
     x = normal(random);
   for (const std::vector<int32_t> &offsets :
        {std::vector<int32_t>{0, 1024, 3000, 3100, 3101, 9000}, {0, 5000, 5000, 6144, 6150, 6160, 8800, 9000}})
-    compare<float>(u, {1, 9000, 40, 33, {.laneLists = 1}}, {"normal"}, boundsOf(offsets));
+    for (const heddle::gpu::ThresholdTuning &tuning :
+         {heddle::gpu::ThresholdTuning{.laneLists = 1}, heddle::gpu::ThresholdTuning{.fewChunks = 0}})
+      compare<float>(u, {1, 9000, 40, 33, tuning}, {"normal"}, boundsOf(offsets));
+  compareFamilies<float>(1300, 20, 5, boundsOf({0, 7, 300, 300, 1010, 1024, 1300}), {.fewChunks = 0});
 }
 
 TEST_CASE("NaN makes the queries after it NaN", "[device]") {

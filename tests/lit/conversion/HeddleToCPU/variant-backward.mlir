@@ -299,6 +299,24 @@ func.func @empty_queries_backward(%q: tensor<1x2x0x6xf32>, %k: tensor<1x1x5x6xf3
   }
   return %dq, %dk, %dv : tensor<1x2x0x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>
 }
+func.func @no_heads_backward(%q: tensor<1x0x5x6xf32>, %k: tensor<1x1x5x6xf32>, %v: tensor<1x1x5x6xf32>, %do: tensor<1x0x5x6xf32>) -> (tensor<1x0x5x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>) {
+  %o, %lse = sparsek.variant_attention %q, %k, %v captures() scale 0.5
+      : (tensor<1x0x5x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>) -> (tensor<1x0x5x6xf32>, tensor<1x0x5xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %seen = heddle.constant dense<true> : tensor<i1>
+    sparsek.yield %s, %one, %seen : tensor<f32>
+  }
+  %dq, %dk, %dv = sparsek.variant_attention_backward %q, %k, %v captures() from %o, %lse, %do
+      wanted [] scale 0.5
+      : (tensor<1x0x5x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>, tensor<1x0x5x6xf32>, tensor<1x0x5xf32>, tensor<1x0x5x6xf32>) -> (tensor<1x0x5x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>) {
+  ^bb0(%s: tensor<f32>, %b: tensor<i32>, %h: tensor<i32>, %i: tensor<i32>, %j: tensor<i32>, %dscore: tensor<f32>, %dgate: tensor<f32>):
+    %one = heddle.constant dense<1.0> : tensor<f32>
+    %seen = heddle.constant dense<true> : tensor<i1>
+    sparsek.yield_adjoint %s, %one, %seen, %dscore : tensor<f32>
+  }
+  return %dq, %dk, %dv : tensor<1x0x5x6xf32>, tensor<1x1x5x6xf32>, tensor<1x1x5x6xf32>
+}
 func.func @even_backward(%q: tensor<1x2x150x6xf32>, %k: tensor<1x1x150x6xf32>, %v: tensor<1x1x150x6xf32>, %do: tensor<1x2x150x6xf32>) -> (tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>) {
   %o, %lse = sparsek.variant_attention %q, %k, %v captures() scale 0.5
       : (tensor<1x2x150x6xf32>, tensor<1x1x150x6xf32>, tensor<1x1x150x6xf32>) -> (tensor<1x2x150x6xf32>, tensor<1x2x150xf32>) {
