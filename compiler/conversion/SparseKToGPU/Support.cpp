@@ -112,9 +112,7 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
   steps.kernel("runs", rows.rows * tiles, elementThreads, operands, [&](KernelCode &k) {
     Pointer kappa = k.pointer(5, order), hi = k.pointer(3, element), lo = k.pointer(4, element),
             ends = k.pointer(6, i32), sizes = k.pointer(7, i32);
-    // Keys at the beginning of rows, which live longest, come first.
-    Scalar row = k.cast(k.block() % rows.rows, k.i64Type()),
-           blockStart = (k.block() / rows.rows) * elementThreads;
+    const Position mine = positionOfThread(k, rows);
     // Most keys of a long row die as they join; the others are gathered, so that few warps search.
     Pointer alive = k.shared(elementThreads, i32), count = k.shared(1, i32);
     k.when(k.thread() == 0, [&] { k.store(k.i32(0), count, k.i32(0)); });
@@ -125,7 +123,7 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
       Scalar at, u, own, first, valid;
     };
     auto keyAt = [&](Scalar i) {
-      Position p{row, row * rows.n, i};
+      Position p{mine.row, mine.rowStart, i};
       SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), i);
       Scalar at = p.at(k, i), u = clampScore(k, k.load(k.pointer(0, element), at));
       Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, u, i);
@@ -141,14 +139,13 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
           key.first < key.valid, [&] { return Scalars{above(key, key.first) > 0.0}; },
           [&] { return Scalars{k.truth(false)}; })[0];
     };
-    Scalar i = blockStart + k.thread();
-    k.when(i < rows.n, [&] {
-      Key key = keyAt(i);
+    k.when(mine.i < rows.n, [&] {
+      Key key = keyAt(mine.i);
       // Keys beyond the last candidate stay in the window until the end.
       k.store(k.min(key.first, key.sequence.stop), ends, key.at);
       k.when(key.first < key.sequence.stop, [&] {
         k.when(joins(key) | supports(key),
-               [&] { k.store(i, alive, k.atomicAdd(k.i32(1), count, k.i32(0))); });
+               [&] { k.store(mine.i, alive, k.atomicAdd(k.i32(1), count, k.i32(0))); });
       });
     });
     k.barrier();

@@ -23,12 +23,17 @@ SequenceBounds sequenceAt(KernelCode &k, const ScoreRows &rows, Pointer bounds, 
   return {k.load(bounds, position), k.load(bounds, position + rows.n)};
 }
 
+Position positionOfThread(KernelCode &k, const ScoreRows &rows) {
+  Scalar i = (k.block() / rows.rows) * elementThreads + k.thread();
+  Scalar row = k.cast(k.block() % rows.rows, k.i64Type());
+  return {row, row * rows.n, i};
+}
+
 void eachPosition(StepBuilder &steps, StringRef name, const ScoreRows &rows, ArrayRef<DeviceOperand> operands,
                   llvm::function_ref<void(KernelCode &, const Position &)> body) {
   steps.kernel(name, rows.rows * rows.tiles(), elementThreads, operands, [&](KernelCode &k) {
-    Scalar i = (k.block() / rows.rows) * elementThreads + k.thread();
-    Scalar row = k.cast(k.block() % rows.rows, k.i64Type());
-    k.when(i < rows.n, [&] { body(k, {row, row * rows.n, i}); });
+    Position p = positionOfThread(k, rows);
+    k.when(p.i < rows.n, [&] { body(k, p); });
   });
 }
 

@@ -41,8 +41,11 @@ struct SequenceBounds {
 };
 SequenceBounds sequenceAt(KernelCode &k, const ScoreRows &rows, Pointer bounds, Scalar position);
 
-/// A kernel with a thread for every position. Those at the beginning of rows, whose keys live longest, come
-/// first.
+/// That of the thread where every position has one; it may be beyond the row. Those at the beginning of rows,
+/// whose keys live longest, come first.
+Position positionOfThread(KernelCode &k, const ScoreRows &rows);
+
+/// A kernel with a thread for every position.
 void eachPosition(StepBuilder &steps, llvm::StringRef name, const ScoreRows &rows,
                   llvm::ArrayRef<DeviceOperand> operands,
                   llvm::function_ref<void(KernelCode &k, const Position &)> body);

@@ -62,8 +62,7 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
           k.i32(0), count, k.i32(threads), {written}, [&](Scalar start, llvm::ArrayRef<Scalar> written) {
             Scalar place = start + thread;
             auto [list, first, limit] = tilesOf(k.min(place, count - 1));
-            Scalar keys = k.load(totals, list);
-            Scalar tiles = (keys + (KeyWarpgroupPlan::tile - 1)) / KeyWarpgroupPlan::tile;
+            Scalar tiles = k.ceilDivide(k.load(totals, list), KeyWarpgroupPlan::tile);
             Scalar own = k.select(place < count, k.max(k.min(tiles, limit) - first, k.i32(0)), k.i32(0));
             const BlockScan scan = blockScan(k, own);
             Scalar to = written[0] + scan.before;
@@ -73,19 +72,17 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
           })[0];
     };
     Scalar begin = firstRow * places;
-    const int64_t chunks = plan.chunks(),
-                  empty =
-                      std::min(chunks, s.window / plan.chunk), // nothing is selected in a row's first window
-        growing = std::min(chunks, (s.topk + s.window + plan.chunk - 1) / plan.chunk),
-                  later = chunks - growing;
+    // Nothing is selected in a row's first window, and keys join one after the other in the chunks after it.
+    const int64_t chunks = plan.chunks(), empty = std::min(chunks, s.window / plan.chunk);
+    const int64_t growing = std::min(chunks, (s.topk + s.window + plan.chunk - 1) / plan.chunk);
+    const int64_t later = chunks - growing, some = growing - empty;
     Scalar written = begin;
     if (later > 0)
       written = append(written, rows * later, [&](Scalar place) -> std::array<Scalar, 3> {
         return {(firstRow + place / later) * chunks + (place % later + growing), k.i32(0), k.i32(most)};
       });
-    // Of the first chunks of rows, where keys join one after the other, each tile sees fewer queries than the
-    // one before it: all rows' longest ones come first, so that all blocks of threads end together.
-    const int64_t some = growing - empty;
+    // Of the growing ones each tile sees fewer queries than the one before it: all rows' longest ones come
+    // first, so that all blocks of threads end together.
     if (some > 0) {
       Scalar lists = rows * some;
       written = append(written, lists * most, [&](Scalar place) -> std::array<Scalar, 3> {
