@@ -12,6 +12,8 @@ namespace heddle::emulator {
 constexpr int mostShared = 163 << 10; ///< bytes of a block, as on devices of compute capability 8.0
 
 bool hasContext();
+/// Does all that the stream has been asked for, and what that waits for.
+CUresult finish(CUstream stream);
 /// Puts work on a stream, or into the graph that the stream captures.
 CUresult put(CUstream stream, Work work);
 inline CUresult put(CUstream stream, std::function<CUresult()> action) {

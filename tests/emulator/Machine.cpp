@@ -1,5 +1,6 @@
 #include "Machine.h"
 #include "Faults.h"
+#include "Streams.h"
 
 #include <atomic>
 #include <cstdio>
@@ -67,34 +68,82 @@ CUresult Machine::enter(const char *function) {
   return found == injected.end() ? CUDA_SUCCESS : found->second;
 }
 
-void Machine::enqueue(Work work) { queue.push_back(std::move(work)); }
+//===----------------------------------------------------------------------===//
+// The order of work
+//===----------------------------------------------------------------------===//
 
-CUresult Machine::step() {
-  if (queue.empty())
-    return broken;
-  Work work = std::move(queue.front());
-  queue.pop_front();
+void Machine::enqueue(Queue &queue, Work work) {
+  auto waits = [&](const Queue &other) {
+    return queue.kind == Queue::Kind::Null ? other.kind == Queue::Kind::Default
+                                           : queue.kind == Queue::Kind::Default && &other == &nullQueue;
+  };
+  for (const Queue *other : queues)
+    if (other->last && !other->last->reached && waits(*other))
+      work.after.push_back(other->last);
+  queue.last = work.done = std::make_shared<Mark>(queue);
+  if (work.event) {
+    work.event->record = work.done;
+    work.event->capture = nullptr;
+  }
+  queue.works.push_back(std::move(work));
+}
+
+CUresult Machine::doFront(Queue &queue) {
+  const Work work = std::move(queue.works.front());
+  queue.works.pop_front();
   if (broken == CUDA_SUCCESS)
     broken = run(work);
+  work.done->reached = true;
+  work.done->time = std::chrono::steady_clock::now();
+  return broken;
+}
+
+CUresult Machine::step(Queue &queue) {
+  if (queue.works.empty())
+    return broken;
+  if (order)
+    for (auto other = queues.rbegin(); other != queues.rend(); ++other)
+      if (*other != &queue && !(*other)->works.empty() && !(*other)->works.front().obstacle())
+        return doFront(**other);
+  // Work only waits for older work, so this ends.
+  Queue *next = &queue;
+  while (const Mark *obstacle = next->works.front().obstacle())
+    next = obstacle->queue;
+  return doFront(*next);
+}
+
+CUresult Machine::finish(Queue &queue) {
+  if (&queue == &nullQueue)
+    enqueue(queue, {}); // which waits for other streams
+  while (!queue.works.empty())
+    step(queue);
   return broken;
 }
 
 CUresult Machine::finish() {
-  while (!queue.empty())
-    step();
+  for (Queue *queue : queues)
+    finish(*queue);
   return broken;
 }
 
 void Machine::release() {
   if (contexts == 0 || --contexts > 0)
     return;
-  queue.clear();
+  for (Queue *queue : queues) {
+    for (const Work &work : queue->works)
+      work.done->reached = true;
+    queue->works.clear();
+  }
   memory->releaseAll();
   broken = CUDA_SUCCESS;
   failure.clear();
 }
 
-CUresult Machine::run(const Work &work) { return work.function ? launch(work) : work.action(); }
+CUresult Machine::run(const Work &work) {
+  if (work.function)
+    return launch(work);
+  return work.action ? work.action() : CUDA_SUCCESS;
+}
 
 //===----------------------------------------------------------------------===//
 // Launches

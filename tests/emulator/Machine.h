@@ -1,13 +1,10 @@
-// The emulated GPU: what runs kernels, the queue of work, and failures.
+// The emulated GPU: what runs kernels, the order of work, and failures.
 #pragma once
 
 #include "Block.h"
 #include "Memory.h"
-#include "runtime/src/cuda/DriverApi.h"
+#include "Queue.h"
 
-#include <deque>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,26 +12,9 @@
 
 namespace heddle::emulator {
 
-using namespace runtime::cuda;
-
-struct Function {
-  heddle_emulated_kernel kernel;
-  int mostShared = 48 << 10; ///< what a launch may ask for
-};
-
-/// One thing that a stream does: a launch, or an action.
-struct Work {
-  Function *function = nullptr;
-  std::array<uint32_t, 3> grid{}, block{};
-  uint32_t sharedBytes = 0;
-  std::vector<char> arguments; ///< each at a multiple of 16
-  std::function<CUresult()> action;
-
-  void setArguments(void **pointers);
-};
-
-/// All state of the library. Work of all streams is done in the order in which it was asked for, but only
-/// when somebody waits: a host that does not wait sees old data.
+/// All state of the library. Work is done only when somebody waits: a host that does not wait sees old data.
+/// So does a stream that does not wait for another one: work of other streams than the one that somebody
+/// waits for is done as late as possible, or, with the other order, as early as possible.
 class Machine {
 public:
   static Machine &get();
@@ -46,11 +26,17 @@ public:
   /// Counts a call of a function of the driver; not CUDA_SUCCESS where it is to fail.
   CUresult enter(const char *function);
 
-  void enqueue(Work work);
+  void add(Queue &queue) { queues.push_back(&queue); }
+  /// Of an empty one.
+  void remove(Queue &queue) { std::erase(queues, &queue); }
+
+  void enqueue(Queue &queue, Work work);
   /// Does all work. Once something has failed, everything does.
   CUresult finish();
-  /// Does the oldest piece of work.
-  CUresult step();
+  /// Does all work of a stream.
+  CUresult finish(Queue &queue);
+  /// Does one piece of work for somebody who waits for this stream.
+  CUresult step(Queue &queue);
   /// A context keeps memory, work and failures until it is released as often as it was retained.
   void retain() { ++contexts; }
   void release();
@@ -61,12 +47,14 @@ public:
   std::recursive_mutex mutex;
   std::string failure;
   int order = 0;
+  Queue nullQueue{Queue::Kind::Null};
 
 private:
+  CUresult doFront(Queue &queue);
   CUresult run(const Work &work);
   CUresult launch(const Work &work);
 
-  std::deque<Work> queue;
+  std::vector<Queue *> queues{&nullQueue}; ///< the oldest first
   CUresult broken = CUDA_SUCCESS;
   int workers = 1, contexts = 0;
   std::vector<std::unique_ptr<Block>> blocks;

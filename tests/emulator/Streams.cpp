@@ -1,66 +1,94 @@
-// Streams, events and graphs.
+// Streams and events.
 
-#include "Driver.h"
+#include "Streams.h"
 
-#include <chrono>
+#include <algorithm>
 
 using namespace heddle::emulator;
 
-namespace heddle::runtime::cuda {
-struct CUgraphNode_st {
-  Work work;
-};
-struct CUgraph_st {
-  std::vector<std::shared_ptr<CUgraphNode_st>> nodes; ///< in the order of one stream
-};
-struct CUgraphExec_st {
-  std::vector<std::shared_ptr<CUgraphNode_st>> source; ///< by which later calls name the nodes
-  std::vector<Work> nodes;
-};
-struct CUstream_st {
-  std::unique_ptr<CUgraph_st> captured; ///< while it captures
-  CUgraphNode last = nullptr;
-  uint64_t number = 0; ///< of the capture
-};
-struct CUevent_st {
-  bool done = true;
-  std::chrono::steady_clock::time_point time; ///< when it was done
-};
-} // namespace heddle::runtime::cuda
+bool heddle::emulator::isCapturing(CUstream stream) { return stream && stream->capture; }
 
-bool heddle::emulator::isCapturing(CUstream stream) { return stream && stream->captured; }
+Queue &heddle::emulator::queueOf(CUstream stream) {
+  return stream ? stream->queue : Machine::get().nullQueue;
+}
 
 CUresult heddle::emulator::put(CUstream stream, Work work) {
   if (!isCapturing(stream)) {
-    Machine::get().enqueue(std::move(work));
+    Machine::get().enqueue(queueOf(stream), std::move(work));
     return CUDA_SUCCESS;
   }
-  stream->captured->nodes.push_back(std::make_shared<CUgraphNode_st>(CUgraphNode_st{std::move(work)}));
-  stream->last = stream->captured->nodes.back().get();
+  auto &nodes = stream->capture->graph->nodes;
+  std::vector<size_t> after;
+  for (const CUgraphNode node : stream->last)
+    after.push_back(node->number);
+  nodes.push_back(std::make_shared<CUgraphNode_st>(
+      CUgraphNode_st{std::move(work), nodes.size(), stream != stream->capture->origin, std::move(after)}));
+  stream->last = {nodes.back().get()};
   return CUDA_SUCCESS;
 }
 
+CUresult heddle::emulator::finish(CUstream stream) { return Machine::get().finish(queueOf(stream)); }
+
 //===----------------------------------------------------------------------===//
-// Streams and events
+// Streams
 //===----------------------------------------------------------------------===//
 
-CUresult cuStreamCreate(CUstream *stream, unsigned) {
+CUresult cuStreamCreate(CUstream *stream, unsigned flags) {
   HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  *stream = new CUstream_st;
+  if (flags > CU_STREAM_NON_BLOCKING)
+    return CUDA_ERROR_INVALID_VALUE;
+  *stream =
+      new CUstream_st(flags == CU_STREAM_NON_BLOCKING ? Queue::Kind::NonBlocking : Queue::Kind::Default);
+  machine.add((*stream)->queue);
   return CUDA_SUCCESS;
 }
 
 CUresult cuStreamDestroy_v2(CUstream stream) {
   HEDDLE_EMULATED_ENTER_STREAM(stream);
   CUresult result = machine.finish();
+  machine.remove(stream->queue);
+  if (stream->capture && stream->capture->origin == stream)
+    endCapture(*stream->capture);
+  else if (stream->capture)
+    stream->capture->streams.erase(stream);
   delete stream;
   return result;
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
   HEDDLE_EMULATED_ENTER_STREAM(stream);
-  return isCapturing(stream) ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : machine.finish();
+  return isCapturing(stream) ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : finish(stream);
 }
+
+CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned flags) {
+  HEDDLE_EMULATED_ENTER_STREAM(stream);
+  if (flags)
+    return CUDA_ERROR_INVALID_VALUE;
+  if (!event->capture) {
+    if (isCapturing(stream))
+      return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
+    if (!event->record)
+      return CUDA_SUCCESS;
+    Work work;
+    work.after.push_back(event->record);
+    return put(stream, std::move(work));
+  }
+  if (!event->capture->graph)
+    return CUDA_ERROR_CAPTURED_EVENT;
+  if (!stream || (stream->capture && stream->capture != event->capture))
+    return CUDA_ERROR_INVALID_VALUE;
+  // The capture spreads to the stream.
+  stream->capture = event->capture;
+  stream->capture->streams.insert(stream);
+  for (CUgraphNode node : event->after)
+    if (std::find(stream->last.begin(), stream->last.end(), node) == stream->last.end())
+      stream->last.push_back(node);
+  return CUDA_SUCCESS;
+}
+
+//===----------------------------------------------------------------------===//
+// Events
+//===----------------------------------------------------------------------===//
 
 CUresult cuEventCreate(CUevent *event, unsigned) {
   HEDDLE_EMULATED_ENTER_STREAM(nullptr);
@@ -75,18 +103,20 @@ CUresult cuEventDestroy_v2(CUevent event) {
   return result;
 }
 
-static std::function<CUresult()> recordOf(CUevent event) {
-  return [event]() -> CUresult {
-    event->done = true;
-    event->time = std::chrono::steady_clock::now();
-    return CUDA_SUCCESS;
-  };
+static Work recordOf(CUevent event) {
+  Work work;
+  work.event = event;
+  return work;
 }
 
 CUresult cuEventRecord(CUevent event, CUstream stream) {
   HEDDLE_EMULATED_ENTER_STREAM(stream);
-  event->done = false;
-  return put(stream, recordOf(event));
+  if (!isCapturing(stream))
+    return put(stream, recordOf(event));
+  event->record = nullptr;
+  event->capture = stream->capture;
+  event->after = stream->last;
+  return CUDA_SUCCESS;
 }
 
 CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned flags) {
@@ -98,125 +128,32 @@ CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned flags) 
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
   HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  if (!from->done || !to->done)
+  if (!from->record || !to->record)
+    return CUDA_ERROR_INVALID_HANDLE;
+  if (!from->record->reached || !to->record->reached)
     return CUDA_ERROR_NOT_READY;
-  *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
+  *milliseconds = std::chrono::duration<float, std::milli>(to->record->time - from->record->time).count();
   return CUDA_SUCCESS;
 }
 
 /// One piece of work is done at each question, so that a host that polls sees both answers.
 CUresult cuEventQuery(CUevent event) {
   HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  if (event->done)
+  if (event->capture)
+    return CUDA_ERROR_CAPTURED_EVENT;
+  if (!event->record || event->record->reached)
     return CUDA_SUCCESS;
-  if (CUresult failed = machine.step())
+  if (CUresult failed = machine.step(*event->record->queue))
     return failed;
   return CUDA_ERROR_NOT_READY;
 }
 
 CUresult cuEventSynchronize(CUevent event) {
   HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  while (!event->done)
-    if (CUresult failed = machine.step())
+  if (event->capture)
+    return CUDA_ERROR_CAPTURED_EVENT;
+  while (event->record && !event->record->reached)
+    if (CUresult failed = machine.step(*event->record->queue))
       return failed;
-  return CUDA_SUCCESS;
-}
-
-//===----------------------------------------------------------------------===//
-// Graphs
-//===----------------------------------------------------------------------===//
-
-CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode) {
-  HEDDLE_EMULATED_ENTER_STREAM(stream);
-  if (!stream || stream->captured)
-    return CUDA_ERROR_INVALID_VALUE;
-  stream->captured = std::make_unique<CUgraph_st>();
-  stream->last = nullptr;
-  ++stream->number;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
-  HEDDLE_EMULATED_ENTER_STREAM(stream);
-  if (!isCapturing(stream))
-    return CUDA_ERROR_INVALID_VALUE;
-  *graph = stream->captured.release();
-  return CUDA_SUCCESS;
-}
-
-CUresult cuStreamGetCaptureInfo_v2(CUstream stream, CUstreamCaptureStatus *status, uint64_t *id,
-                                   CUgraph *graph, const CUgraphNode **dependencies, size_t *count) {
-  HEDDLE_EMULATED_ENTER_STREAM(stream);
-  const bool active = isCapturing(stream);
-  *status = active ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
-  if (!active)
-    return CUDA_SUCCESS;
-  if (id)
-    *id = stream->number;
-  if (graph)
-    *graph = stream->captured.get();
-  if (dependencies)
-    *dependencies = &stream->last;
-  if (count)
-    *count = stream->last ? 1 : 0;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, unsigned long long) {
-  HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  auto *made = new CUgraphExec_st{graph->nodes, {}};
-  for (const auto &node : graph->nodes)
-    made->nodes.push_back(node->work);
-  *exec = made;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
-  HEDDLE_EMULATED_ENTER_STREAM(stream);
-  for (const Work &work : exec->nodes)
-    put(stream, work);
-  return CUDA_SUCCESS;
-}
-
-CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node,
-                                           const CUDA_KERNEL_NODE_PARAMS *parameters) {
-  HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  for (size_t i = 0; i < exec->source.size(); ++i) {
-    if (exec->source[i].get() != node)
-      continue;
-    if (!exec->nodes[i].function)
-      return CUDA_ERROR_INVALID_VALUE;
-    const auto &p = *parameters;
-    return describeLaunch(exec->nodes[i], p.func, {p.gridDimX, p.gridDimY, p.gridDimZ},
-                          {p.blockDimX, p.blockDimY, p.blockDimZ}, p.sharedMemBytes, p.kernelParams);
-  }
-  return CUDA_ERROR_INVALID_VALUE;
-}
-
-CUresult cuGraphExecUpdate_v2(CUgraphExec exec, CUgraph graph, CUgraphExecUpdateResultInfo *result) {
-  HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  *result = {};
-  const bool same =
-      exec->nodes.size() == graph->nodes.size() &&
-      std::equal(exec->nodes.begin(), exec->nodes.end(), graph->nodes.begin(),
-                 [](const Work &old, const auto &node) { return !old.function == !node->work.function; });
-  if (!same) {
-    result->result = 1;
-    return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
-  }
-  for (size_t i = 0; i < exec->nodes.size(); ++i)
-    exec->nodes[i] = graph->nodes[i]->work;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuGraphExecDestroy(CUgraphExec exec) {
-  HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  delete exec;
-  return CUDA_SUCCESS;
-}
-
-CUresult cuGraphDestroy(CUgraph graph) {
-  HEDDLE_EMULATED_ENTER_STREAM(nullptr);
-  delete graph;
   return CUDA_SUCCESS;
 }

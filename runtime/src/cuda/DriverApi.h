@@ -56,6 +56,9 @@ enum : CUresult {
   CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = 804,
   CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900,
   CUDA_ERROR_STREAM_CAPTURE_INVALIDATED = 901,
+  CUDA_ERROR_STREAM_CAPTURE_UNJOINED = 904,
+  CUDA_ERROR_STREAM_CAPTURE_ISOLATION = 905,
+  CUDA_ERROR_CAPTURED_EVENT = 907,
   CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE = 910,
   CUDA_ERROR_UNKNOWN = 999,
 };
@@ -124,6 +127,7 @@ static_assert(sizeof(CUgraphExecUpdateResultInfo) == 24);
   symbol(cuStreamCreate, (CUstream *stream, unsigned flags))                                                 \
   symbol(cuStreamDestroy_v2, (CUstream stream))                                                              \
   symbol(cuStreamSynchronize, (CUstream stream))                                                             \
+  symbol(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags))                                \
   symbol(cuStreamBeginCapture_v2, (CUstream stream, CUstreamCaptureMode mode))                               \
   symbol(cuStreamEndCapture, (CUstream stream, CUgraph *graph))                                              \
   symbol(cuStreamGetCaptureInfo_v2, (CUstream stream, CUstreamCaptureStatus *status, uint64_t *id,           \

@@ -2,6 +2,7 @@
 
 #include "StubDriver.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -62,16 +63,40 @@ struct Exec {
   std::vector<const Node *> from;
 };
 
-struct Event {
-  double at = 0; ///< the clock's time when it was recorded
+struct Stream {
+  Graph *capturing = nullptr; ///< owned by the stream that began
+  Stream *origin = nullptr;   ///< which that is
+  CUgraphNode last = nullptr;
+  size_t nodes = 0, joined = 0; ///< captured here, and those among them that the origin waits for
 };
 
-struct Stream {
-  std::unique_ptr<Graph> capturing;
-  CUgraphNode last = nullptr;
+struct Event {
+  double at = 0;              ///< the clock's time when it was recorded
+  Stream *captured = nullptr; ///< where, during a capture
+  size_t nodes = 0;           ///< of that stream, before it
 };
+
+std::vector<Stream *> &streams() {
+  static auto &all = *new std::vector<Stream *>;
+  return all;
+}
 
 Stream *streamOf(CUstream stream) { return reinterpret_cast<Stream *>(stream); }
+
+/// Tells the test what a stream is asked for.
+void tell(const char *what, CUstream stream, CUevent event = nullptr) {
+  if (control.watch)
+    control.watch(what, stream, event);
+}
+
+/// Adds it to the graph that the stream captures.
+Node *capture(Stream &stream) {
+  stream.capturing->nodes.push_back(std::make_unique<Node>());
+  Node *node = stream.capturing->nodes.back().get();
+  stream.last = reinterpret_cast<CUgraphNode>(node);
+  ++stream.nodes;
+  return node;
+}
 
 /// Runs the operation, or adds it to the graph that the stream captures.
 CUresult enqueue(CUstream stream, std::function<void()> operation) {
@@ -80,10 +105,7 @@ CUresult enqueue(CUstream stream, std::function<void()> operation) {
     operation();
     return CUDA_SUCCESS;
   }
-  target->capturing->nodes.push_back(std::make_unique<Node>());
-  Node *node = target->capturing->nodes.back().get();
-  node->other = std::move(operation);
-  target->last = reinterpret_cast<CUgraphNode>(node);
+  capture(*target)->other = std::move(operation);
   return CUDA_SUCCESS;
 }
 
@@ -173,10 +195,12 @@ STUB(cuDevicePrimaryCtxRelease_v2, (CUdevice)) { return CUDA_SUCCESS; }
 STUB(cuCtxPushCurrent_v2, (CUcontext)) { return CUDA_SUCCESS; }
 STUB(cuCtxPopCurrent_v2, (CUcontext *)) { return CUDA_SUCCESS; }
 STUB(cuStreamCreate, (CUstream * stream, unsigned)) {
-  *stream = reinterpret_cast<CUstream>(new Stream);
+  streams().push_back(new Stream);
+  *stream = reinterpret_cast<CUstream>(streams().back());
   return CUDA_SUCCESS;
 }
 STUB(cuStreamDestroy_v2, (CUstream stream)) {
+  std::erase(streams(), streamOf(stream));
   delete streamOf(stream);
   return CUDA_SUCCESS;
 }
@@ -184,15 +208,40 @@ STUB(cuStreamSynchronize, (CUstream stream)) {
   FAIL_IF_ASKED(cuStreamSynchronize)
   return streamOf(stream)->capturing ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : CUDA_SUCCESS;
 }
+/// A capture spreads to a stream that waits for an event of it.
+STUB(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned)) {
+  FAIL_IF_ASKED(cuStreamWaitEvent)
+  tell("wait", stream, event);
+  Stream *target = streamOf(stream), *from = reinterpret_cast<Event *>(event)->captured;
+  if (target->capturing && (!from || from->capturing != target->capturing))
+    return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
+  if (!from)
+    return CUDA_SUCCESS;
+  if (!from->capturing)
+    return CUDA_ERROR_CAPTURED_EVENT;
+  if (!target->capturing)
+    *target = {from->capturing, from->origin};
+  if (target == from->origin)
+    from->joined = std::max(from->joined, reinterpret_cast<Event *>(event)->nodes);
+  return CUDA_SUCCESS;
+}
 STUB(cuStreamBeginCapture_v2, (CUstream stream, CUstreamCaptureMode)) {
   FAIL_IF_ASKED(cuStreamBeginCapture_v2)
   ++control.captures;
-  streamOf(stream)->capturing = std::make_unique<Graph>();
+  *streamOf(stream) = {new Graph, streamOf(stream)};
   return CUDA_SUCCESS;
 }
 STUB(cuStreamEndCapture, (CUstream stream, CUgraph *graph)) {
-  std::unique_ptr<Graph> captured = std::move(streamOf(stream)->capturing);
+  std::unique_ptr<Graph> captured(streamOf(stream)->capturing);
   *graph = nullptr;
+  bool joined = true;
+  for (Stream *other : streams())
+    if (other->capturing == captured.get()) {
+      joined &= other == streamOf(stream) || other->joined == other->nodes;
+      *other = {};
+    }
+  if (!joined)
+    return CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
   FAIL_IF_ASKED(cuStreamEndCapture)
   *graph = reinterpret_cast<CUgraph>(captured.release());
   return CUDA_SUCCESS;
@@ -217,9 +266,14 @@ STUB(cuEventDestroy_v2, (CUevent event)) {
 }
 STUB(cuEventRecord, (CUevent event, CUstream stream)) {
   FAIL_IF_ASKED(cuEventRecord)
+  tell("record", stream, event);
   // During a capture it is no node.
-  if (!streamOf(stream)->capturing)
-    reinterpret_cast<Event *>(event)->at = control.clock;
+  Stream *target = streamOf(stream);
+  Event *recorded = reinterpret_cast<Event *>(event);
+  if (target->capturing)
+    *recorded = {recorded->at, target, target->nodes};
+  else
+    *recorded = {control.clock};
   return CUDA_SUCCESS;
 }
 STUB(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags)) {
@@ -323,6 +377,7 @@ STUB(cuFuncSetAttribute, (CUfunction, CUfunction_attribute, int)) { return CUDA_
 STUB(cuLaunchKernel, (CUfunction function, unsigned gridX, unsigned, unsigned, unsigned, unsigned, unsigned,
                       unsigned, CUstream stream, void **arguments, void **)) {
   FAIL_IF_ASKED(cuLaunchKernel)
+  tell("launch", stream);
   auto *kernel = reinterpret_cast<const stub::Kernel *>(function);
   Stream *target = streamOf(stream);
   if (!target->capturing) {
@@ -330,12 +385,10 @@ STUB(cuLaunchKernel, (CUfunction function, unsigned gridX, unsigned, unsigned, u
     kernel->run(gridX, arguments);
     return CUDA_SUCCESS;
   }
-  auto node = std::make_unique<Node>();
+  Node *node = capture(*target);
   node->kernel = kernel;
   node->blocks = gridX;
   node->take(arguments);
-  target->last = reinterpret_cast<CUgraphNode>(node.get());
-  target->capturing->nodes.push_back(std::move(node));
   return CUDA_SUCCESS;
 }
 STUB(cuGraphInstantiateWithFlags, (CUgraphExec * exec, CUgraph graph, unsigned long long)) {

@@ -39,6 +39,9 @@ struct Control {
   double transferTime = 0; ///< what a copy or fill adds to it
   int liveEvents = 0;
   int eventNodes = 0; ///< events that were captured
+
+  /// Is told the "launch", "record" and "wait" of a stream, and of which event.
+  void (*watch)(const char *what, const void *stream, const void *event) = nullptr;
 };
 
 } // namespace stub
