@@ -5,8 +5,9 @@
  * starts on a machine without either; every function then says what is missing and what to do.
  *
  * Work on one device is ordered: each device has one stream, on which copies, calls and allocations happen in
- * the order in which the host asks for them. The stream waits for the legacy default stream and the other way
- * round, so tensors may be exchanged with libraries that use it (PyTorch does) without further ado. */
+ * the order in which the host asks for them; steps within a call may run beside each other. The stream waits
+ * for the legacy default stream and the other way round, so tensors may be exchanged with libraries that use
+ * it (PyTorch does) without further ado. */
 #ifndef HEDDLE_CUDA_H
 #define HEDDLE_CUDA_H
 
@@ -233,11 +234,25 @@ HEDDLE_EXPORT void heddle_cuda_launch(heddle_call_t *call, int32_t kernel, int64
 HEDDLE_EXPORT void heddle_cuda_copy(heddle_call_t *call, void *to, const void *from, int64_t bytes);
 /* Sets 32-bit words. */
 HEDDLE_EXPORT void heddle_cuda_fill(heddle_call_t *call, void *to, int32_t word, int64_t words);
-/* Copies to the host and waits for it. */
+/* Copies to the host and waits for it, and for all that the call has asked for before. */
 HEDDLE_EXPORT void heddle_cuda_read(heddle_call_t *call, void *host, const void *device, int64_t bytes);
 /* Computes product number `product` of the program. `c` and `bias` may be null where they are not used. */
 HEDDLE_EXPORT void heddle_cuda_matmul(heddle_call_t *call, int32_t product, const void *a, const void *b,
                                       const void *c, const void *bias, void *out, void *workspace);
+
+/* Sections of a call are steps that it puts aside, where they run beside what its main stream does. They do
+ * not nest. A call ends, also in a failure, when all of its sections have ended. A profile, which times
+ * single steps, runs all of them in the order in which they are asked for. */
+
+/* What follows goes aside: it runs after all that the call has asked for so far, and beside what it asks for
+ * after heddle_cuda_return. */
+HEDDLE_EXPORT void heddle_cuda_aside(heddle_call_t *call);
+/* What follows goes to the main stream again. What was put aside since heddle_cuda_aside is section
+ * `section`, a small number >= 0 that names a place in the code: where a loop comes to it again, the section
+ * is what was put aside last. */
+HEDDLE_EXPORT void heddle_cuda_return(heddle_call_t *call, int32_t section);
+/* What follows on the main stream runs after that section, and after the sections before it. */
+HEDDLE_EXPORT void heddle_cuda_join(heddle_call_t *call, int32_t section);
 
 #if defined(__cplusplus)
 } // extern "C"

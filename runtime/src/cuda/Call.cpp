@@ -1,7 +1,7 @@
 // Part of Heddle, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// What the host code of a compiled entry calls: launches, copies, fills and products, which are put on the
-// stream, captured, or compared with a captured call.
+// What the host code of a compiled entry calls: launches, copies, fills and products, which are put on a
+// stream, captured, or compared with a captured call; and in which order they happen.
 
 #include "cuda/Function.h"
 
@@ -26,13 +26,13 @@ void within(heddle_call_t *call, Body &&body) noexcept {
     heddle_fail(call, status, heddle_last_error());
 }
 
-/// The node that was captured last.
+/// The node that was captured last, on the current stream.
 CUgraphNode lastNode(const CallState &state) {
   const Driver &driver = state.function.device.driver;
   CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
   const CUgraphNode *nodes = nullptr;
   size_t count = 0;
-  driver.require(driver.cuStreamGetCaptureInfo_v2(state.stream, &status, nullptr, nullptr, &nodes, &count),
+  driver.require(driver.cuStreamGetCaptureInfo_v2(state.stream(), &status, nullptr, nullptr, &nodes, &count),
                  "capture a call");
   return count == 1 ? nodes[0] : nullptr;
 }
@@ -41,11 +41,13 @@ CUgraphNode lastNode(const CallState &state) {
 /// gives the node of a captured step the new arguments, or says that it cannot.
 template <typename Enqueue, typename Update>
 void perform(CallState &state, const Step &step, Enqueue &&enqueue, Update &&update) {
-  const size_t at = state.steps++;
+  const size_t at = state.asked++;
+  if (!step.onlyOrders())
+    ++state.steps;
   if (state.timeline) {
-    state.timeline->begin(step, state.stream);
+    state.timeline->begin(step, state.stream());
     enqueue();
-    return state.timeline->end(state.stream);
+    return state.timeline->end(state.stream());
   }
   switch (state.mode) {
   case CallState::Mode::Direct:
@@ -76,6 +78,19 @@ void setBytes(CallState &state, Values... values) {
     (state.bytes.insert(state.bytes.end(), reinterpret_cast<const char *>(&values),
                         reinterpret_cast<const char *>(&values) + sizeof values),
      ...);
+}
+
+/// Does with the sections of the call what orders its steps.
+template <typename Body>
+void order(heddle_call_t *call, Step::Kind kind, int32_t section, Body &&body) noexcept {
+  within(call, [&](CallState &state) {
+    // A profile times steps one after the other.
+    if (state.timeline)
+      return;
+    body(state.sections);
+    state.bytes.clear();
+    perform(state, Step{kind, section}, [] {}, cannotUpdate);
+  });
 }
 
 /// The number of an entry in a list of the program; generated code that names no such entry is a defect.
@@ -132,7 +147,7 @@ void heddle_cuda_launch(heddle_call_t *call, int32_t kernel, int64_t gridX, int6
         state, step,
         [&] {
           require(driver.cuLaunchKernel(target.handle, step.gridX, step.gridY, step.gridZ, step.block, 1, 1,
-                                        step.sharedBytes, state.stream, all, nullptr));
+                                        step.sharedBytes, state.stream(), all, nullptr));
         },
         [&](CUgraphNode node) {
           if (!node)
@@ -156,7 +171,7 @@ void heddle_cuda_copy(heddle_call_t *call, void *to, const void *from, int64_t b
         state, Step{Step::Kind::Copy},
         [&] {
           driver.require(driver.cuMemcpyDtoDAsync_v2(address(to), address(from), static_cast<size_t>(bytes),
-                                                     state.stream),
+                                                     state.stream()),
                          "copy on the GPU");
         },
         cannotUpdate);
@@ -173,7 +188,7 @@ void heddle_cuda_fill(heddle_call_t *call, void *to, int32_t word, int64_t words
         state, Step{Step::Kind::Fill},
         [&] {
           driver.require(driver.cuMemsetD32Async(address(to), static_cast<unsigned>(word),
-                                                 static_cast<size_t>(words), state.stream),
+                                                 static_cast<size_t>(words), state.stream()),
                          "fill memory of the GPU");
         },
         cannotUpdate);
@@ -187,18 +202,21 @@ void heddle_cuda_read(heddle_call_t *call, void *host, const void *device, int64
     if (state.mode != CallState::Mode::Direct)
       throw Failure(HEDDLE_INTERNAL, "a call that reads from the GPU was captured");
     auto read = [&](void *to, const void *from, size_t size) {
-      driver.require(driver.cuMemcpyDtoHAsync_v2(to, address(from), size, state.stream), "copy from the GPU");
+      driver.require(driver.cuMemcpyDtoHAsync_v2(to, address(from), size, state.stream()),
+                     "copy from the GPU");
     };
+    // The error record is complete once all kernels before are done.
+    state.sections.gather();
     if (state.timeline)
-      state.timeline->begin({Step::Kind::Read}, state.stream);
+      state.timeline->begin({Step::Kind::Read}, state.stream());
     heddle_cuda_error_t record{};
     if (function.errorRecord)
       read(&record, function.errorRecord, sizeof record);
     if (bytes > 0)
       read(host, device, static_cast<size_t>(bytes));
     if (state.timeline)
-      state.timeline->end(state.stream);
-    driver.require(driver.cuStreamSynchronize(state.stream), "run kernels on the GPU");
+      state.timeline->end(state.stream());
+    driver.require(driver.cuStreamSynchronize(state.stream()), "run kernels on the GPU");
     // The host is not to decide on what a kernel that failed left behind.
     function.check(record);
   });
@@ -211,6 +229,18 @@ void heddle_cuda_matmul(heddle_call_t *call, int32_t product, const void *a, con
     setBytes(state, a, b, c, bias, out, workspace);
     perform(
         state, Step{Step::Kind::Product, product},
-        [&] { target->enqueue({a, b, c, bias, out, workspace}, state.stream); }, cannotUpdate);
+        [&] { target->enqueue({a, b, c, bias, out, workspace}, state.stream()); }, cannotUpdate);
   });
+}
+
+void heddle_cuda_aside(heddle_call_t *call) {
+  order(call, Step::Kind::Aside, 0, [](Sections &sections) { sections.begin(); });
+}
+
+void heddle_cuda_return(heddle_call_t *call, int32_t section) {
+  order(call, Step::Kind::Return, section, [=](Sections &sections) { sections.end(section); });
+}
+
+void heddle_cuda_join(heddle_call_t *call, int32_t section) {
+  order(call, Step::Kind::Join, section, [=](Sections &sections) { sections.join(section); });
 }

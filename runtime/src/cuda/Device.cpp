@@ -78,7 +78,9 @@ Device::Device(const Driver &driver, int index) : driver(driver), index(index) {
   driver.require(driver.cuDevicePrimaryCtxRetain(&context, device), "make a context on the GPU");
   Scope scope(*this);
   driver.require(driver.cuStreamCreate(&stream, CU_STREAM_DEFAULT), "make a stream");
-  driver.require(driver.cuStreamCreate(&captureStream, CU_STREAM_NON_BLOCKING), "make a stream");
+  for (CUstream *other : {&asideStream, &captureStream, &captureAsideStream})
+    driver.require(driver.cuStreamCreate(other, CU_STREAM_NON_BLOCKING), "make a stream");
+  driver.require(driver.cuEventCreate(&fork, CU_EVENT_DISABLE_TIMING), "make an event");
   driver.require(driver.cuDeviceGetDefaultMemPool(&pool, device), "use the GPU's memory pool");
   // Freed memory stays in the pool for the next allocation instead of going back at each synchronisation.
   uint64_t threshold = UINT64_MAX;
@@ -204,6 +206,13 @@ void Device::removeArenaUser(int64_t bytes) noexcept {
     arenaMemory = nullptr;
     arenaBytes = 0;
   }
+}
+
+CUevent Device::sectionEvent(int32_t section) {
+  CUevent &event = sectionEvents[section];
+  if (!event)
+    driver.require(driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING), "make an event");
+  return event;
 }
 
 Report Device::takeReport() {

@@ -8,6 +8,7 @@
 #include <heddle/cuda.h>
 
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -67,6 +68,10 @@ public:
   void addArenaUser(int64_t bytes);
   void removeArenaUser(int64_t bytes) noexcept;
 
+  /// Recorded where that section of a call ends. Shared by all calls, whose records follow each other: to be
+  /// called with `ordering` held.
+  CUevent sectionEvent(int32_t section);
+
   /// A report of a call; one that was given back may be taken again at once, in the order of the stream.
   Report takeReport();
   void giveReport(Report report) noexcept;
@@ -76,7 +81,10 @@ public:
   CUdevice device = 0;
   CUcontext context = nullptr;
   CUstream stream = nullptr;        ///< waits for the legacy default stream and the other way round
+  CUstream asideStream = nullptr;   ///< for what a call puts aside; waits only for what it is told to
   CUstream captureStream = nullptr; ///< on which nothing runs: other streams do not disturb a capture
+  CUstream captureAsideStream = nullptr;
+  CUevent fork = nullptr; ///< where one stream of a call last waited for the other; under `ordering`
   heddle_cuda_device_t info{};
   std::mutex ordering; ///< held while one call is put on the stream
 
@@ -94,6 +102,8 @@ private:
       arenaUsers; ///< the bytes that each function needs; under `ordering`, as what follows
   void *arenaMemory = nullptr;
   int64_t arenaBytes = 0;
+
+  std::map<int32_t, CUevent> sectionEvents; ///< made at the first use
 
   std::mutex reportMutex;
   std::vector<Report> idleReports;

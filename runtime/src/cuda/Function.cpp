@@ -123,17 +123,39 @@ void Function::load(const heddle_cuda_program_t &program) {
     errorRecord = static_cast<heddle_cuda_error_t *>(device.allocate(sizeof *errorRecord));
 }
 
+static Sections sectionsOf(Device &device, CallState::Mode mode) {
+  switch (mode) {
+  case CallState::Mode::Direct:
+    return {device, device.stream, device.asideStream};
+  case CallState::Mode::Capture:
+    return {device, device.captureStream, device.captureAsideStream};
+  case CallState::Mode::Patch:
+    break;
+  }
+  return {device, nullptr, nullptr};
+}
+
+CallState::CallState(Function &function, Mode mode, Graph *graph)
+    : function(function), mode(mode), graph(graph), sections(sectionsOf(function.device, mode)) {}
+
 void Function::run(CallState &state, std::vector<void *> &addresses) {
   heddle_call_t call;
   heddle_call_init(&call);
   call.reserved = reinterpret_cast<uint64_t>(&state);
   entry(&call, addresses.data());
+  try {
+    // Memory may be freed behind the call, and a capture ends on one stream, whatever the entry did.
+    state.sections.joinAll();
+  } catch (const Failure &) {
+    if (call.status == HEDDLE_OK)
+      throw;
+  }
   if (heddle_status_t status = heddle_call_result(&call); status != HEDDLE_OK)
     throw Failure(status, heddle_last_error());
 }
 
 void Function::runDirectly(std::vector<void *> &addresses) {
-  CallState state{*this, CallState::Mode::Direct, device.stream};
+  CallState state(*this, CallState::Mode::Direct);
   run(state, addresses);
   if (state.steps < leastSteps || state.steps > mostSteps)
     capturable = false;
@@ -143,7 +165,7 @@ void Function::capture(Graph &graph, std::vector<void *> &addresses, Timeline *t
   const Driver &driver = device.driver;
   driver.require(driver.cuStreamBeginCapture_v2(device.captureStream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
                  "capture a call");
-  CallState state{*this, CallState::Mode::Capture, device.captureStream};
+  CallState state(*this, CallState::Mode::Capture);
   state.timeline = timeline;
   CUgraph captured = nullptr;
   try {
@@ -162,11 +184,11 @@ void Function::capture(Graph &graph, std::vector<void *> &addresses, Timeline *t
 }
 
 bool Function::patch(Graph &graph, std::vector<void *> &addresses) {
-  CallState state{*this, CallState::Mode::Patch, device.stream, &graph};
+  CallState state(*this, CallState::Mode::Patch, &graph);
   // Until it is known that all steps have their new arguments, the graph serves no addresses.
   graph.buffers.clear();
   run(state, addresses);
-  if (state.differs || state.steps != graph.recording.size())
+  if (state.differs || state.asked != graph.recording.size())
     return false;
   graph.buffers = addresses;
   return true;

@@ -6,6 +6,7 @@
 #include "cuda/Graph.h"
 #include "cuda/Matmul.h"
 #include "cuda/Profile.h"
+#include "cuda/Sections.h"
 
 #include <memory>
 #include <span>
@@ -98,16 +99,19 @@ private:
 struct CallState {
   enum class Mode { Direct, Capture, Patch };
 
+  CallState(Function &function, Mode mode, Graph *graph = nullptr);
+  CUstream stream() const { return sections.stream(); }
+
   Function &function;
-  Mode mode;
-  CUstream stream;
-  Graph *graph = nullptr;       ///< that is patched
-  Timeline *timeline = nullptr; ///< of a profile
-  Recording recording = {};     ///< of a capture
-  size_t steps = 0;             ///< so far
+  const Mode mode;
+  Graph *const graph; ///< that is patched
+  Sections sections;
+  Timeline *timeline = nullptr; ///< of a profile, in which all steps are on one stream
+  Recording recording;          ///< of a capture
+  size_t asked = 0;             ///< entries of a recording so far
+  size_t steps = 0;             ///< those among them that do something
   bool differs = false;         ///< a step cannot be patched
-  // NOLINTNEXTLINE(readability-redundant-member-init): initialisers leave it out
-  std::vector<char> bytes = {}; ///< of the arguments of a step
+  std::vector<char> bytes;      ///< of the arguments of a step
 };
 
 } // namespace heddle::runtime::cuda

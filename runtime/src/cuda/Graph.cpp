@@ -2,6 +2,8 @@
 
 #include "cuda/Graph.h"
 
+#include <algorithm>
+
 using namespace heddle::runtime::cuda;
 
 void Recording::add(const Step &step, CUgraphNode node, const std::vector<char> &bytes) {
@@ -17,6 +19,13 @@ bool Recording::sameArguments(size_t at, const std::vector<char> &bytes) const {
 
 void Recording::setArguments(size_t at, const std::vector<char> &bytes) {
   std::memcpy(arguments.data() + entries[at].begin, bytes.data(), bytes.size());
+}
+
+bool Recording::sameSections(const Recording &other) const {
+  return std::equal(entries.begin(), entries.end(), other.entries.begin(), other.entries.end(),
+                    [](const Entry &a, const Entry &b) {
+                      return a.step.onlyOrders() || b.step.onlyOrders() ? a.step == b.step : true;
+                    });
 }
 
 void Recording::takeNodes(const Recording &other) {
@@ -39,7 +48,7 @@ void Graph::adopt(CUgraph captured, Recording steps) {
   const Driver &driver = device.driver;
   if (exec) {
     CUgraphExecUpdateResultInfo result{};
-    if (steps.size() == recording.size() &&
+    if (steps.sameSections(recording) &&
         driver.cuGraphExecUpdate_v2(exec, captured, &result) == CUDA_SUCCESS) {
       // The executable goes on knowing the nodes of the graph that it was made from.
       steps.takeNodes(recording);

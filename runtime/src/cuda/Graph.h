@@ -14,12 +14,14 @@ namespace heddle::runtime::cuda {
 /// A graph of more steps (a long loop) would take longer to make and more memory than it is worth.
 constexpr size_t mostSteps = 1 << 15;
 
-/// What the host code of an entry asks for, in order. Reads are only told to profiles.
+/// What the host code of an entry asks for, in order. Reads are only told to profiles; the last three only
+/// order the others.
 struct Step {
-  enum class Kind { Launch, Copy, Fill, Product, Read } kind;
-  int32_t number = 0; ///< of the kernel or product
+  enum class Kind { Launch, Copy, Fill, Product, Read, Aside, Return, Join } kind;
+  int32_t number = 0; ///< of the kernel, product or section
   unsigned gridX = 0, gridY = 0, gridZ = 0, block = 0, sharedBytes = 0;
   bool operator==(const Step &) const = default;
+  bool onlyOrders() const { return kind >= Kind::Aside; }
 };
 
 /// The steps of one call with the bytes of their arguments.
@@ -32,7 +34,9 @@ public:
   bool sameArguments(size_t at, const std::vector<char> &arguments) const;
   /// Of the same size as before.
   void setArguments(size_t at, const std::vector<char> &arguments);
-  /// Takes the nodes of another recording of the same steps.
+  /// Whether as many steps are in the same sections, so that nodes correspond where graphs do.
+  bool sameSections(const Recording &other) const;
+  /// Takes the nodes of another recording with the same sections.
   void takeNodes(const Recording &other);
 
 private:

@@ -174,6 +174,10 @@ std::string Function::nameOf(const Step &step) const {
     return "read";
   case Step::Kind::Product:
     return products[static_cast<size_t>(step.number)]->name;
+  case Step::Kind::Aside:
+  case Step::Kind::Return:
+  case Step::Kind::Join:
+    break;
   }
   return "";
 }
@@ -196,7 +200,7 @@ std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const h
   };
 
   // The first one also lets the driver and cuBLASLt load what a capture must not.
-  CallState first{*this, CallState::Mode::Direct, device.stream};
+  CallState first(*this, CallState::Mode::Direct);
   call([&] { run(first, addresses); });
   if (first.steps > mostSteps)
     throw Failure(HEDDLE_UNSUPPORTED,
@@ -230,7 +234,7 @@ std::vector<StepTimes> Function::profile(void *const *buffers, std::span<const h
       if (captured)
         return graph.launch(device.stream);
       timeline.restart(false);
-      CallState state{*this, CallState::Mode::Direct, device.stream};
+      CallState state(*this, CallState::Mode::Direct);
       state.timeline = &timeline;
       run(state, addresses);
     });
