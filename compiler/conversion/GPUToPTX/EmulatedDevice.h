@@ -117,8 +117,8 @@ float heddle_emulated_add_rn_sat_f(float x, float y);
 /* ---- For tests ---- */
 
 /* The order in which threads of a block, and blocks, get their turn: 0 ascending, 1 descending. Work of other
- * streams than the one that the host waits for, and of other branches of graphs that are launched from now on,
- * happens 0 as late, 1 as early as possible. */
+ * streams than the one that the host waits for, and of other branches of graphs that are launched from now
+ * on, happens 0 as late, 1 as early as possible. */
 void heddle_emulated_set_order(int32_t order);
 /* Why the last launch failed: the kernel, the block and what its threads did. "" if none failed. */
 const char *heddle_emulated_failure(void);

@@ -109,6 +109,9 @@ int main(void) {
   EXPECT(heddle_cuda_device_count(NULL) == HEDDLE_INVALID_ARGUMENT);
   EXPECT(heddle_tensor_to(NULL, gpu, &there) == HEDDLE_INVALID_ARGUMENT);
   heddle_cuda_launch(NULL, 0, 1, 1, 1, 1, 0, NULL);
+  heddle_cuda_aside(NULL);
+  heddle_cuda_return(NULL, 0);
+  heddle_cuda_join(NULL, 0);
   const heddle_cuda_group_t group = {"lists", NULL};
   EXPECT(heddle_cuda_group_check(&group) == HEDDLE_INVALID_ARGUMENT);
   EXPECT(heddle_cuda_function_profile(NULL, NULL, NULL, 0, &group, 1, 1, NULL) == HEDDLE_INVALID_ARGUMENT);
