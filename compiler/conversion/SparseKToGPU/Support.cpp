@@ -8,19 +8,39 @@ using namespace mlir;
 
 namespace heddle::gpu {
 
+static Scalar distanceAbove(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar query) {
+  return (clampScore(k, score) - k.load(hi, query)) - k.load(lo, query);
+}
+
+Scalar isAbove(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar query) {
+  return distanceAbove(k, score, hi, lo, query) > 0.0;
+}
+
 Run supportRun(KernelCode &k, Scalar score, Pointer hi, Pointer lo, Scalar first, Scalar last) {
-  Scalar u = clampScore(k, score);
-  auto above = [&](Scalar i) { return (u - k.load(hi, i)) - k.load(lo, i); };
-  // Negated, so that they hold for NaN.
   Scalars run = k.choose(
-      !(above(first) > 0.0), [&] { return Scalars{first, first}; }, // most keys of a long row
+      isAbove(k, score, hi, lo, first),
       [&] {
-        auto load = [&](size_t, Scalar at) { return above(at); };
+        auto load = [&](size_t, Scalar at) { return distanceAbove(k, score, hi, lo, at); };
         return firstWhereAll(k, {{first, last}, {first, last}}, load, [&](size_t i, Scalar distance) {
-          return !(i == 0 ? distance >= 1.0 : distance > 0.0);
+          return !(i == 0 ? distance >= 1.0 : distance > 0.0); // negated, so that it holds for NaN
         });
-      });
+      },
+      [&] { return Scalars{first, first}; });
   return {run[0], run[1]};
+}
+
+void eachWanted(KernelCode &k, const ScoreRows &rows, llvm::function_ref<Scalar(const Position &)> wanted,
+                llvm::function_ref<void(const Position &)> body) {
+  const Position mine = positionOfThread(k, rows);
+  Pointer gathered = k.shared(elementThreads, k.i32Type()), count = k.shared(1, k.i32Type());
+  k.when(k.thread() == 0, [&] { k.store(k.i32(0), count, k.i32(0)); });
+  k.barrier();
+  k.when(mine.i < rows.n, [&] {
+    k.when(wanted(mine), [&] { k.store(mine.i, gathered, k.atomicAdd(k.i32(1), count, k.i32(0))); });
+  });
+  k.barrier();
+  k.loop(k.thread(), k.load(count, k.i32(0)), k.i32(elementThreads),
+         [&](Scalar number) { body({mine.row, mine.rowStart, k.load(gathered, number)}); });
 }
 
 /// The sum over the block's positions of i's segment up to and with i.
@@ -112,22 +132,16 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
   steps.kernel("runs", rows.rows * tiles, elementThreads, operands, [&](KernelCode &k) {
     Pointer kappa = k.pointer(5, order), hi = k.pointer(3, element), lo = k.pointer(4, element),
             ends = k.pointer(6, i32), sizes = k.pointer(7, i32);
-    const Position mine = positionOfThread(k, rows);
-    // Most keys of a long row die as they join; the others are gathered, so that few warps search.
-    Pointer alive = k.shared(elementThreads, i32), count = k.shared(1, i32);
-    k.when(k.thread() == 0, [&] { k.store(k.i32(0), count, k.i32(0)); });
-    k.barrier();
     struct Key {
       Position p;
       SequenceBounds sequence;
       Scalar at, u, own, first, valid;
     };
-    auto keyAt = [&](Scalar i) {
-      Position p{mine.row, mine.rowStart, i};
-      SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), i);
-      Scalar at = p.at(k, i), u = clampScore(k, k.load(k.pointer(0, element), at));
-      Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, u, i);
-      return Key{p, sequence, at, u, own, i + window, validUntil(k, k.pointer(2, i32), p, sequence)};
+    auto keyAt = [&](const Position &p) {
+      SequenceBounds sequence = sequenceAt(k, rows, k.pointer(1, i32), p.i);
+      Scalar at = p.at(k, p.i), u = clampScore(k, k.load(k.pointer(0, element), at));
+      Scalar own = s.serial ? k.load(k.pointer(8, order), at) : keyOrder(k, u, p.i);
+      return Key{p, sequence, at, u, own, p.i + window, validUntil(k, k.pointer(2, i32), p, sequence)};
     };
     auto above = [&](const Key &key, Scalar query) {
       Scalar at = key.p.at(k, query);
@@ -139,18 +153,16 @@ void emitRuns(StepBuilder &steps, const ThresholdBuffers &s) {
           key.first < key.valid, [&] { return Scalars{above(key, key.first) > 0.0}; },
           [&] { return Scalars{k.truth(false)}; })[0];
     };
-    k.when(mine.i < rows.n, [&] {
-      Key key = keyAt(mine.i);
+    auto isAlive = [&](const Position &p) {
+      Key key = keyAt(p);
       // Keys beyond the last candidate stay in the window until the end.
       k.store(k.min(key.first, key.sequence.stop), ends, key.at);
-      k.when(key.first < key.sequence.stop, [&] {
-        k.when(joins(key) | supports(key),
-               [&] { k.store(mine.i, alive, k.atomicAdd(k.i32(1), count, k.i32(0))); });
-      });
-    });
-    k.barrier();
-    k.loop(k.thread(), k.load(count, k.i32(0)), k.i32(elementThreads), [&](Scalar number) {
-      Key key = keyAt(k.load(alive, number));
+      return k.choose(
+          key.first < key.sequence.stop, [&] { return Scalars{joins(key) | supports(key)}; },
+          [&] { return Scalars{k.truth(false)}; })[0];
+    };
+    eachWanted(k, rows, isAlive, [&](const Position &p) {
+      Key key = keyAt(p);
       Scalar last = k.select(supports(key), key.valid, key.first);
       Scalars found = firstWhereAll(
           k,

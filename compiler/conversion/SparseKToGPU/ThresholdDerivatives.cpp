@@ -52,22 +52,39 @@ DeviceProgram emitThresholdBackward(mlir::gpu::GPUModuleOp module, Operation *op
       [&](KernelCode &k, Scalar i) { return sequenceAt(k, rows, k.pointer(2, i32), i).start; },
       [&](KernelCode &k, const Position &p, Scalar sum) { k.store(sum, k.pointer(3, f64), p.at(k, p.i)); });
 
-  eachPosition(steps, "scores", rows,
+  const int64_t blocks = rows.rows * rows.tiles();
+  steps.kernel("scores", blocks, elementThreads,
                {operandBuffer(U), operandBuffer(Hi), operandBuffer(Lo), bounds, sums, resultBuffer(0)},
-               [&](KernelCode &k, const Position &p) {
-                 SequenceBounds sequence = sequenceAt(k, rows, k.pointer(3, i32), p.i);
-                 Run run = runOf(k, rows, p, k.pointer(0, element), k.pointer(1, element),
-                                 k.pointer(2, element), sequence);
-                 auto sumBefore = [&](Scalar query) {
-                   return k.choose(
-                       query > sequence.start,
-                       [&] { return Scalars{k.load(k.pointer(4, f64), p.at(k, query - 1))}; },
-                       [&] { return Scalars{k.constant(f64, 0.0)}; })[0];
+               [&](KernelCode &k) {
+                 Pointer u = k.pointer(0, element), hi = k.pointer(1, element), lo = k.pointer(2, element);
+                 auto sequenceOf = [&](const Position &p) {
+                   return sequenceAt(k, rows, k.pointer(3, i32), p.i);
                  };
-                 Scalar moved = k.choose(
-                     run.begin < run.end, [&] { return Scalars{sumBefore(run.end) - sumBefore(run.begin)}; },
-                     [&] { return Scalars{k.constant(f64, 0.0)}; })[0];
-                 k.store(k.cast(moved, element), k.pointer(5, element), p.at(k, p.i));
+                 auto supports = [&](const Position &p) {
+                   k.store(k.constant(element, 0.0), k.pointer(5, element), p.at(k, p.i));
+                   Scalar first = p.i + rows.window;
+                   return k.choose(
+                       first < sequenceOf(p).stop,
+                       [&] {
+                         return Scalars{isAbove(k, k.load(u, p.at(k, p.i)), k.offset(hi, p.rowStart),
+                                                k.offset(lo, p.rowStart), first)};
+                       },
+                       [&] { return Scalars{k.truth(false)}; })[0];
+                 };
+                 eachWanted(k, rows, supports, [&](const Position &p) {
+                   SequenceBounds sequence = sequenceOf(p);
+                   Run run = runOf(k, rows, p, u, hi, lo, sequence);
+                   auto sumBefore = [&](Scalar query) {
+                     return k.choose(
+                         query > sequence.start,
+                         [&] { return Scalars{k.load(k.pointer(4, f64), p.at(k, query - 1))}; },
+                         [&] { return Scalars{k.constant(f64, 0.0)}; })[0];
+                   };
+                   k.when(run.begin < run.end, [&] {
+                     k.store(k.cast(sumBefore(run.end) - sumBefore(run.begin), element),
+                             k.pointer(5, element), p.at(k, p.i));
+                   });
+                 });
                });
   return std::move(steps.program);
 }
