@@ -219,15 +219,9 @@ private:
     auto slopesOf = [&](const Scalars &seen) {
       return slopes(seen, ring, products.take_front(half), products.take_back(half));
     };
-    Scalars words;
-    if (c.gated()) { // blocks that are seen whole save more than a second copy of the code costs
-      words =
-          k.choose(masked, [&] { return slopesOf(seenPairs(number, ring)); }, [&] { return slopesOf({}); });
-    } else {
-      words = slopesOf(k.choose(
-          masked, [&] { return seenPairs(number, ring); },
-          [&] { return Scalars(wordsOfPairs(), k.i32(-1)); }));
-    }
+    // Blocks that are seen whole save more than a second copy of the code costs.
+    Scalars words =
+        k.choose(masked, [&] { return slopesOf(seenPairs(number, ring)); }, [&] { return slopesOf({}); });
     llvm::ArrayRef<Scalar> packed = words;
     Scalar next = c.following(ring), more = number + 1 < loadOfWarp(End);
     // After the last products with the keys those of the next task may come.
@@ -377,12 +371,21 @@ private:
 
   int64_t partWidth() const { return p.keyPad + p.valuePad; }
 
-  /// Calls `use` for each two neighbouring sums of one of the lane's rows, with their place in a row of
-  /// partial sums.
-  void eachPair(int64_t half, llvm::function_ref<void(size_t sum, int64_t place)> use) {
+  /// Calls `use` for the sums of one of the lane's rows that lie side by side in a row of partial sums, and
+  /// their place there: the lane's two columns of a tile of 8, and of the tile after it. So lanes move 16
+  /// bytes.
+  void eachPiece(Pointer row, int64_t half, Scalar firstColumn,
+                 llvm::function_ref<void(llvm::ArrayRef<size_t> sums, Pointer place)> use) {
+    Pointer ofLane[] = {k.offset(row, c.wide(firstColumn)), k.offset(row, c.wide(firstColumn * 2))};
     auto columns = [&](size_t start, int64_t width, int64_t place) {
-      for (int64_t tile = 0; tile < width / 8; ++tile)
-        use(start + size_t(4 * tile + 2 * half), place + 8 * tile);
+      const int64_t tiles = width / 8;
+      for (int64_t tile = 0; tile < tiles; tile += 2) {
+        llvm::SmallVector<size_t, 4> sums;
+        for (int64_t i = tile; i < std::min(tile + 2, tiles); ++i)
+          for (int64_t column = 0; column < 2; ++column)
+            sums.push_back(start + size_t(4 * i + 2 * half + column));
+        use(sums, k.offset(ofLane[sums.size() / 4], k.i64(place + 8 * tile)));
+      }
     };
     columns(0, p.spec.keyWidth, 0);
     columns(keySums(), p.spec.valueWidth, p.keyPad);
@@ -395,9 +398,12 @@ private:
     for (int64_t half = 0; half < 2; ++half) {
       Scalar slot = task.first + here.rows[half], at = part + c.wide(slot);
       k.when(slot < total, [&] {
-        Pointer row = k.offset(c.partRows, at * partWidth() + c.wide(here.firstColumn));
-        eachPair(half, [&](size_t sum, int64_t place) {
-          k.storeVector(k.vectorOf({state[sum], state[sum + 1]}), row, k.i64(place));
+        Pointer row = k.offset(c.partRows, at * partWidth());
+        eachPiece(row, half, here.firstColumn, [&](llvm::ArrayRef<size_t> sums, Pointer place) {
+          Scalars piece;
+          for (size_t sum : sums)
+            piece.push_back(state[sum]);
+          k.storeVector(k.vectorOf(piece), place, k.i64(0));
         });
         k.when(here.firstColumn == 0, [&] { k.store(gates[size_t(half)], c.partScores, at); });
       });
@@ -417,30 +423,25 @@ private:
   /// Adds it, and gives the sum of gates.
   Scalar addPartialSum(const KeyTask &task, Scalars &state, int64_t half, const PartialSum &from,
                        const Place &here) {
-    Scalars own;
-    eachPair(half, [&](size_t sum, int64_t) { own.append({state[sum], state[sum + 1]}); });
+    Scalars own(state);
     own.push_back(k.f32(0));
     Scalars sums = k.choose(
         from.some,
         [&] {
           Scalar list = (task.row - c.firstRow) * p.chunks() + from.chunk;
           Scalar part = c.wide(list) * p.slotStride + c.wide(from.slot);
-          Pointer row = k.offset(c.partRows, part * partWidth() + c.wide(here.firstColumn));
-          Scalars result;
-          eachPair(half, [&](size_t, int64_t place) {
-            mlir::Value pair = k.loadVector(row, k.i64(place), 2);
-            for (int64_t i = 0; i < 2; ++i)
-              result.push_back(own[result.size()] + k.element(pair, i));
+          Pointer row = k.offset(c.partRows, part * partWidth());
+          Scalars result(state);
+          eachPiece(row, half, here.firstColumn, [&](llvm::ArrayRef<size_t> sums, Pointer place) {
+            mlir::Value piece = k.loadVector(place, k.i64(0), int64_t(sums.size()));
+            for (size_t i = 0; i < sums.size(); ++i)
+              result[sums[i]] = state[sums[i]] + k.element(piece, int64_t(i));
           });
           result.push_back(k.load(c.partScores, part));
           return result;
         },
         [&] { return own; });
-    size_t taken = 0;
-    eachPair(half, [&](size_t sum, int64_t) {
-      state[sum] = sums[taken++];
-      state[sum + 1] = sums[taken++];
-    });
+    state.assign(sums.begin(), sums.end() - 1);
     return sums.back();
   }
 
