@@ -111,8 +111,12 @@ void Chunks::emitChunkQueries() {
                                       offset, s.hi,     s.lo,       s.kappa,    s.firstNan, s.crowded};
   if (hasPlaces())
     operands.push_back(places);
-  steps.kernel("chunk_queries", chunkBlocks(), chunkThreads, operands,
-               [&](KernelCode &k) { emitChunk(*this, k); });
+  // As many as shared memory has room for; registers must not allow fewer.
+  const int32_t resident = chunkThreads == 128 ? 5 : 2;
+  steps.kernel("chunk_queries", chunkBlocks(), chunkThreads, operands, [&](KernelCode &k) {
+    k.function->setAttr("nvvm.minctasm", k.b.getI32IntegerAttr(resident));
+    emitChunk(*this, k);
+  });
 }
 
 } // namespace heddle::gpu::chunked
