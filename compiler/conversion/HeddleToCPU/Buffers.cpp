@@ -42,9 +42,9 @@ bool heddle::cpu::canUpdateInPlace(Operation *op, Value input, Value result, con
          group.canUpdateInPlace(body->getArgument(number), cast<OpResult>(result).getResultNumber());
 }
 
-BufferPlan::BufferPlan(func::FuncOp function, std::function<int64_t(Operation *)> workspaceBytes,
-                       const GroupLimits &limits)
-    : function(function), workspaceBytes(std::move(workspaceBytes)), limits(limits) {
+BufferPlan::BufferPlan(func::FuncOp function, std::function<Workspace(Operation *)> workspaceOf,
+                       const GroupLimits &limits, const Starts &starts)
+    : function(function), workspaceOf(std::move(workspaceOf)), limits(limits), starts(starts) {
   Block &body = function.getBody().front();
   number(body);
   for (BlockArgument argument : body.getArguments()) {
@@ -100,7 +100,7 @@ void BufferPlan::hint(Value value, const Place &place, Value occupant, Block *bl
   Value source = originOf(value);
   Operation *op = source.getDefiningOp();
   if (!op || op->getBlock() != block || isa<ConstantOp>(op) ||
-      (occupant && !mayTake(occupant, source, block, limits)))
+      (occupant && !mayTake(occupant, source, block, limits, starts)))
     return;
   hints.try_emplace(source, Wish{place, occupant});
 }
@@ -275,16 +275,27 @@ void BufferPlan::placeBlock(Block &block) {
         place = {newArena(cast<RankedTensorType>(result.getType()), &block), {}};
       put(result, place);
       touch(place.storage, &op);
+      if (Operation *start = starts.lookup(&op))
+        touch(place.storage, start);
     }
-    if (int64_t size = workspaceBytes(&op)) {
-      Storage storage;
-      storage.bytes = size;
-      storage.block = &block;
-      int number = newStorage(storage);
-      touch(number, &op);
-      workspaces[&op] = number;
+    const Workspace own = workspaceOf(&op);
+    if (own.bytes > 0)
+      workspaces[&op] = newWorkspace(own.bytes, &op);
+    if (own.early > 0) {
+      earlyWorkspaces[&op] = newWorkspace(own.early, &op);
+      if (Operation *start = starts.lookup(&op))
+        touch(earlyWorkspaces[&op], start);
     }
   }
+}
+
+int BufferPlan::newWorkspace(int64_t size, Operation *op) {
+  Storage storage;
+  storage.bytes = size;
+  storage.block = op->getBlock();
+  int number = newStorage(storage);
+  touch(number, op);
+  return number;
 }
 
 void BufferPlan::put(Value value, Place place) {

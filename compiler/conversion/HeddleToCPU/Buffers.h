@@ -38,6 +38,16 @@ struct Place {
   }
 };
 
+/// Operations that begin before the place where they stand: the operation of their block before which what
+/// they write has to be theirs. What they read is theirs until they stand.
+using Starts = llvm::DenseMap<mlir::Operation *, mlir::Operation *>;
+
+/// Memory of an operation's own, in bytes.
+struct Workspace {
+  int64_t bytes = 0;
+  int64_t early = 0; ///< a part of its own, from where the operation begins on
+};
+
 /// Chooses places for all tensors of a function whose operations are grouped, and offsets in one arena by
 /// lifetime.
 ///  - results of the function are written where the caller wants them, or over a donated argument of their
@@ -50,9 +60,8 @@ struct Place {
 ///  - reshapes are other names of the same place.
 class BufferPlan {
 public:
-  /// `workspaceBytes` tells how much memory of its own an operation needs.
-  BufferPlan(mlir::func::FuncOp function, std::function<int64_t(mlir::Operation *)> workspaceBytes,
-             const GroupLimits &limits = {});
+  BufferPlan(mlir::func::FuncOp function, std::function<Workspace(mlir::Operation *)> workspaceOf,
+             const GroupLimits &limits, const Starts &starts);
 
   const Place &place(mlir::Value value) const { return places.find(value)->second; }
   const Storage &storage(const Place &place) const { return storages[place.storage]; }
@@ -68,8 +77,9 @@ public:
   /// The arguments and results that loops read or write slice by slice.
   std::vector<std::pair<Storage::Kind, int64_t>> slicedBuffers() const;
 
-  /// Offset of an operation's workspace in the arena.
+  /// Offset of an operation's workspace in the arena, and of the early part of it.
   int64_t workspace(mlir::Operation *op) const { return storages[workspaces.lookup(op)].offset; }
+  int64_t earlyWorkspace(mlir::Operation *op) const { return storages[earlyWorkspaces.lookup(op)].offset; }
   /// A place for a yielded carry on its way, where two carries exchange their values; -1 if it needs none.
   int64_t exchangeOffset(ir::ForOp loop, unsigned carry) const;
   /// Where a carry's first value has to be before the loop, and its next value at the end of a step.
@@ -85,6 +95,7 @@ private:
   bool stackCarry(ir::ForOp loop, unsigned carry, mlir::Block *block);
   int newStorage(Storage storage);
   int newArena(mlir::RankedTensorType type, mlir::Block *block);
+  int newWorkspace(int64_t bytes, mlir::Operation *op);
   void touch(int storage, mlir::Operation *user);
   void put(mlir::Value value, Place place);
   bool isLastUse(mlir::Operation *op, const Place &place);
@@ -92,8 +103,9 @@ private:
   void assignOffsets();
 
   mlir::func::FuncOp function;
-  std::function<int64_t(mlir::Operation *)> workspaceBytes;
+  std::function<Workspace(mlir::Operation *)> workspaceOf;
   GroupLimits limits;
+  const Starts &starts;
   std::vector<Place> resultPlaces;
   llvm::DenseMap<mlir::Value, Place> places;
   /// Where a value is to be made, and what lives there before: a donated argument, a carry, a slice of one,
@@ -107,7 +119,7 @@ private:
   llvm::DenseMap<int, llvm::SmallVector<mlir::Value>> inStorage; ///< the tensors that live in it
   llvm::DenseMap<mlir::Operation *, std::pair<int, int>>
       points; ///< of an operation and of the end of its regions
-  llvm::DenseMap<mlir::Operation *, int> workspaces;
+  llvm::DenseMap<mlir::Operation *, int> workspaces, earlyWorkspaces;
   llvm::DenseMap<std::pair<mlir::Operation *, unsigned>, int> exchanges;
   struct StackedCarry {
     Place initial, next;
@@ -123,7 +135,8 @@ mlir::Value originOf(mlir::Value value);
 /// Whether `value` may end in the memory of `occupant`, of the same type: nothing in the block reads the
 /// occupant after what makes the value, and that itself reads each element before it writes it. A value that
 /// the block does not make is copied at its end.
-bool mayTake(mlir::Value occupant, mlir::Value value, mlir::Block *block, const GroupLimits &limits);
+bool mayTake(mlir::Value occupant, mlir::Value value, mlir::Block *block, const GroupLimits &limits,
+             const Starts &starts);
 
 /// What a loop calls the slices of a tensor that it scans, null if it does not scan it.
 mlir::Value sliceOf(ir::ForOp loop, mlir::Value scanned);

@@ -17,14 +17,14 @@ using namespace mlir;
 using namespace heddle::cpu;
 using namespace heddle::ir;
 
-int64_t CpuEntryLowering::workspaceBytes(Operation *op) {
+Workspace CpuEntryLowering::workspaceOf(Operation *op) {
   if (isa<sparsek::AttentionOp, sparsek::AttentionBackwardOp, sparsek::AttentionTangentOp>(op))
-    return attentionProgram(op).workspaceBytes;
+    return {attentionProgram(op).workspaceBytes};
   if (isa<sparsek::VariantAttentionOp, sparsek::VariantAttentionBackwardOp>(op))
-    return variantProgram(op).workspaceBytes;
+    return {variantProgram(op).workspaceBytes};
   auto product = dyn_cast<MatmulOp>(op);
   auto plan = product ? matmulPlan(product, target) : std::nullopt;
-  return plan ? plan->workspaceBytes : 0;
+  return {plan ? plan->workspaceBytes : 0};
 }
 
 //===----------------------------------------------------------------------===//

@@ -22,7 +22,7 @@ public:
       : EntryLowering(source, {}), target(target) {}
 
 private:
-  int64_t workspaceBytes(mlir::Operation *op) override;
+  Workspace workspaceOf(mlir::Operation *op) override;
   mlir::LogicalResult lowerGroup(const GroupCall &group) override;
   mlir::LogicalResult lowerWhole(mlir::Operation *op) override;
   mlir::Value constantBuffer(ir::ConstantOp constant) override;

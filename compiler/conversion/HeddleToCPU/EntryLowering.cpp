@@ -20,7 +20,8 @@ EntryLowering::EntryLowering(func::FuncOp source, const GroupLimits &limits)
     : module(source->getParentOfType<ModuleOp>()), source(source), limits(limits), builder(source) {}
 
 LogicalResult EntryLowering::run() {
-  plan.emplace(source, [this](Operation *op) { return workspaceBytes(op); }, limits);
+  begun = starts();
+  plan.emplace(source, [this](Operation *op) { return workspaceOf(op); }, limits, begun);
   MLIRContext *context = module.getContext();
   Location loc = source.getLoc();
   auto flat = [](Type type) -> Type { return bufferType(cast<RankedTensorType>(type)); };
@@ -199,9 +200,11 @@ LogicalResult EntryLowering::lower(FusionOp op) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult EntryLowering::lowerBlock(Block &block) {
-  for (Operation &op : block.without_terminator())
+  for (Operation &op : block.without_terminator()) {
+    reach(&op);
     if (failed(lower(&op)))
       return failure();
+  }
   return success();
 }
 

@@ -37,8 +37,11 @@ protected:
   };
 
   // ---- What differs ----
-  /// How much memory of its own an operation needs.
-  virtual int64_t workspaceBytes(mlir::Operation *op) = 0;
+  virtual Workspace workspaceOf(mlir::Operation *op) = 0;
+  /// The operations that begin before the place where they stand. Asked for before the plan is made.
+  virtual Starts starts() { return Starts(); }
+  /// Called where an operation is reached, before it is lowered.
+  virtual void reach(mlir::Operation *) {}
   /// Launches the kernel of a group.
   virtual mlir::LogicalResult lowerGroup(const GroupCall &group) = 0;
   /// Lowers an operation that is neither a group nor control.
@@ -69,6 +72,7 @@ protected:
   mlir::ModuleOp module;
   mlir::func::FuncOp source, entry;
   GroupLimits limits;
+  Starts begun; ///< as `starts` says
   std::optional<BufferPlan> plan;
   mlir::OpBuilder builder;
   mlir::Value call, arena;

@@ -33,7 +33,8 @@ Value heddle::cpu::sliceOf(ForOp loop, Value scanned) {
   return nullptr;
 }
 
-bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const GroupLimits &limits) {
+bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const GroupLimits &limits,
+                          const Starts &starts) {
   SmallVector<Value> names = namesOf(occupant);
   value = originOf(value);
   if (llvm::is_contained(names, value))
@@ -47,7 +48,8 @@ bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const Group
       Operation *ancestor = block->findAncestorOpInBlock(*use.getOwner());
       if (!ancestor || isa<ReshapeOp>(use.getOwner()))
         continue;
-      if (producer->isBeforeInBlock(ancestor))
+      // What begins early writes beside what stands before it.
+      if (producer->isBeforeInBlock(ancestor) || starts.contains(producer))
         return false;
       if (ancestor == producer)
         reads.push_back(&use);
@@ -57,7 +59,8 @@ bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const Group
   if (isa<IfOp>(producer)) {
     unsigned number = cast<OpResult>(value).getResultNumber();
     return llvm::all_of(producer->getRegions(), [&](Region &branch) {
-      return mayTake(occupant, branch.front().getTerminator()->getOperand(number), &branch.front(), limits);
+      return mayTake(occupant, branch.front().getTerminator()->getOperand(number), &branch.front(), limits,
+                     starts);
     });
   }
   if (reads.size() != 1 || reads.front()->getOwner() != producer)
@@ -71,7 +74,7 @@ bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const Group
     return operand == scanned + number;
   // Each step writes its slice of what the loop collects over the slice that it has read.
   return operand < scanned && mayTake(loop.getSlices()[operand], loop.getYield().getValues()[number],
-                                      &loop.getBody().front(), limits);
+                                      &loop.getBody().front(), limits, starts);
 }
 
 /// How many components at the ends of two paths are equal: `p.layers.w` and `out.1.layers.w` have two.
@@ -106,7 +109,7 @@ SmallVector<int64_t> BufferPlan::matchDonors() {
     SmallVector<Value> names = namesOf(argument);
     auto label = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "heddle.name");
     for (auto [i, value] : llvm::enumerate(results)) {
-      if (value.getType() != argument.getType() || !mayTake(argument, value, &body, limits))
+      if (value.getType() != argument.getType() || !mayTake(argument, value, &body, limits, starts))
         continue;
       Value source = originOf(value);
       Operation *producer = source.getDefiningOp();

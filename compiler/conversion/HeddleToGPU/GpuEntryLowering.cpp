@@ -326,14 +326,32 @@ static int64_t libraryBytes(MatmulOp op) {
   return c.getNumElements() >= 1 << 16 ? 32 << 20 : 0;
 }
 
-int64_t GpuEntryLowering::workspaceBytes(Operation *op) {
+Workspace GpuEntryLowering::workspaceOf(Operation *op) {
   if (isLeftToRuntime(op, options))
-    return libraryBytes(cast<MatmulOp>(op));
+    return {libraryBytes(cast<MatmulOp>(op))};
   if (op->getNumRegions() != 0 && !isa<sk::VariantAttentionOp, sk::VariantAttentionBackwardOp>(op))
-    return 0;
+    return {};
   if (isa<ReshapeOp, ConstantOp>(op) || op->hasTrait<OpTrait::IsTerminator>())
-    return 0;
-  return program(op).workspaceBytes;
+    return {};
+  const DeviceProgram &program = this->program(op);
+  return {program.workspaceBytes - program.earlyBytes, program.earlyBytes};
+}
+
+Starts GpuEntryLowering::starts() {
+  early = EarlySteps(source, [this](Operation *op) -> const DeviceProgram & { return program(op); });
+  return early.starts();
+}
+
+/// Puts aside what begins before an operation.
+void GpuEntryLowering::reach(Operation *at) {
+  for (Operation *op : early.beginning(at)) {
+    Location loc = op->getLoc();
+    runtimeCall(loc, "heddle_cuda_aside", {});
+    const DeviceProgram &program = this->program(op);
+    for (const DeviceStep &step : ArrayRef(program.steps).take_front(program.earlySteps))
+      runStep(op, program, step);
+    runtimeCall(loc, "heddle_cuda_return", i32(loc, *early.sectionOf(op)));
+  }
 }
 
 const DeviceProgram &GpuEntryLowering::program(Operation *op) {
@@ -352,56 +370,67 @@ const DeviceProgram &GpuEntryLowering::program(Operation *op) {
 }
 
 void GpuEntryLowering::runProgram(Operation *op) {
-  Location loc = op->getLoc();
   const DeviceProgram &program = this->program(op);
-  for (const DeviceStep &step : program.steps) {
-    SmallVector<Value> arguments;
-    for (const DeviceOperand &operand : step.operands)
-      switch (operand.kind) {
-      case DeviceOperand::Operand:
-        arguments.push_back(buffer(op->getOperand(operand.number)));
-        break;
-      case DeviceOperand::Result:
-        arguments.push_back(buffer(op->getResult(operand.number)));
-        break;
-      case DeviceOperand::Workspace:
-        arguments.push_back(
-            arenaView(plan->workspace(op) + operand.number,
-                      MemRefType::get({program.workspaceBytes - operand.number}, builder.getI8Type()), loc));
-        break;
-      case DeviceOperand::I32:
-        arguments.push_back(i32(loc, operand.number));
-        break;
-      case DeviceOperand::I64:
-        arguments.push_back(arith::ConstantIntOp::create(builder, loc, builder.getI64Type(), operand.number));
-        break;
-      case DeviceOperand::Errors: // the runtime adds it
-        kernels.lookupSymbol(step.kernel)->setAttr("heddle.can_fail", builder.getUnitAttr());
-        break;
-      case DeviceOperand::Message: {
-        Operation *read = variantReads(op)[operand.number];
-        arguments.push_back(i32(loc, message(outOfRangeStatus, sourcePosition(read->getLoc()) +
-                                                                   "index {} is outside a dimension of {}")));
-        break;
-      }
-      case DeviceOperand::Failure:
-        arguments.push_back(i32(loc, firstFailure(program, sourcePosition(loc)) + int32_t(operand.number)));
-        break;
-      }
-    Operation *kernel = kernels.lookupSymbol(step.kernel);
-    if (!kernel->hasAttr("heddle.operations")) {
-      int64_t bytes = 0;
-      for (const DeviceOperand &operand : step.operands)
-        if (operand.kind == DeviceOperand::Operand)
-          bytes += tensorBytes(op->getOperand(operand.number).getType());
-        else if (operand.kind == DeviceOperand::Result)
-          bytes += tensorBytes(op->getResult(operand.number).getType());
-      StringRef name = op->getName().getStringRef();
-      name.consume_front("heddle.");
-      describe(kernel, name, bytes);
-    }
-    launch(loc, step.kernel, step.grid, step.block, step.shared, arguments);
+  ArrayRef<DeviceStep> steps = program.steps;
+  if (std::optional<int32_t> section = early.sectionOf(op)) {
+    runtimeCall(op->getLoc(), "heddle_cuda_join", i32(op->getLoc(), *section));
+    steps = steps.drop_front(program.earlySteps);
   }
+  for (const DeviceStep &step : steps)
+    runStep(op, program, step);
+}
+
+void GpuEntryLowering::runStep(Operation *op, const DeviceProgram &program, const DeviceStep &step) {
+  Location loc = op->getLoc();
+  SmallVector<Value> arguments;
+  for (const DeviceOperand &operand : step.operands)
+    switch (operand.kind) {
+    case DeviceOperand::Operand:
+      arguments.push_back(buffer(op->getOperand(operand.number)));
+      break;
+    case DeviceOperand::Result:
+      arguments.push_back(buffer(op->getResult(operand.number)));
+      break;
+    case DeviceOperand::Workspace: {
+      const bool isEarly = operand.number < program.earlyBytes;
+      const int64_t start = isEarly ? plan->earlyWorkspace(op) : plan->workspace(op) - program.earlyBytes,
+                    end = isEarly ? program.earlyBytes : program.workspaceBytes;
+      arguments.push_back(arenaView(start + operand.number,
+                                    MemRefType::get({end - operand.number}, builder.getI8Type()), loc));
+      break;
+    }
+    case DeviceOperand::I32:
+      arguments.push_back(i32(loc, operand.number));
+      break;
+    case DeviceOperand::I64:
+      arguments.push_back(arith::ConstantIntOp::create(builder, loc, builder.getI64Type(), operand.number));
+      break;
+    case DeviceOperand::Errors: // the runtime adds it
+      kernels.lookupSymbol(step.kernel)->setAttr("heddle.can_fail", builder.getUnitAttr());
+      break;
+    case DeviceOperand::Message: {
+      Operation *read = variantReads(op)[operand.number];
+      arguments.push_back(i32(loc, message(outOfRangeStatus, sourcePosition(read->getLoc()) +
+                                                                 "index {} is outside a dimension of {}")));
+      break;
+    }
+    case DeviceOperand::Failure:
+      arguments.push_back(i32(loc, firstFailure(program, sourcePosition(loc)) + int32_t(operand.number)));
+      break;
+    }
+  Operation *kernel = kernels.lookupSymbol(step.kernel);
+  if (!kernel->hasAttr("heddle.operations")) {
+    int64_t bytes = 0;
+    for (const DeviceOperand &operand : step.operands)
+      if (operand.kind == DeviceOperand::Operand)
+        bytes += tensorBytes(op->getOperand(operand.number).getType());
+      else if (operand.kind == DeviceOperand::Result)
+        bytes += tensorBytes(op->getResult(operand.number).getType());
+    StringRef name = op->getName().getStringRef();
+    name.consume_front("heddle.");
+    describe(kernel, name, bytes);
+  }
+  launch(loc, step.kernel, step.grid, step.block, step.shared, arguments);
 }
 
 void GpuEntryLowering::callMatmul(MatmulOp op) {

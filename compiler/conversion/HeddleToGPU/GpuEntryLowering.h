@@ -3,6 +3,7 @@
 #define HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_GPUENTRYLOWERING_H
 
 #include "compiler/conversion/HeddleToCPU/EntryLowering.h"
+#include "compiler/conversion/HeddleToGPU/EarlySteps.h"
 #include "compiler/conversion/HeddleToGPU/HeddleToGPU.h"
 #include "compiler/conversion/SparseKToGPU/Attention.h"
 #include "compiler/conversion/SparseKToGPU/DeviceProgram.h"
@@ -11,16 +12,18 @@
 
 namespace heddle::gpu {
 
-/// The entry runs on the host and puts launches, copies and products on the stream of the call. Buffers are
-/// memory of the device; kernels are in the module `kernels`. The entry's attributes tell the runtime what it
-/// refers to by number: `heddle.kernels` (names), `heddle.messages` (pairs of status and text),
-/// `heddle.products` (the fields of heddle_cuda_matmul_t).
+/// The entry runs on the host and puts launches, copies and products on the stream of the call, and early
+/// steps aside (`EarlySteps`). Buffers are memory of the device; kernels are in the module `kernels`. The
+/// entry's attributes tell the runtime what it refers to by number: `heddle.kernels` (names),
+/// `heddle.messages` (pairs of status and text), `heddle.products` (the fields of heddle_cuda_matmul_t).
 class GpuEntryLowering : public cpu::EntryLowering {
 public:
   GpuEntryLowering(mlir::func::FuncOp source, const GpuOptions &options);
 
 private:
-  int64_t workspaceBytes(mlir::Operation *op) override;
+  cpu::Workspace workspaceOf(mlir::Operation *op) override;
+  cpu::Starts starts() override;
+  void reach(mlir::Operation *op) override;
   mlir::LogicalResult lowerGroup(const GroupCall &group) override;
   mlir::LogicalResult lowerWhole(mlir::Operation *op) override;
   mlir::Value constantBuffer(ir::ConstantOp constant) override;
@@ -34,6 +37,7 @@ private:
   /// The launches of an operation that is not grouped; its kernels are emitted when it is first asked for.
   const DeviceProgram &program(mlir::Operation *op);
   void runProgram(mlir::Operation *op);
+  void runStep(mlir::Operation *op, const DeviceProgram &program, const DeviceStep &step);
   /// Leaves a product to the runtime.
   void callMatmul(ir::MatmulOp op);
 
@@ -48,6 +52,7 @@ private:
   mlir::Value i32(mlir::Location loc, int64_t value);
 
   GpuOptions options;
+  EarlySteps early;
   mlir::gpu::GPUModuleOp kernels;
   std::map<std::string, DeviceProgram> programs;
   llvm::SmallVector<mlir::Attribute> launched, messages, products;

@@ -46,6 +46,8 @@ void buildLoweredPipeline(mlir::OpPassManager &manager, const GpuOptions &option
 /// `heddle-fuse-epilogues`: what follows a product and reads nothing but it becomes part of it. `matmul`:
 /// dense products are left to the runtime.
 std::unique_ptr<mlir::Pass> createFuseEpiloguesPass(bool matmul = true);
+/// `heddle-order-selection`: other work between scores and what needs their thresholds.
+std::unique_ptr<mlir::Pass> createOrderSelectionPass();
 /// `heddle-to-gpu`: buffers, kernels and launches.
 std::unique_ptr<mlir::Pass> createHeddleToGPUPass(const GpuOptions &options = {});
 

@@ -86,6 +86,7 @@ void heddle::gpu::buildFusedPipeline(OpPassManager &manager, const GpuOptions &o
       inner.addPass(createFuseEpiloguesPass(options.hasMatmul));
   };
   cpu::buildFusedPipeline(manager, fused);
+  manager.addPass(createOrderSelectionPass());
 }
 
 void heddle::gpu::buildLoweredPipeline(OpPassManager &manager, const GpuOptions &options) {
@@ -98,6 +99,7 @@ void heddle::gpu::buildLoweredPipeline(OpPassManager &manager, const GpuOptions 
 void heddle::gpu::registerHeddleToGPUPasses() {
   registerPass([] { return createHeddleToGPUPass(); });
   registerPass([] { return createFuseEpiloguesPass(); });
+  registerPass([] { return createOrderSelectionPass(); });
   PassPipelineRegistration<>("heddle-gpu-fused", "From the stage grad to fused, for GPUs",
                              [](OpPassManager &manager) { buildFusedPipeline(manager, {}); });
   PassPipelineRegistration<>("heddle-gpu-lowered", "From the stage fused to lowered, for GPUs",

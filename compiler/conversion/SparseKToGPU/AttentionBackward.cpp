@@ -2,7 +2,7 @@
 // kernel; then kernels by keys for dk, dv and du. Every result has one writer, at the price of computing the
 // weights twice.
 #include "compiler/conversion/SparseKToGPU/AttentionBackward.h"
-#include "compiler/conversion/SparseKToGPU/WarpgroupKeys.h"
+#include "compiler/conversion/SparseKToGPU/WarpgroupKeyParts.h"
 
 namespace heddle::gpu::attention {
 
@@ -44,6 +44,9 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
   KeyLists lists;
   if (queries.spec.topk > 0)
     lists = emitKeyLists(builder, queries, ChunkOrder::FullFirst);
+  KeyWork work;
+  if (keyWarpgroups)
+    work = emitKeyWork(builder, keys, lists);
   QuerySides sides;
   if (warpgroups) {
     sides = emitQueryGradients(builder, queries, *warpgroups, lists, target);
@@ -52,7 +55,7 @@ void emitBackward(ProgramBuilder &builder, const AttentionSpec &spec, const Targ
     emitQueryGradients(builder, queries, lists, sides.statistics);
   }
   if (keyWarpgroups)
-    emitKeyGradients(builder, keys, *keyWarpgroups, lists, sides, target);
+    emitKeyGradients(builder, keys, *keyWarpgroups, lists, sides, work, target);
   else
     emitKeyGradients(builder, keys, lists, sides.statistics);
 }

@@ -1,7 +1,7 @@
 //===- DeviceProgram.h - What an operation becomes on a device ------------===//
 //
-// An operation becomes a sequence of kernel launches, which the entry lowering emits one after the other on
-// one stream. All sizes are known when the program is made.
+// An operation becomes a sequence of kernel launches, which the entry lowering emits one after the other. All
+// sizes are known when the program is made.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_SPARSEKTOGPU_DEVICEPROGRAM_H
@@ -47,11 +47,15 @@ struct DeviceStep {
   llvm::SmallVector<DeviceOperand, 16> operands;
 };
 
-/// The steps, one after the other. The workspace is uninitialised device memory.
+/// The steps, one after the other. The workspace is uninitialised device memory. Early steps come first and have
+/// a part of the workspace first: where they read fewer operands than the others, they can run before those
+/// are there, beside what computes them.
 struct DeviceProgram {
   llvm::SmallVector<DeviceStep, 8> steps;
   llvm::SmallVector<DeviceFailure, 2> failures; ///< numbered one after the other
   int64_t workspaceBytes = 0;
+  size_t earlySteps = 0;
+  int64_t earlyBytes = 0;
   Choice taken; ///< what was chosen where more than one way serves
 
   /// Reserves a part of the workspace.
@@ -59,6 +63,11 @@ struct DeviceProgram {
     DeviceOperand part{DeviceOperand::Workspace, workspaceBytes};
     workspaceBytes += (bytes + 255) / 256 * 256;
     return part;
+  }
+  /// All steps and memory so far are early ones.
+  void endEarly() {
+    earlySteps = steps.size();
+    earlyBytes = workspaceBytes;
   }
 };
 

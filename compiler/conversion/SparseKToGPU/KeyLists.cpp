@@ -436,6 +436,7 @@ KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, ChunkOrder orde
     });
     parent = &level;
   }
+  builder.program.endEarly();
   const Level &chunk = levels[ofChunks];
   const Level &tile = levels[0];
   return {chunk.keys, chunk.full.value_or(DeviceOperand()), chunk.total, tile.keys, *tile.full, tile.total};

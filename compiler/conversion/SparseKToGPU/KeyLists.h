@@ -39,7 +39,7 @@ TileListNumbers takeTileLists(ProgramBuilder &builder, const Plan &plan, const K
 
 /// Of the keys of chunks. Full ones first takes a second look at all candidates.
 enum class ChunkOrder { Ascending, FullFirst };
-/// Adds the kernels that fill the lists.
+/// Adds the kernels that fill the lists, as early steps: runs of queries are all they read.
 KeyLists emitKeyLists(ProgramBuilder &builder, const Plan &plan, ChunkOrder order);
 
 } // namespace heddle::gpu::attention

@@ -28,13 +28,17 @@ static Emitter emitterOf(Operation *op) {
 
 bool isSelection(Operation *op) { return emitterOf(op) != nullptr; }
 DeviceProgram emitSelection(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix) {
-  return emitterOf(op)(module, op, prefix);
+  return emitSelectionWithin(module, op, prefix, ThresholdTuning().sharedBytes);
 }
 DeviceProgram emitSelectionWithin(mlir::gpu::GPUModuleOp module, Operation *op, StringRef prefix,
                                   int64_t sharedBytes) {
-  if (isa<sparsek::ThresholdOp>(op))
-    return emitTunedThreshold(module, op, prefix, {.sharedBytes = sharedBytes});
-  return emitSelection(module, op, prefix);
+  if (!isa<sparsek::ThresholdOp, sparsek::ThresholdBackwardOp, sparsek::ThresholdTangentOp>(op))
+    return emitterOf(op)(module, op, prefix);
+  DeviceProgram program = isa<sparsek::ThresholdOp>(op)
+                              ? emitTunedThreshold(module, op, prefix, {.sharedBytes = sharedBytes})
+                              : emitterOf(op)(module, op, prefix);
+  program.endEarly();
+  return program;
 }
 
 } // namespace heddle::gpu

@@ -3,7 +3,16 @@
 
 namespace heddle::gpu::attention {
 
-SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
+Waves Waves::of(const Plan &plan) {
+  const int64_t rows = plan.spec.rows();
+  // As many rows at a time as a modest memory holds, in waves of about one size.
+  const int64_t most =
+      plan.spec.topk > 0 ? std::clamp<int64_t>(plan.partialBytes / bytesOfRow(plan), 1, rows) : rows;
+  const int64_t count = (rows + most - 1) / most;
+  return {count, (rows + count - 1) / count};
+}
+
+static SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
   constexpr int64_t threads = 256;
   const AttentionSpec &s = plan.spec;
   const int64_t chunks = plan.chunks(), parts = (plan.slotStride + threads - 1) / threads;
@@ -31,7 +40,8 @@ SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyList
   return links;
 }
 
-TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists, const Waves &waves) {
+static TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,
+                           const Waves &waves) {
   const AttentionSpec &s = plan.spec;
   const bool selects = s.topk > 0;
   TaskLists result;
@@ -93,6 +103,16 @@ TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &l
     k.when(thread == 0, [&] { k.store(written - begin, counters, number * 2 + result.counterCount); });
   });
   return result;
+}
+
+KeyWork emitKeyWork(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists) {
+  const Waves waves = Waves::of(plan);
+  SlotLinks links;
+  if (plan.spec.topk > 0)
+    links = emitSlotLinks(builder, plan, lists);
+  const TaskLists tasks = emitTasks(builder, plan, lists, waves);
+  builder.program.endEarly();
+  return {waves, links, tasks};
 }
 
 DeviceStep emitPartialSums(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists,

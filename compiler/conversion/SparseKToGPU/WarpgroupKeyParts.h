@@ -10,11 +10,13 @@ struct SlotLinks {
   DeviceOperand first; ///< [row, length]: the slot of a selected key in the list of its first chunk
   DeviceOperand next;  ///< [row, chunk, slot]: its slot in the list of the next chunk
 };
-SlotLinks emitSlotLinks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists);
-
 /// Rows of K and V are worked on `wave` at a time, so that their partial sums need a modest memory.
 struct Waves {
   int64_t count = 1, rows = 1; ///< of each but the last
+
+  static Waves of(const Plan &plan);
+  static int64_t partsOfRow(const Plan &plan) { return plan.chunks() * plan.slotStride; }
+  static int64_t bytesOfRow(const Plan &plan) { return partsOfRow(plan) * (plan.keyPad + plan.valuePad) * 4; }
 };
 
 /// Tasks of each wave, and counters of those that are taken.
@@ -25,7 +27,15 @@ struct TaskLists {
                           ///< keys there are
   int64_t counterCount = 0;
 };
-TaskLists emitTasks(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists, const Waves &waves);
+
+/// What follows from lists alone.
+struct KeyWork {
+  Waves waves;
+  SlotLinks links;
+  TaskLists tasks;
+};
+/// Adds the kernels that find it, as early steps behind those of the lists.
+KeyWork emitKeyWork(ProgramBuilder &builder, const Plan &plan, const KeyLists &lists);
 
 /// Partial sums [row of the wave, chunk, slot] of the columns of dk and dv, and of scores.
 struct PartialSums {

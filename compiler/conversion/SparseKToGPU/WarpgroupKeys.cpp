@@ -152,25 +152,17 @@ Scalar KeyWarpgroupCode::windowEnd(Scalar key) {
 }
 
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlans &sizes,
-                      const KeyLists &lists, const QuerySides &sides, const Target &target) {
+                      const KeyLists &lists, const QuerySides &sides, const KeyWork &work,
+                      const Target &target) {
   using A = AttentionArgument;
   const AttentionSpec &s = plan.spec;
   const bool selects = s.topk > 0;
-  const int64_t partsOfRow = plan.chunks() * plan.slotStride;
-  const int64_t rowBytes = partsOfRow * (plan.keyPad + plan.valuePad) * 4;
-  // As many rows at a time as a modest memory holds, in waves of about one size.
-  const int64_t most = selects ? std::clamp<int64_t>(plan.partialBytes / rowBytes, 1, s.rows()) : s.rows();
-  Waves waves;
-  waves.count = (s.rows() + most - 1) / most;
-  waves.rows = (s.rows() + waves.count - 1) / waves.count;
+  const auto &[waves, links, tasks] = work;
   PartialSums parts;
-  SlotLinks links;
   if (selects) {
-    parts.rows = builder.reserve(waves.rows * rowBytes);
-    parts.scores = builder.reserve(waves.rows * partsOfRow * 4);
-    links = emitSlotLinks(builder, plan, lists);
+    parts.rows = builder.reserve(waves.rows * Waves::bytesOfRow(plan));
+    parts.scores = builder.reserve(waves.rows * Waves::partsOfRow(plan) * 4);
   }
-  const TaskLists tasks = emitTasks(builder, plan, lists, waves);
   auto emit = [&](llvm::StringRef name, bool selected) {
     KeyWarpgroupParameters parameters;
     builder.take({A::Q, A::DOut, A::K, A::V});

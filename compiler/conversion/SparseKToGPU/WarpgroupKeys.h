@@ -137,11 +137,14 @@ private:
   int64_t numbersStart = 0, keyNumbersStart = 0, gateSumsStart = 0, wordsStart = 0, barriersStart = 0;
 };
 
+struct KeyWork;
+
 void emitKeyProducer(KeyWarpgroupCode &code);
 void emitKeyConsumer(KeyWarpgroupCode &code, Scalar warpgroup);
 
 /// dk, dv and du, where there is such a plan.
 void emitKeyGradients(ProgramBuilder &builder, const Plan &plan, const KeyWarpgroupPlans &sizes,
-                      const KeyLists &lists, const QuerySides &sides, const Target &target);
+                      const KeyLists &lists, const QuerySides &sides, const KeyWork &work,
+                      const Target &target);
 
 } // namespace heddle::gpu::attention
