@@ -32,9 +32,13 @@ public:
   void emit() {
     Pointer all = k.pointer(1, i64);
     Scalar from = placeOf(level - 1);
-    k.loop(k.thread(), k.i32(size), k.i32(k.blockThreads),
-           [&](Scalar at) { k.store(k.load(all, from + k.cast(at, i64)), keys, placeOfKey(at)); });
+    // All loads before the first store, so that they wait together.
     Scalars own;
+    auto mine = [&](int64_t i) { return k.thread() + i * k.blockThreads; };
+    for (int64_t i = 0; i < threadKeys; ++i)
+      own.push_back(k.load(all, from + k.cast(mine(i), i64)));
+    for (int64_t i = 0; i < threadKeys; ++i)
+      k.store(own[size_t(i)], keys, placeOfKey(mine(i)));
     for (int64_t run = below; run < size; run *= 2) {
       k.barrier();
       own = merged(run);
