@@ -34,24 +34,45 @@ public:
     Scalar from = placeOf(level - 1);
     // All loads before the first store, so that they wait together.
     Scalars own;
-    auto mine = [&](int64_t i) { return k.thread() + i * k.blockThreads; };
     for (int64_t i = 0; i < threadKeys; ++i)
-      own.push_back(k.load(all, from + k.cast(mine(i), i64)));
+      own.push_back(k.load(all, from + k.cast(inTurn(i), i64)));
     for (int64_t i = 0; i < threadKeys; ++i)
-      k.store(own[size_t(i)], keys, placeOfKey(mine(i)));
+      k.store(own[size_t(i)], keys, placeOfKey(inTurn(i)));
     for (int64_t run = below; run < size; run *= 2) {
       k.barrier();
       own = merged(run);
-      if (2 * run == size)
-        break;
-      k.barrier();
-      for (int64_t i = 0; i < threadKeys; ++i)
-        k.store(own[size_t(i)], keys, placeOfKey(first + i));
+      if (2 * run < size)
+        share(own);
     }
-    store(own);
+    auto fixed = [&](Scalar order) { return fixedPoint(k, orderScore(k, order), g.fraction); };
+    store(own, all);
+    Scalar sum = none;
+    for (Scalar order : own)
+      sum = sum + fixed(order);
+    sum = blockScan(k, sum).before;
+    for (Scalar &order : own)
+      order = sum = sum + fixed(order);
+    store(own, k.pointer(2, i64));
   }
 
 private:
+  /// Of the positions that a thread copies, adjacent ones of adjacent threads.
+  Scalar inTurn(int64_t i) { return k.thread() + i * k.blockThreads; }
+  /// The threads' parts, one after the other.
+  void share(ArrayRef<Scalar> own) {
+    k.barrier();
+    for (int64_t i = 0; i < threadKeys; ++i)
+      k.store(own[size_t(i)], keys, placeOfKey(first + i));
+  }
+  /// The same in global memory, through shared memory: a thread's own part would be stores far apart.
+  void store(ArrayRef<Scalar> own, Pointer all) {
+    share(own);
+    k.barrier();
+    Scalar to = placeOf(level);
+    for (int64_t i = 0; i < threadKeys; ++i)
+      k.store(keyAt(inTurn(i)), all, to + k.cast(inTurn(i), i64));
+  }
+
   // Threads begin 8 or 16 keys apart, which would be the same banks.
   static int64_t placeOfKey(int64_t at) { return at + at / 16; }
   static Scalar placeOfKey(Scalar at) { return at + (at >> 4); }
@@ -93,22 +114,6 @@ private:
       keyB = k.select(takesLeft, keyB, next);
     }
     return own;
-  }
-
-  void store(ArrayRef<Scalar> own) {
-    auto fixed = [&](Scalar order) { return fixedPoint(k, orderScore(k, order), g.fraction); };
-    Scalar sum = none;
-    for (Scalar order : own)
-      sum = sum + fixed(order);
-    sum = blockScan(k, sum).before;
-    Pointer all = k.pointer(1, i64), sums = k.pointer(2, i64);
-    Scalar to = placeOf(level) + k.cast(first, i64);
-    for (int64_t i = 0; i < threadKeys; i += 2) {
-      Scalar here = sum + fixed(own[size_t(i)]);
-      sum = here + fixed(own[size_t(i + 1)]);
-      k.storeVector(k.vectorOf({own[size_t(i)], own[size_t(i + 1)]}), all, to + i);
-      k.storeVector(k.vectorOf({here, sum}), sums, to + i);
-    }
   }
 
   KernelCode &k;
