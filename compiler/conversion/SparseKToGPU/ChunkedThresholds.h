@@ -10,9 +10,6 @@ namespace heddle::gpu::chunked {
 constexpr int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
 /// Keys that a chunk takes one by one, its own included.
 constexpr int64_t chunkCapacity = 1536;
-/// From here on boundaries are solved in large blocks, whose warps find in the first cache what others
-/// loaded.
-constexpr int64_t manyBoundaries = 1024;
 
 /// Solved thresholds in memory, one after the other.
 struct Solved {
@@ -60,7 +57,7 @@ class Chunks {
 public:
   Chunks(StepBuilder &steps, ThresholdBuffers &s, const ThresholdTuning &tuning)
       : steps(steps), s(s), rows(s.rows), chunks((rows.n - rows.window + chunkSize - 1) / chunkSize),
-        geometry(rows, tuning.laneLists, tuning.sharedBytes), sharedBytes(tuning.sharedBytes),
+        geometry(rows, tuning), sharedBytes(tuning.sharedBytes),
         chunkThreads(rows.rows * chunks <= tuning.fewChunks ? 256 : 128),
         sharedChunks(chunkThreads == 128 ? std::min(chunks, 2 * s.topk / chunkSize + 1) : 0) {
     mlir::MLIRContext *context = rows.element.getContext();

@@ -6,10 +6,10 @@ using namespace mlir;
 
 namespace heddle::gpu {
 
-ListGeometry::ListGeometry(const ScoreRows &rows, int64_t laneLists, int64_t sharedBytes) : rows(rows) {
+ListGeometry::ListGeometry(const ScoreRows &rows, const ThresholdTuning &tuning) : rows(rows) {
   auto lists = [&] { return rows.n / listSize(levels - 1) + (growth - 1) * (levels - 1); };
-  while (lists() > laneLists * warpSize && rows.n / listSize(levels - 1) > growth &&
-         mergedListBytes(*this, levels) <= sharedBytes)
+  while (lists() > (levels == 1 ? tuning.mostChunks : tuning.laneLists * warpSize) &&
+         rows.n / listSize(levels - 1) > growth && mergedListBytes(*this, levels) <= tuning.sharedBytes)
     ++levels;
   mostLists = std::max<int64_t>(lists(), 1);
   int64_t bits = 0;

@@ -20,9 +20,8 @@ struct ListGeometry {
   int64_t mostLists = 0; ///< of a prefix
   int64_t fraction = 0;  ///< bits
 
-  /// With at most `laneLists` lists of a prefix for each lane of a warp, if `sharedBytes` of a block are
-  /// enough to merge the longest lists.
-  ListGeometry(const ScoreRows &rows, int64_t laneLists, int64_t sharedBytes);
+  /// With few lists of a prefix, as far as shared memory is enough to merge the longest ones.
+  ListGeometry(const ScoreRows &rows, const ThresholdTuning &tuning);
   static constexpr int64_t growth = 8;
   int64_t listSize(int64_t level) const;
   int64_t tiles() const { return rows.tiles(); }         ///< of 256 positions, in a row of a level

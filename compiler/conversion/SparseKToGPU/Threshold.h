@@ -78,7 +78,8 @@ Scalar orderKey(KernelCode &k, Scalar order);   ///< i32
 void emitSerialThresholds(StepBuilder &steps, ThresholdBuffers &buffers);
 /// What results do not depend on.
 struct ThresholdTuning {
-  int64_t laneLists = 4;           ///< a prefix consists of about as many lists for each lane of a warp
+  int64_t mostChunks = 128;        ///< rows of up to as many chunks have no longer lists
+  int64_t laneLists = 2;           ///< a prefix of others has about as many lists for each lane of a warp
   int64_t fewChunks = 640;         ///< up to here what the first chunks of rows take is all that counts
   int64_t sharedBytes = 163 << 10; ///< of a block of threads on the device
 };

@@ -18,11 +18,15 @@ namespace chunked {
 
 void Chunks::emitBoundaries() {
   // First the left ends, then the right ones, most of which nobody asks for.
-  const int64_t all = rows.rows * chunks, solvingWarps = all < manyBoundaries ? 4 : 16;
+  constexpr int64_t solvingWarps = 4;
+  // Searches wait for memory, one load after the other: the more warps the better, as long as nothing spills.
+  const int32_t resident = geometry.mostLists <= warpSize ? 6 : geometry.mostLists <= 2 * warpSize ? 5 : 4;
+  const int64_t all = rows.rows * chunks;
   const int64_t blocks = (all + solvingWarps - 1) / solvingWarps;
   steps.kernel(
       "boundaries", 2 * blocks, solvingWarps * warpSize,
       {s.u, s.bounds, lists.keys, lists.sums, kappa, base, offset}, [&](KernelCode &k) {
+        k.function->setAttr("nvvm.minctasm", k.b.getI32IntegerAttr(resident));
         Scalar isRight = k.block() >= blocks;
         Scalar number = (k.block() - k.select(isRight, k.i32(blocks), k.i32(0))) * solvingWarps + k.warp();
         k.when(number < all, [&] {

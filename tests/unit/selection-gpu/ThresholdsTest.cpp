@@ -182,7 +182,8 @@ TEST_CASE("merged lists and chunks that too many keys matter for give the same t
   for (int64_t j = 0; j < n; ++j)
     u.push_back((j < 3000 ? 2.0f : j < 8000 ? 0.0f : 1.5f) + 0.1f * normal(random));
   names.push_back("steps");
-  compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33, {.laneLists = 1}}, names);
+  compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33, {.mostChunks = 32, .laneLists = 1}},
+                 names);
   compare<float>(u, {static_cast<int64_t>(names.size()), n, 40, 33}, names);
 }
 
@@ -193,7 +194,7 @@ TEST_CASE("three levels of lists give the same thresholds", "[device]") {
   std::vector<float> u;
   for (int64_t j = 0; j < n; ++j)
     u.push_back(normal(random));
-  compare<float>(u, {1, n, 100, 50, {.laneLists = 1}}, {"normal"});
+  compare<float>(u, {1, n, 100, 50, {.mostChunks = 32, .laneLists = 1}}, {"normal"});
 }
 
 TEST_CASE("chunks in which thousands of keys die or leave saturation give the same thresholds", "[device]") {
@@ -233,7 +234,8 @@ TEST_CASE("packed sequences have thresholds of their own", "[device]") {
   for (const std::vector<int32_t> &offsets :
        {std::vector<int32_t>{0, 1024, 3000, 3100, 3101, 9000}, {0, 5000, 5000, 6144, 6150, 6160, 8800, 9000}})
     for (const heddle::gpu::ThresholdTuning &tuning :
-         {heddle::gpu::ThresholdTuning{.laneLists = 1}, heddle::gpu::ThresholdTuning{.fewChunks = 0}})
+         {heddle::gpu::ThresholdTuning{.mostChunks = 32, .laneLists = 1},
+          heddle::gpu::ThresholdTuning{.fewChunks = 0}})
       compare<float>(u, {1, 9000, 40, 33, tuning}, {"normal"}, boundsOf(offsets));
   compareFamilies<float>(1300, 20, 5, boundsOf({0, 7, 300, 300, 1010, 1024, 1300}), {.fewChunks = 0});
 }
