@@ -73,9 +73,6 @@ private:
       k.store(keyAt(inTurn(i)), all, to + k.cast(inTurn(i), i64));
   }
 
-  // Threads begin 8 or 16 keys apart, which would be the same banks.
-  static int64_t placeOfKey(int64_t at) { return at + at / 16; }
-  static Scalar placeOfKey(Scalar at) { return at + (at >> 4); }
   Scalar keyAt(Scalar at) { return k.load(keys, placeOfKey(at)); }
 
   /// Where the list's positions begin in a level.

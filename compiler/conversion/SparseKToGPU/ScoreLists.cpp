@@ -114,7 +114,9 @@ public:
   ChunkSort(KernelCode &k, const ListGeometry &g, int64_t crowdedWords)
       : k(k), g(g), rows(g.rows), crowdedWords(crowdedWords), i32(k.i32Type()), i64(k.i64Type()),
         chunk(k.block() * warps + k.warp()), row(k.cast(chunk / g.tiles(), i64)),
-        start((chunk % g.tiles()) * chunkSize), bounds(k.pointer(1, i32)) {}
+        start((chunk % g.tiles()) * chunkSize), bounds(k.pointer(1, i32)),
+        staged(k.offset(k.shared(warps * placeOfKey(chunkSize), i64),
+                        k.cast(k.warp(), i64) * placeOfKey(chunkSize))) {}
   static constexpr int64_t warps = 4;
 
   void emit() {
@@ -177,12 +179,20 @@ private:
     Scalar before = upTo - sums.back();
     for (Scalar &sum : sums)
       sum = before + sum;
-    // Rows of lists are padded, so pairs are aligned.
-    Scalar first = k.lane() * laneKeys;
-    Scalar at = row * g.stride() + k.cast(start + first, i64);
-    for (int64_t i = 0; i < laneKeys; i += 2) {
-      k.storeVector(k.vectorOf({orders[size_t(i)], orders[size_t(i + 1)]}), k.pointer(2, i64), at + i);
-      k.storeVector(k.vectorOf({sums[size_t(i)], sums[size_t(i + 1)]}), k.pointer(3, i64), at + i);
+    storeInTurn(orders, k.pointer(2, i64));
+    storeInTurn(sums, k.pointer(3, i64));
+  }
+
+  /// The lanes' parts one after the other, through shared memory: stores of parts would be far apart.
+  void storeInTurn(ArrayRef<Scalar> values, Pointer to) {
+    Scalar lane = k.lane(), at = row * g.stride() + k.cast(start, i64);
+    k.warpBarrier();
+    for (int64_t i = 0; i < laneKeys; ++i)
+      k.store(values[size_t(i)], staged, placeOfKey(lane * laneKeys + i));
+    k.warpBarrier();
+    for (int64_t i = 0; i < laneKeys; ++i) {
+      Scalar inTurn = lane + i * warpSize;
+      k.store(k.load(staged, placeOfKey(inTurn)), to, at + k.cast(inTurn, i64));
     }
   }
 
@@ -193,6 +203,7 @@ private:
   Type i32, i64;
   Scalar chunk, row, start;
   Pointer bounds;
+  Pointer staged; ///< the warp's part of shared memory
 };
 
 } // namespace

@@ -43,6 +43,10 @@ void emitMergedLists(StepBuilder &steps, const ListGeometry &geometry, const Sco
 /// What a block of that kernel takes of shared memory.
 int64_t mergedListBytes(const ListGeometry &geometry, int64_t level);
 
+/// Where a sorted key is in shared memory. Threads have 8 or 16 adjacent ones, which would be the same banks.
+inline int64_t placeOfKey(int64_t at) { return at + at / 16; }
+inline Scalar placeOfKey(Scalar at) { return at + (at >> 4); }
+
 /// A score in fixed point.
 Scalar fixedPoint(KernelCode &k, Scalar score, int64_t fraction);
 Scalar fromFixedPoint(KernelCode &k, Scalar sum, int64_t fraction); ///< f64
