@@ -47,9 +47,9 @@ struct DeviceStep {
   llvm::SmallVector<DeviceOperand, 16> operands;
 };
 
-/// The steps, one after the other. The workspace is uninitialised device memory. Early steps come first and have
-/// a part of the workspace first: where they read fewer operands than the others, they can run before those
-/// are there, beside what computes them.
+/// The steps, one after the other. The workspace is uninitialised device memory. Early steps come first and
+/// have a part of the workspace first: where they read fewer operands than the others, they can run before
+/// those are there, beside what computes them.
 struct DeviceProgram {
   llvm::SmallVector<DeviceStep, 8> steps;
   llvm::SmallVector<DeviceFailure, 2> failures; ///< numbered one after the other
