@@ -49,6 +49,8 @@ void Machine::initialise() {
   workers =
       threads ? std::atoi(threads) : static_cast<int>(std::min(std::thread::hardware_concurrency(), 8u));
   workers = std::max(workers, 1);
+  if (const char *text = setting("HEDDLE_EMULATED_ORDER"))
+    order = std::atoi(text);
   // "cuMemAllocAsync:3=2,cuLaunchKernel:1=719": the third call gives result 2, …
   if (const char *text = setting("HEDDLE_EMULATED_FAIL")) {
     std::istringstream list(text);

@@ -20,7 +20,7 @@ public:
   static Machine &get();
 
   /// Reads the environment: HEDDLE_EMULATED_DEVICES (1), HEDDLE_EMULATED_MEMORY (4G), HEDDLE_EMULATED_THREADS
-  /// (of this machine), HEDDLE_EMULATED_FAIL (function:call=result, …).
+  /// (of this machine), HEDDLE_EMULATED_ORDER (0), HEDDLE_EMULATED_FAIL (function:call=result, …).
   void initialise();
   bool initialised() const { return !!memory; }
   /// Counts a call of a function of the driver; not CUDA_SUCCESS where it is to fail.

@@ -11,10 +11,6 @@ using namespace mlir;
 using namespace heddle::cpu;
 using namespace heddle::ir;
 
-static int64_t bytesOf(RankedTensorType type) {
-  return type.getNumElements() * (storageType(type.getElementType()).getIntOrFloatBitWidth() / 8);
-}
-
 Value heddle::cpu::originOf(Value value) {
   while (auto reshape = value.getDefiningOp<ReshapeOp>())
     value = reshape.getX();
@@ -89,7 +85,7 @@ int BufferPlan::newStorage(Storage storage) {
 
 int BufferPlan::newArena(RankedTensorType type, Block *block) {
   Storage storage;
-  storage.bytes = bytesOf(type);
+  storage.bytes = tensorBytes(type);
   storage.block = block;
   return newStorage(storage);
 }
@@ -116,7 +112,7 @@ bool BufferPlan::stackCarry(ForOp loop, unsigned carry, Block *block) {
     auto type = tensorType(loop.getCarries()[carry]);
     int64_t size = type.getNumElements();
     Storage storage;
-    storage.bytes = bytesOf(type) * (count + 1);
+    storage.bytes = tensorBytes(type) * (count + 1);
     storage.block = block;
     storage.first = points[loop].first;
     int number = newStorage(storage);

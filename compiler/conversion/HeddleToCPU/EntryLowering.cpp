@@ -20,8 +20,8 @@ EntryLowering::EntryLowering(func::FuncOp source, const GroupLimits &limits)
     : module(source->getParentOfType<ModuleOp>()), source(source), limits(limits), builder(source) {}
 
 LogicalResult EntryLowering::run() {
-  begun = starts();
-  plan.emplace(source, [this](Operation *op) { return workspaceOf(op); }, limits, begun);
+  starts = findStarts();
+  plan.emplace(source, [this](Operation *op) { return workspaceOf(op); }, limits, starts);
   MLIRContext *context = module.getContext();
   Location loc = source.getLoc();
   auto flat = [](Type type) -> Type { return bufferType(cast<RankedTensorType>(type)); };

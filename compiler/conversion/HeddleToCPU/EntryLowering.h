@@ -39,7 +39,7 @@ protected:
   // ---- What differs ----
   virtual Workspace workspaceOf(mlir::Operation *op) = 0;
   /// The operations that begin before the place where they stand. Asked for before the plan is made.
-  virtual Starts starts() { return Starts(); }
+  virtual Starts findStarts() { return Starts(); }
   /// Called where an operation is reached, before it is lowered.
   virtual void reach(mlir::Operation *) {}
   /// Launches the kernel of a group.
@@ -72,7 +72,7 @@ protected:
   mlir::ModuleOp module;
   mlir::func::FuncOp source, entry;
   GroupLimits limits;
-  Starts begun; ///< as `starts` says
+  Starts starts; ///< as `findStarts` says
   std::optional<BufferPlan> plan;
   mlir::OpBuilder builder;
   mlir::Value call, arena;

@@ -48,7 +48,7 @@ bool heddle::cpu::mayTake(Value occupant, Value value, Block *block, const Group
       Operation *ancestor = block->findAncestorOpInBlock(*use.getOwner());
       if (!ancestor || isa<ReshapeOp>(use.getOwner()))
         continue;
-      // What begins early writes beside what stands before it.
+      // What begins early writes beside what stands before it; some of that would be early enough.
       if (producer->isBeforeInBlock(ancestor) || starts.contains(producer))
         return false;
       if (ancestor == producer)

@@ -24,11 +24,6 @@ namespace {
 constexpr size_t maxWork = 12; ///< operations of a value that are repeated, moves included
 constexpr int64_t smallBytes = 1 << 16;
 
-int64_t bytesOf(Value value) {
-  auto type = tensorType(value);
-  return type.getNumElements() * (storageType(type.getElementType()).getIntOrFloatBitWidth() / 8);
-}
-
 /// Arithmetic that costs less than reading its result.
 bool isCheapArithmetic(Operation *op) {
   return isa<AddOp, SubOp, MulOp, NegOp, AbsOp, MaxOp, MinOp, CompareOp, SelectOp>(op);
@@ -39,7 +34,7 @@ public:
   Repetition(Block &block, Value value) : block(block), value(value) {}
 
   void run() {
-    if (bytesOf(value) < smallBytes || isInMemory(value) || !isNarrow())
+    if (tensorBytes(value.getType()) < smallBytes || isInMemory(value) || !isNarrow())
       return;
     for (Operation *reader : laterReaders()) {
       OpBuilder builder(reader);
@@ -67,7 +62,7 @@ private:
   bool isNarrow() {
     const Source found = sourceOf(value, 0);
     work = found.work;
-    return work.size() <= maxWork && found.bytes() < bytesOf(value);
+    return work.size() <= maxWork && found.bytes() < tensorBytes(value.getType());
   }
 
   /// What a value can be had from: work, and what that reads from memory.
@@ -77,7 +72,7 @@ private:
     int64_t bytes() const {
       int64_t sum = 0;
       for (Value leaf : leaves)
-        sum += bytesOf(leaf);
+        sum += tensorBytes(leaf.getType());
       return sum;
     }
   };
@@ -95,7 +90,7 @@ private:
       behind.leaves.insert_range(source.leaves);
     }
     behind.work.insert(op);
-    return x == value || behind.bytes() <= bytesOf(x) ? behind : here;
+    return x == value || behind.bytes() <= tensorBytes(x.getType()) ? behind : here;
   }
 
   /// Whether the value is read through moves.

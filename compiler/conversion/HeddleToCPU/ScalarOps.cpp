@@ -19,6 +19,11 @@ Type heddle::cpu::storageType(Type element) {
   return element.isInteger(1) ? Type(IntegerType::get(element.getContext(), 8)) : element;
 }
 
+int64_t heddle::cpu::tensorBytes(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return tensor.getNumElements() * (storageType(tensor.getElementType()).getIntOrFloatBitWidth() / 8);
+}
+
 int32_t heddle::cpu::runtimeType(Type element) {
   if (element.isF64())
     return 0;

@@ -19,6 +19,8 @@ mlir::Type computeType(mlir::Type element);
 
 /// The type of elements in memory: one byte for truth values.
 mlir::Type storageType(mlir::Type element);
+/// What a tensor takes in memory.
+int64_t tensorBytes(mlir::Type tensor);
 
 /// The element type as the runtime numbers it: heddle_dtype_t.
 int32_t runtimeType(mlir::Type element);

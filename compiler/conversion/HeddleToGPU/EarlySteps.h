@@ -2,7 +2,8 @@
 //
 // Thresholds and lists of keys need scores alone, and keep few of a GPU's units busy. Such steps of an
 // operation are put aside, on another stream, before work that does not depend on them, such as the products
-// that make queries, keys and values. The operation itself waits for them where it stands.
+// that make queries, keys and values. The operation itself waits for them where it stands. There is one other
+// stream: what is put aside later runs later, and who waits for it waits for all before it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef HEDDLE_COMPILER_CONVERSION_HEDDLETOGPU_EARLYSTEPS_H
@@ -21,21 +22,21 @@ public:
   EarlySteps(mlir::func::FuncOp function, Programs programOf);
 
   /// The operations whose early steps are put aside, and before which one that happens.
-  const cpu::Starts &starts() const { return begun; }
-  /// The operations that begin before this one, in order.
-  llvm::ArrayRef<mlir::Operation *> beginning(mlir::Operation *at) const;
+  const cpu::Starts &starts() const { return startOf; }
+  /// The operations whose early steps are put aside before this one, in order.
+  llvm::ArrayRef<mlir::Operation *> startingAt(mlir::Operation *at) const;
   /// By which the runtime knows the early steps of an operation, nothing where they are not put aside.
   std::optional<int32_t> sectionOf(mlir::Operation *op) const;
 
 private:
   void visit(mlir::Block &block, Programs programOf);
   mlir::Operation *availableAt(mlir::Value value, mlir::Block &block) const;
-  mlir::Operation *startOf(mlir::Operation *op, const DeviceProgram &program) const;
+  mlir::Operation *findStart(mlir::Operation *op, const DeviceProgram &program) const;
   int64_t work(mlir::Operation *op) const;
 
-  cpu::Starts begun;
+  cpu::Starts startOf;
   llvm::DenseSet<mlir::Operation *> wholly; ///< of those that begin early, the ones that have no other steps
-  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<mlir::Operation *, 2>> beginnings;
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<mlir::Operation *, 2>> starting;
   llvm::DenseMap<mlir::Operation *, int32_t> sections;
 };
 

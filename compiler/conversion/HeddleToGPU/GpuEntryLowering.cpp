@@ -214,11 +214,6 @@ void GpuEntryLowering::launch(Location loc, StringRef kernel, ArrayRef<int64_t> 
                          constantIndex(loc, grid[2]), block, shared, arguments);
 }
 
-static int64_t tensorBytes(Type type) {
-  auto tensor = cast<RankedTensorType>(type);
-  return tensor.getNumElements() * storageType(tensor.getElementType()).getIntOrFloatBitWidth() / 8;
-}
-
 /// For people who read `heddle explain`: what a kernel computes, and the bytes that it reads and writes once.
 static void describe(Operation *kernel, StringRef operations, int64_t bytes) {
   OpBuilder b(kernel);
@@ -337,14 +332,14 @@ Workspace GpuEntryLowering::workspaceOf(Operation *op) {
   return {program.workspaceBytes - program.earlyBytes, program.earlyBytes};
 }
 
-Starts GpuEntryLowering::starts() {
+Starts GpuEntryLowering::findStarts() {
   early = EarlySteps(source, [this](Operation *op) -> const DeviceProgram & { return program(op); });
   return early.starts();
 }
 
 /// Puts aside what begins before an operation.
 void GpuEntryLowering::reach(Operation *at) {
-  for (Operation *op : early.beginning(at)) {
+  for (Operation *op : early.startingAt(at)) {
     Location loc = op->getLoc();
     runtimeCall(loc, "heddle_cuda_aside", {});
     const DeviceProgram &program = this->program(op);

@@ -22,7 +22,7 @@ public:
 
 private:
   cpu::Workspace workspaceOf(mlir::Operation *op) override;
-  cpu::Starts starts() override;
+  cpu::Starts findStarts() override;
   void reach(mlir::Operation *op) override;
   mlir::LogicalResult lowerGroup(const GroupCall &group) override;
   mlir::LogicalResult lowerWhole(mlir::Operation *op) override;

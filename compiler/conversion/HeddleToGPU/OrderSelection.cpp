@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/conversion/HeddleToCPU/Buffers.h"
+#include "compiler/conversion/HeddleToCPU/ScalarOps.h"
 #include "compiler/conversion/HeddleToGPU/HeddleToGPU.h"
 
 #include "dialects/heddle/IR/Heddle.h"
@@ -16,20 +17,18 @@
 #include "mlir/Pass/Pass.h"
 
 using namespace mlir;
+using namespace heddle::cpu;
 using namespace heddle::ir;
 namespace sk = heddle::sparsek;
 
 namespace {
 
-int64_t bitsOf(Value value) {
-  auto tensor = cast<RankedTensorType>(value.getType());
-  return tensor.getNumElements() * tensor.getElementTypeBitWidth();
-}
-
 bool staysInPlace(Operation *op) { return op->hasTrait<OpTrait::IsTerminator>() || !isMemoryEffectFree(op); }
 
 /// Behind the last operation of the block that makes an operand, or has an effect.
 void moveUp(Operation *op) {
+  if (isa<ConstantOp>(op))
+    return op->moveBefore(&op->getBlock()->front());
   Operation *after = nullptr;
   for (Operation *before = op->getPrevNode(); before && !after; before = before->getPrevNode()) {
     bool isNeeded = false;
@@ -59,40 +58,60 @@ void moveDown(Operation *op) {
 
 /// Of what an operation reads or makes: a value of its block, not only another name of one from outside.
 bool isMadeIn(Block *block, Value value) {
-  Operation *producer = heddle::cpu::originOf(value).getDefiningOp();
+  Operation *producer = originOf(value).getDefiningOp();
   return producer && producer->getBlock() == block;
 }
 
-void separate(Operation *selection) {
-  Block *block = selection->getBlock();
-  const int64_t scores = 64 * cast<RankedTensorType>(selection->getResult(0).getType()).getNumElements();
-  auto areLittle = [&](auto values) {
-    return llvm::all_of(values, [&](Value v) { return !isMadeIn(block, v) || bitsOf(v) <= scores; });
-  };
-  auto mayMove = [&](Operation *op) {
-    return op->getBlock() == block && !staysInPlace(op) && !isa<ForOp, IfOp>(op);
-  };
-  auto isEarlier = [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); };
+/// Moves the operations around selections, each of them once.
+class Separation {
+public:
+  /// What makes the scores, as far as it is no larger than they are.
+  void raiseSources(Operation *selection) {
+    BackwardSliceOptions options([&](Operation *op) {
+      return mayMove(selection, op) && areLittle(selection, op->getResults()) && !raised.contains(op);
+    });
+    options.omitBlockArguments = true;
+    SetVector<Operation *> sources;
+    (void)getBackwardSlice(selection, &sources, options);
+    for (Operation *op : inOrder(sources)) {
+      moveUp(op);
+      raised.insert(op);
+    }
+  }
+  /// The selection, and what follows it and reads nothing larger than scores.
+  void lowerDependants(Operation *selection) {
+    SetVector<Operation *> dependants;
+    getForwardSlice(selection, &dependants, ForwardSliceOptions([&](Operation *op) {
+                      return op == selection || (mayMove(selection, op) && !lowered.contains(op) &&
+                                                 areLittle(selection, op->getOperands()));
+                    }));
+    dependants.insert(selection);
+    const SmallVector<Operation *> ordered = inOrder(dependants);
+    for (Operation *op : llvm::reverse(ordered)) {
+      moveDown(op);
+      lowered.insert(op);
+    }
+  }
 
-  BackwardSliceOptions toScores([&](Operation *op) { return mayMove(op) && areLittle(op->getResults()); });
-  toScores.omitBlockArguments = true;
-  SetVector<Operation *> sources;
-  (void)getBackwardSlice(selection, &sources, toScores);
-  SmallVector<Operation *> ordered = sources.takeVector();
-  llvm::sort(ordered, isEarlier);
-  for (Operation *op : ordered)
-    moveUp(op);
+private:
+  static bool mayMove(Operation *selection, Operation *op) {
+    return op->getBlock() == selection->getBlock() && !staysInPlace(op) && !isa<ForOp, IfOp>(op);
+  }
+  static bool areLittle(Operation *selection, ValueRange values) {
+    const int64_t scores =
+        8 * cast<RankedTensorType>(selection->getResult(0).getType()).getNumElements(); // of f64
+    return llvm::all_of(values, [&](Value v) {
+      return !isMadeIn(selection->getBlock(), v) || tensorBytes(v.getType()) <= scores;
+    });
+  }
+  static SmallVector<Operation *> inOrder(SetVector<Operation *> &operations) {
+    SmallVector<Operation *> result = operations.takeVector();
+    llvm::sort(result, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+    return result;
+  }
 
-  SetVector<Operation *> dependants;
-  getForwardSlice(selection, &dependants, ForwardSliceOptions([&](Operation *op) {
-                    return op == selection || (mayMove(op) && areLittle(op->getOperands()));
-                  }));
-  ordered = dependants.takeVector();
-  ordered.push_back(selection);
-  llvm::sort(ordered, isEarlier);
-  for (Operation *op : llvm::reverse(ordered))
-    moveDown(op);
-}
+  llvm::DenseSet<Operation *> raised, lowered;
+};
 
 struct OrderSelectionPass : PassWrapper<OrderSelectionPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(OrderSelectionPass)
@@ -105,8 +124,11 @@ struct OrderSelectionPass : PassWrapper<OrderSelectionPass, OperationPass<Module
       if (isa<sk::ThresholdOp, sk::ThresholdBackwardOp, sk::ThresholdTangentOp>(op))
         selections.push_back(op);
     });
+    Separation separation;
     for (Operation *selection : selections)
-      separate(selection);
+      separation.raiseSources(selection);
+    for (Operation *selection : llvm::reverse(selections))
+      separation.lowerDependants(selection);
   }
 };
 

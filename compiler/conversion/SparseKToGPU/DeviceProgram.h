@@ -61,7 +61,7 @@ struct DeviceProgram {
   /// Reserves a part of the workspace.
   DeviceOperand reserve(int64_t bytes) {
     DeviceOperand part{DeviceOperand::Workspace, workspaceBytes};
-    workspaceBytes += (bytes + 255) / 256 * 256;
+    workspaceBytes += std::max<int64_t>((bytes + 255) / 256, 1) * 256; // no two parts at one place
     return part;
   }
   /// All steps and memory so far are early ones.

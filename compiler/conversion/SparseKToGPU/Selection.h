@@ -35,7 +35,7 @@ DeviceProgram emitFillCache(mlir::gpu::GPUModuleOp module, mlir::Operation *op, 
 
 /// Whether `emitSelection` knows the operation: one of those above.
 bool isSelection(mlir::Operation *op);
-/// All steps that concern thresholds are early.
+/// All steps of thresholds, and of their gradients and tangents, are early ones.
 DeviceProgram emitSelection(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix);
 /// `sharedBytes`: what a block of threads has on the device.
 DeviceProgram emitSelectionWithin(mlir::gpu::GPUModuleOp module, mlir::Operation *op, llvm::StringRef prefix,

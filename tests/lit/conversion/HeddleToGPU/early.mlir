@@ -86,3 +86,23 @@ func.func @taken(%u: tensor<1x1x128xf32>, %old: tensor<1x1x128xf32> {heddle.dona
   %hi, %lo, %count, %end = sparsek.threshold %u topk 8 window 8 : tensor<1x1x128xf32> -> tensor<1x1x128xf32>, tensor<1x1x128xf32>, tensor<1x1x128xi32>, tensor<1x1x128xi32>
   return %hi : tensor<1x1x128xf32>
 }
+
+// In a loop, a section of each step; what it makes is collected where it is made.
+// CHECK-LABEL: func.func @in_loop
+// CHECK: scf.for
+// CHECK: heddle.runtime_call @heddle_cuda_aside(%arg0)
+// CHECK: %[[SLICE:.*]] = memref.view %arg3[%{{.*}}][] : memref<2048xi8> to memref<128xf32>
+// CHECK: heddle.launch_device @kernels::@{{.*}}_threshold_runs {{.*}}%[[SLICE]]
+// CHECK: heddle.runtime_call @heddle_cuda_return(%arg0, %[[N:.*]])
+// CHECK: heddle.runtime_call @heddle_cuda_matmul
+// CHECK-NEXT: heddle.runtime_call @heddle_cuda_join(%arg0, %[[N]])
+// CHECK-NEXT: }
+func.func @in_loop(%all: tensor<4x1x1x128xf32>, %w: tensor<1x128x16xf32>) -> (tensor<4x1x1x128xf32>, tensor<4x1x1x16xf32>) {
+  %his, %ys = heddle.for 4 scan(%all) init() : (tensor<4x1x1x128xf32>) -> (tensor<4x1x1x128xf32>, tensor<4x1x1x16xf32>) {
+  ^bb0(%i: tensor<i32>, %u: tensor<1x1x128xf32>):
+    %hi, %lo, %count, %end = sparsek.threshold %u topk 8 window 8 : tensor<1x1x128xf32> -> tensor<1x1x128xf32>, tensor<1x1x128xf32>, tensor<1x1x128xi32>, tensor<1x1x128xi32>
+    %y = heddle.matmul %u, %w : (tensor<1x1x128xf32>, tensor<1x128x16xf32>) -> tensor<1x1x16xf32>
+    heddle.yield %hi, %y : tensor<1x1x128xf32>, tensor<1x1x16xf32>
+  }
+  return %his, %ys : tensor<4x1x1x128xf32>, tensor<4x1x1x16xf32>
+}
