@@ -29,20 +29,15 @@ bool staysInPlace(Operation *op) { return op->hasTrait<OpTrait::IsTerminator>() 
 void moveUp(Operation *op) {
   if (isa<ConstantOp>(op))
     return op->moveBefore(&op->getBlock()->front());
-  Operation *after = nullptr;
-  for (Operation *before = op->getPrevNode(); before && !after; before = before->getPrevNode()) {
-    bool isNeeded = false;
-    op->walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands())
-        isNeeded |= operand.getDefiningOp() == before;
-    });
-    if (isNeeded || staysInPlace(before))
-      after = before;
-  }
-  if (after)
-    op->moveAfter(after);
-  else
-    op->moveBefore(&op->getBlock()->front());
+  llvm::DenseSet<Operation *> producers;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      producers.insert(operand.getDefiningOp());
+  });
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode())
+    if (producers.contains(before) || staysInPlace(before))
+      return op->moveAfter(before);
+  op->moveBefore(&op->getBlock()->front());
 }
 
 /// Before the first operation of the block that reads a result, or has an effect.

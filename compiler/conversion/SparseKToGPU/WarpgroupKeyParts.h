@@ -10,6 +10,7 @@ struct SlotLinks {
   DeviceOperand first; ///< [row, length]: the slot of a selected key in the list of its first chunk
   DeviceOperand next;  ///< [row, chunk, slot]: its slot in the list of the next chunk
 };
+
 /// Rows of K and V are worked on `wave` at a time, so that their partial sums need a modest memory.
 struct Waves {
   int64_t count = 1, rows = 1; ///< of each but the last

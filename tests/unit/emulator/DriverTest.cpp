@@ -1,17 +1,11 @@
 // The emulated driver as the runtime uses it: order of work, graphs, failures. Runs with
 // HEDDLE_EMULATED_MEMORY=1M and HEDDLE_EMULATED_FAIL=cuMemsetD8Async:1=1.
 
-#include "compiler/conversion/GPUToPTX/EmulatedDevice.h"
-#include "runtime/src/cuda/DriverApi.h"
+#include "DriverCalls.h"
 
 #include <bit>
 #include <catch2/catch.hpp>
 #include <vector>
-
-using namespace heddle::runtime::cuda;
-
-#define HEDDLE_TEST_DECLARE(name, parameters) extern "C" CUresult name parameters;
-HEDDLE_CUDA_SYMBOLS(HEDDLE_TEST_DECLARE)
 
 namespace {
 

@@ -1,18 +1,12 @@
 // Steps that calls of the runtime put aside, on the emulated device: launches one by one, graphs and patched
 // graphs, in both orders.
 
-#include "compiler/conversion/GPUToPTX/EmulatedDevice.h"
-#include "runtime/src/cuda/DriverApi.h"
+#include "DriverCalls.h"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <heddle/cuda.h>
 #include <string>
-
-using namespace heddle::runtime::cuda;
-
-#define HEDDLE_TEST_DECLARE(name, parameters) extern "C" CUresult name parameters;
-HEDDLE_CUDA_SYMBOLS(HEDDLE_TEST_DECLARE)
 
 namespace {
 

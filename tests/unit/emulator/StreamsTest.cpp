@@ -1,16 +1,10 @@
 // The order of work on several streams of the emulated driver, and of branches of graphs. Who forgets to wait
 // for another stream sees old data in one of the two orders.
 
-#include "compiler/conversion/GPUToPTX/EmulatedDevice.h"
-#include "runtime/src/cuda/DriverApi.h"
+#include "DriverCalls.h"
 
 #include <catch2/catch.hpp>
 #include <vector>
-
-using namespace heddle::runtime::cuda;
-
-#define HEDDLE_TEST_DECLARE(name, parameters) extern "C" CUresult name parameters;
-HEDDLE_CUDA_SYMBOLS(HEDDLE_TEST_DECLARE)
 
 namespace {
 

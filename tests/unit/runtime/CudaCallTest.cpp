@@ -1,7 +1,7 @@
 // Calls of entries on a GPU with the stub driver: launches, graphs, error records. The entries are written
 // here as generated code would be.
 
-#include "StubDriver.h"
+#include "StubAdd.h"
 #include "Support.h"
 
 #include <heddle/tensor.hpp>
@@ -19,15 +19,6 @@ const Device gpu = Device::cuda(0);
 
 // ---- Kernels of the stub ----
 
-/// to[i] = from[i] + amount
-void addKernel(unsigned blocks, void **arguments) {
-  auto *from = *static_cast<float **>(arguments[0]), *to = *static_cast<float **>(arguments[1]);
-  const float amount = *static_cast<float *>(arguments[2]);
-  for (unsigned i = 0; i < blocks; ++i)
-    to[i] = from[i] + amount;
-  heddle_stub_control.clock += 0.0625;
-}
-
 /// Reports an index that is not below the limit.
 void checkKernel(unsigned, void **arguments) {
   const float index = **static_cast<float **>(arguments[0]);
@@ -42,11 +33,6 @@ stub::Image image() {
   made.kernels[0] = {"add", 3, {8, 8, 4}, addKernel};
   made.kernels[1] = {"check", 2, {8, 8}, checkKernel};
   return made;
-}
-
-void add(heddle_call_t *call, void *from, void *to, float amount, int64_t count) {
-  void *arguments[] = {&from, &to, &amount};
-  heddle_cuda_launch(call, 0, count, 1, 1, 1, 0, arguments);
 }
 
 // ---- Entries: (x f32[4]) → f32[4], with an arena of one more ----

@@ -1,7 +1,7 @@
 // Steps that a call puts aside, with the stub driver: on which streams they are launched, captured, compared,
 // and that every call joins them. The entries are written here as generated code would be.
 
-#include "StubDriver.h"
+#include "StubAdd.h"
 #include "Support.h"
 
 #include <heddle/tensor.hpp>
@@ -17,20 +17,6 @@ using namespace testing;
 namespace {
 
 const Device gpu = Device::cuda(0);
-
-/// to[i] = from[i] + amount
-void addKernel(unsigned blocks, void **arguments) {
-  auto *from = *static_cast<float **>(arguments[0]), *to = *static_cast<float **>(arguments[1]);
-  const float amount = *static_cast<float *>(arguments[2]);
-  for (unsigned i = 0; i < blocks; ++i)
-    to[i] = from[i] + amount;
-  heddle_stub_control.clock += 0.0625;
-}
-
-void add(heddle_call_t *call, void *from, void *to, float amount) {
-  void *arguments[] = {&from, &to, &amount};
-  heddle_cuda_launch(call, 0, 1, 1, 1, 1, 0, arguments);
-}
 
 float *floats(void *buffer) { return static_cast<float *>(buffer); }
 
